@@ -1,0 +1,2 @@
+//! `starling`: fetch, verify and give back operating-system images over BitTorrent.
+fn main() {}

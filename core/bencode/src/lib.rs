@@ -1,0 +1,1 @@
+//! Bencode: borrowed decoding with limits, canonical encoding (BEP 3).

@@ -1,0 +1,1 @@
+//! Tracker announce and scrape over HTTP and UDP, both ends, without input or output.

@@ -1,0 +1,1 @@
+//! The BitTorrent engine: sessions, torrents, peers, trackers and web seeds on real sockets.

@@ -1,0 +1,1 @@
+//! Blocks to verified pieces on disk, and back.
