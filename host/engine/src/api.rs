@@ -1,0 +1,231 @@
+//! The words of the public API: what a user asks for, what they hear of, what they can look at.
+
+use metainfo::{FileIndex, InfoHash, Metainfo, PieceIndex};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+use url::Url;
+
+/// Settings of a session.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where to listen for peers; 0 lets the system choose.
+    pub port: u16,
+    /// The address every socket binds to; `None` means all of both families.
+    pub bind: Option<IpAddr>,
+    /// Folder of the state database; `None` keeps nothing between runs.
+    pub state_directory: Option<PathBuf>,
+    /// Download limit of the whole session in bytes per second.
+    pub down_limit_bytes_per_second: Option<u64>,
+    /// Upload limit of the whole session in bytes per second.
+    pub up_limit_bytes_per_second: Option<u64>,
+    /// Find peers on the local network (BEP 14).
+    pub lsd: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            port: 51413,
+            bind: None,
+            state_directory: None,
+            down_limit_bytes_per_second: None,
+            up_limit_bytes_per_second: None,
+            lsd: true,
+        }
+    }
+}
+
+/// One torrent to be taken in.
+#[derive(Clone, Debug)]
+pub struct AddTorrent {
+    /// The parsed metainfo.
+    pub metainfo: Arc<Metainfo>,
+    /// The folder that the torrent's file or folder appears in.
+    pub download_directory: PathBuf,
+    /// The files to fetch; `None` for all.
+    pub selected: Option<Vec<FileIndex>>,
+    /// Fetch pieces in order.
+    pub sequential: bool,
+    /// Reserve the space on disk before the first byte, instead of writing sparse files.
+    pub preallocate: bool,
+    /// Peers the user named.
+    pub peers: Vec<SocketAddr>,
+    /// Web seeds the user named, beside the torrent's own.
+    pub web_seeds: Vec<Url>,
+    /// Talk to peers (and so to trackers and LSD) at all.
+    pub use_peers: bool,
+    /// Use web seeds at all.
+    pub use_web_seeds: bool,
+    /// What happens once everything selected is complete.
+    pub after_completion: AfterCompletion,
+}
+
+/// What a torrent does once everything selected is complete and verified.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct AfterCompletion {
+    /// Go on seeding. False: fall silent at completion.
+    pub seed: bool,
+    /// Stop seeding at this ratio of bytes given to bytes of the selected files.
+    pub ratio: Option<f64>,
+    /// Stop seeding after this time.
+    pub time: Option<Duration>,
+}
+
+/// The life of a torrent, as told to one listener in order.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Event {
+    /// Files already present were looked at; so much is there.
+    Checked {
+        /// Bytes of the selected files found good.
+        bytes_present: u64,
+    },
+    /// A piece failed its hash and is fetched again.
+    PieceFailed {
+        /// The piece.
+        piece: PieceIndex,
+    },
+    /// Something about a peer, tracker or web seed that a user may want to know, at most a few a second.
+    Source {
+        /// What kind of source.
+        kind: SourceKind,
+        /// Its address or URL, credentials removed.
+        name: String,
+        /// What happened, one line.
+        state: String,
+    },
+    /// Everything selected is complete, verified, and under its final name.
+    Complete,
+    /// Seeding ended because its goal (ratio or time) was reached.
+    SeedingDone,
+    /// The torrent stopped on a fault; what was verified is kept.
+    Failed(TorrentError),
+}
+
+/// The kinds of source.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SourceKind {
+    /// A peer.
+    Peer,
+    /// A tracker.
+    Tracker,
+    /// A web seed.
+    WebSeed,
+}
+
+/// Why a torrent stopped by itself.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum TorrentError {
+    /// A fault of the disk; the text names the file and what to do.
+    #[error("{0}")]
+    Disk(String),
+}
+
+/// Why a session did not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The port is taken or the address is not ours.
+    #[error("cannot listen on {address}: {source}; choose another with --port or --bind")]
+    Listen {
+        /// Where we tried.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The state database cannot be used.
+    #[error("cannot use the state database in {path}: {reason}")]
+    State {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// Why a torrent was not taken in.
+#[derive(Debug, Error)]
+pub enum AddError {
+    /// The session has it already.
+    #[error("the torrent is already being fetched")]
+    Duplicate,
+    /// Only v2 hashes: the transfer of those is not built yet.
+    #[error("this is a v2-only torrent (BEP 52): starling can show it but not transfer it yet")]
+    V2Only,
+    /// A fault of the disk; the text names the file and what to do.
+    #[error("{0}")]
+    Disk(String),
+}
+
+/// What a torrent is doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Phase {
+    /// Looking at files already present.
+    #[default]
+    Checking,
+    /// Fetching.
+    Downloading,
+    /// Everything is stored; files are being synced and get their final names.
+    Finishing,
+    /// Complete and giving back.
+    Seeding,
+    /// Stopped, or complete and silent.
+    Stopped,
+    /// Stopped on a fault.
+    Failed,
+}
+
+/// A torrent at one moment. All sizes in bytes, of the selected files unless it says otherwise.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Snapshot {
+    /// What it is doing.
+    pub phase: Phase,
+    /// Bytes selected.
+    pub bytes_wanted: u64,
+    /// Bytes of them verified and stored.
+    pub bytes_done: u64,
+    /// Bytes looked at while [`Phase::Checking`].
+    pub bytes_checked: u64,
+    /// Payload bytes received from peers in this run.
+    pub bytes_from_peers: u64,
+    /// Payload bytes received from web seeds in this run.
+    pub bytes_from_web_seeds: u64,
+    /// Payload bytes received twice or for nothing, failed pieces included.
+    pub bytes_wasted: u64,
+    /// Payload bytes given in this run.
+    pub bytes_uploaded: u64,
+    /// Bytes per second received, over the last seconds.
+    pub down_rate: u64,
+    /// Bytes per second given, over the last seconds.
+    pub up_rate: u64,
+    /// Connections with a finished handshake.
+    pub peers_connected: u32,
+    /// Peers that a block came from lately.
+    pub peers_active: u32,
+    /// Web seeds with a range under way.
+    pub web_seeds_active: u32,
+    /// Web seeds known.
+    pub web_seeds_known: u32,
+    /// Each web seed, and each peer connected.
+    pub sources: Vec<SourceSnapshot>,
+}
+
+/// One source at one moment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SourceSnapshot {
+    /// What kind of source.
+    pub kind: SourceKind,
+    /// Its address or URL, credentials removed.
+    pub name: String,
+    /// The client's name, where one was told.
+    pub client: Option<String>,
+    /// Payload bytes received from it.
+    pub bytes_down: u64,
+    /// Payload bytes given to it.
+    pub bytes_up: u64,
+}
+
+/// Names a torrent in a session.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct TorrentId(pub InfoHash);
