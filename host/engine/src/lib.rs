@@ -1,8 +1,11 @@
 //! The BitTorrent engine: sessions, torrents, peers, trackers and web seeds on real sockets.
 
 mod api;
+mod limits;
+mod rate_limit;
 
 pub use api::{
     AddError, AddTorrent, AfterCompletion, Event, Phase, Settings, Snapshot, SourceKind, SourceSnapshot, StartError,
     TorrentError, TorrentId,
 };
+pub use rate_limit::RateLimit;
