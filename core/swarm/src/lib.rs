@@ -1,8 +1,15 @@
 //! One torrent's brain: what to ask of whom, whom to serve, whom to meet.
+//!
+//! [`Swarm`] is sans-IO: facts go in with the time they happened, orders come out. It owns no socket, file,
+//! clock or thread, and never sees the bytes of a block.
 
 mod contract;
+mod stats;
+mod swarm;
 
 pub use contract::{
     BlockDigest, CandidateSource, Config, ConnectFailure, Direction, Event, FetchEnd, Output, PeerKey,
     Refusal, SourceKey, StorageFact, WebSeedFact, WebSeedKey, WebSeedOrder,
 };
+pub use stats::{PeerSnapshot, Stats, WebSeedSnapshot, WebSeedState};
+pub use swarm::Swarm;
