@@ -1,0 +1,146 @@
+//! Incoming connections: one short timer for the whole handshake, then off to the torrent it names.
+
+use crate::dial::is_out_of_handles;
+use crate::limits::{
+    ACCEPT_PAUSE, HANDSHAKE_TIMEOUT, HANDSHAKES_AT_ONCE, HANDSHAKES_PER_ADDRESS, INCOMING_QUEUE,
+};
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{sleep, timeout};
+use wire::Handshake;
+
+/// A connection whose handshake was read and that names a torrent of ours.
+pub(crate) struct Incoming {
+    pub(crate) stream: TcpStream,
+    pub(crate) address: SocketAddr,
+    pub(crate) handshake: Handshake,
+}
+
+/// Which torrent takes connections for which info-hash.
+#[derive(Clone, Default)]
+pub(crate) struct Registry(Arc<Mutex<BTreeMap<[u8; 20], mpsc::Sender<Incoming>>>>);
+
+impl Registry {
+    /// Enters a torrent; the receiver gets its connections. `None` if the info-hash is taken.
+    pub(crate) fn enter(&self, info_hash: [u8; 20]) -> Option<mpsc::Receiver<Incoming>> {
+        let mut torrents = self.lock();
+        if torrents.get(&info_hash).is_some_and(|sender| !sender.is_closed()) {
+            return None;
+        }
+        let (sender, receiver) = mpsc::channel(INCOMING_QUEUE);
+        torrents.insert(info_hash, sender);
+        Some(receiver)
+    }
+
+    pub(crate) fn leave(&self, info_hash: &[u8; 20]) {
+        self.lock().remove(info_hash);
+    }
+
+    fn find(&self, info_hash: &[u8; 20]) -> Option<mpsc::Sender<Incoming>> {
+        self.lock().get(info_hash).cloned()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<[u8; 20], mpsc::Sender<Incoming>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Handshakes under way. Oldest first, so that a crowd of silent strangers gives way to newcomers.
+#[derive(Default)]
+struct Waiting {
+    tasks: JoinSet<IpAddr>,
+    oldest: VecDeque<(IpAddr, AbortHandle)>,
+    by_address: BTreeMap<IpAddr, usize>,
+}
+
+impl Waiting {
+    fn admit(&mut self, stream: TcpStream, address: SocketAddr, registry: Registry) {
+        let ip = address.ip();
+        let count = self.by_address.entry(ip).or_default();
+        *count += 1;
+        let crowded = *count > HANDSHAKES_PER_ADDRESS;
+        let handle = self.tasks.spawn(async move {
+            // Silence, garbage and unknown info-hashes all end the same way: closed without a word.
+            let _ = timeout(HANDSHAKE_TIMEOUT, welcome(stream, address, registry)).await;
+            ip
+        });
+        self.oldest.push_back((ip, handle));
+        if crowded {
+            self.drop_oldest(|other| other == ip);
+        } else if self.tasks.len() > HANDSHAKES_AT_ONCE {
+            self.drop_oldest(|_| true);
+        }
+    }
+
+    fn drop_oldest(&mut self, which: impl Fn(IpAddr) -> bool) {
+        self.oldest.retain(|(_, handle)| !handle.is_finished());
+        if let Some(at) = self.oldest.iter().position(|(ip, _)| which(*ip))
+            && let Some((ip, handle)) = self.oldest.remove(at)
+        {
+            handle.abort();
+            self.forget(ip);
+        }
+    }
+
+    fn forget(&mut self, ip: IpAddr) {
+        if let Some(count) = self.by_address.get_mut(&ip) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_address.remove(&ip);
+            }
+        }
+    }
+}
+
+/// Accepts until dropped.
+pub(crate) async fn accept(listener: TcpListener, registry: Registry) {
+    let mut waiting = Waiting::default();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, address)) => {
+                    let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+                    waiting.admit(stream, address, registry.clone());
+                }
+                Err(error) => {
+                    // Out of handles the listener stays readable: wait for some to come back.
+                    if error.raw_os_error().is_some_and(is_out_of_handles) {
+                        tracing::warn!("no file handles left for incoming connections; raise `ulimit -n`");
+                        sleep(ACCEPT_PAUSE).await;
+                    }
+                }
+            },
+            Some(ended) = waiting.tasks.join_next() => {
+                // An aborted task was forgotten when it was dropped.
+                if let Ok(ip) = ended {
+                    waiting.forget(ip);
+                    if waiting.oldest.len() > 2 * HANDSHAKES_AT_ONCE {
+                        waiting.oldest.retain(|(_, handle)| !handle.is_finished());
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Reads the handshake and hands the connection to its torrent.
+async fn welcome(mut stream: TcpStream, address: SocketAddr, registry: Registry) -> Option<()> {
+    let mut bytes = [0u8; wire::HANDSHAKE_LENGTH];
+    let mut length = 0;
+    while length < bytes.len() {
+        let n = stream.read(&mut bytes[length..]).await.ok().filter(|n| *n > 0)?;
+        length += n;
+        if Handshake::looks_wrong(&bytes[..length]) {
+            return None;
+        }
+    }
+    let handshake = Handshake::decode(&bytes).ok()?;
+    let torrent = registry.find(&handshake.info_hash)?;
+    stream.set_nodelay(true).ok()?;
+    torrent.send(Incoming { stream, address, handshake }).await.ok()
+}
