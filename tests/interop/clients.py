@@ -1,0 +1,318 @@
+"""The clients that nobody here wrote, behind one small interface.
+
+    client = Aria2(work)        work: an empty folder that is the client's home
+    client.seed(torrent)        complete data is laid out; returns once it serves
+    client.leech(torrent)       starts with nothing
+    client.done()               everything is there and verified
+    client.stop()
+
+DHT, LSD, port mapping and the like are off: nothing leaves loopback. What a client is known to do differently
+is an attribute here, not a surprise in a test.
+"""
+
+import base64
+import json
+import os
+import shutil
+import urllib.error
+import urllib.parse
+import urllib.request
+
+from torrents import bencode
+from waiting import Process, free_port, listens, wait_for
+
+try:
+    import libtorrent
+except ImportError:
+    libtorrent = None
+
+
+class Client:
+    name, program = "?", None
+    creates_empty_files = True
+    # Whether it dials a loopback address that a tracker told it.
+    dials_loopback = True
+
+    def __init__(self, work):
+        self.work, self.port, self.process = work, free_port(), None
+        self.folder = os.path.join(work, "data")
+        os.makedirs(self.folder, exist_ok=True)
+
+    @classmethod
+    def absent(cls):
+        """Why it cannot be used here; empty when it can."""
+        return "" if shutil.which(cls.program) else f"{cls.program} is not installed"
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+    def seed(self, torrent):
+        torrent.content.lay_out(self.folder)
+        self.begin(torrent, complete=True)
+        wait_for(self.done, 40, lambda: f"{self.name} to seed: {self.tail()}")
+        return self
+
+    def leech(self, torrent):
+        self.begin(torrent, complete=False)
+        return self
+
+    def begin(self, torrent, complete):
+        """Starts the client with this torrent; it shall check the files first when they are `complete`."""
+        raise NotImplementedError
+
+    def done(self):
+        raise NotImplementedError
+
+    def spawn(self, argv, **environment):
+        self.process = Process(argv, os.path.join(self.work, "log"), cwd=self.work, HOME=self.work, **environment)
+
+    def tail(self):
+        return self.process.output(600) if self.process else ""
+
+    def stop(self):
+        if self.process:
+            self.process.stop(5) or self.process.kill()
+
+
+def http(port, path, body=None, headers=None):
+    """(status, headers, body) of a request to a client's own interface; (0, {}, b"") while nobody answers."""
+    body = body.encode() if isinstance(body, str) else body
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", body, headers or {})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as refusal:
+        return refusal.code, refusal.headers, refusal.read()
+    except OSError:
+        return 0, {}, b""
+
+
+class Libtorrent(Client):
+    name = "libtorrent"
+
+    def __init__(self, work, **settings):
+        super().__init__(work)
+        self.session = self.handle = None
+        self.settings = {
+            "listen_interfaces": f"127.0.0.1:{self.port}",
+            "enable_dht": False,
+            "enable_lsd": False,
+            "enable_upnp": False,
+            "enable_natpmp": False,
+            "enable_incoming_utp": False,
+            "enable_outgoing_utp": False,
+            "allow_multiple_connections_per_ip": True,
+            "min_reconnect_time": 1,
+            "unchoke_interval": 2,
+            "stop_tracker_timeout": 1,
+            **settings,
+        }
+
+    @classmethod
+    def absent(cls):
+        return "" if libtorrent else "PyPI's libtorrent is not installed"
+
+    def begin(self, torrent, complete):
+        self.session = libtorrent.session(self.settings)
+        what = libtorrent.add_torrent_params()
+        what.ti = libtorrent.torrent_info(torrent.path)
+        what.save_path = self.folder
+        what.flags &= ~(libtorrent.torrent_flags.auto_managed | libtorrent.torrent_flags.paused)
+        self.handle = self.session.add_torrent(what)
+
+    def dial(self, port):
+        self.handle.connect_peer(("127.0.0.1", port))
+
+    def limit_upload(self, bytes_per_second):
+        self.handle.set_upload_limit(bytes_per_second)
+
+    def uploaded(self):
+        """Payload bytes given since it was started."""
+        return self.handle.status().total_payload_upload
+
+    def done(self):
+        return self.handle.status().is_seeding
+
+    def tail(self):
+        status = self.handle.status()
+        return f"{status.state} {status.progress:.3f}, {status.num_peers} peers, {status.errc}"
+
+    def stop(self):
+        self.handle = self.session = None
+
+
+class Transmission(Client):
+    name, program = "transmission", "transmission-daemon"
+    creates_empty_files = False  # 3.00 never makes a file of 0 bytes
+    dials_loopback = False  # 3.00 takes 127.0.0.0/8 for martian
+
+    def begin(self, torrent, complete):
+        self.rpc_port, self.token, self.checking = free_port(), "", complete
+        settings = {
+            "rpc-bind-address": "127.0.0.1",
+            "rpc-port": self.rpc_port,
+            "rpc-whitelist-enabled": False,
+            "rpc-authentication-required": False,
+            "peer-port": self.port,
+            "bind-address-ipv4": "127.0.0.1",
+            "dht-enabled": False,
+            "lpd-enabled": False,
+            "utp-enabled": False,
+            "port-forwarding-enabled": False,
+            "download-dir": self.folder,
+        }
+        with open(os.path.join(self.work, "settings.json"), "w") as f:
+            json.dump(settings, f)
+        self.spawn([self.program, "-f", "-g", self.work])
+        wait_for(lambda: self.rpc("session-get"), 20, lambda: f"{self.name}'s RPC: {self.tail()}")
+        with open(torrent.path, "rb") as f:
+            metainfo = base64.b64encode(f.read()).decode()
+        self.rpc("torrent-add", metainfo=metainfo, **{"download-dir": self.folder, "paused": complete})
+        if complete:
+            self.rpc("torrent-verify")
+
+    def rpc(self, method, **arguments):
+        body = json.dumps({"method": method, "arguments": arguments})
+        for _ in range(2):
+            status, headers, answer = http(
+                self.rpc_port, "/transmission/rpc", body, {"X-Transmission-Session-Id": self.token}
+            )
+            if status == 200:
+                return json.loads(answer)["arguments"] or {"ok": True}
+            self.token = headers.get("X-Transmission-Session-Id", "")
+        return None
+
+    def done(self):
+        fields = ["status", "leftUntilDone", "haveValid", "sizeWhenDone"]
+        torrent = self.rpc("torrent-get", fields=fields)["torrents"][0]
+        full = torrent["leftUntilDone"] == 0 and torrent["haveValid"] == torrent["sizeWhenDone"] > 0
+        if self.checking and full and torrent["status"] == 0:
+            self.rpc("torrent-start")
+            return False
+        return full and torrent["status"] in (5, 6)
+
+    def tail(self):
+        return str(self.rpc("torrent-get", fields=["errorString", "percentDone", "status"])) + super().tail()
+
+
+class Aria2(Client):
+    name, program = "aria2", "aria2c"
+
+    def begin(self, torrent, complete):
+        self.rpc_port = free_port()
+        self.spawn([
+            self.program, "--no-conf", "--enable-rpc", "--rpc-listen-port", self.rpc_port, "--dir", self.folder,
+            "--listen-port", self.port, "--seed-ratio=0", "--file-allocation=none", "--enable-peer-exchange=false",
+            "--bt-enable-lpd=false", "--enable-dht=false", "--enable-dht6=false", "--disable-ipv6=true",
+            "--async-dns=false", "--allow-overwrite=true", "--check-integrity=true", "--show-console-readout=false",
+            "--bt-request-peer-speed-limit=50M", "--follow-torrent=mem",
+        ])  # fmt: skip
+        wait_for(lambda: self.rpc("getVersion"), 15, lambda: f"{self.name}'s RPC: {self.tail()}")
+        with open(torrent.path, "rb") as f:
+            self.gid = self.rpc("addTorrent", base64.b64encode(f.read()).decode())
+
+    def rpc(self, method, *params):
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "aria2." + method, "params": params})
+        _, _, answer = http(self.rpc_port, "/jsonrpc", body)
+        return json.loads(answer).get("result") if answer else None
+
+    def done(self):
+        status = self.rpc("tellStatus", self.gid)
+        assert status["status"] != "error", f"aria2 gave up: {status.get('errorMessage')}"
+        full = status["completedLength"] == status["totalLength"] != "0"
+        return full and status.get("seeder") == "true" and listens(self.port)
+
+
+class Qbittorrent(Client):
+    name, program = "qbittorrent", "qbittorrent-nox"
+
+    def begin(self, torrent, complete):
+        self.api_port = free_port()
+        config = os.path.join(self.work, "qBittorrent/config")
+        os.makedirs(config, exist_ok=True)
+        with open(f"{config}/qBittorrent.conf", "w") as f:
+            f.write(f"""[LegalNotice]
+Accepted=true
+[BitTorrent]
+Session\\DHTEnabled=false
+Session\\LSDEnabled=false
+Session\\PeXEnabled=false
+Session\\BTProtocol=TCP
+Session\\Port={self.port}
+Session\\InterfaceAddress=127.0.0.1
+Session\\QueueingSystemEnabled=false
+Session\\Preallocation=false
+Session\\MultiConnectionsPerIp=true
+[Network]
+PortForwardingEnabled=false
+[Preferences]
+WebUI\\LocalHostAuth=false
+WebUI\\Port={self.api_port}
+WebUI\\Address=127.0.0.1
+WebUI\\HostHeaderValidation=false
+WebUI\\CSRFProtection=false
+""")
+        self.spawn([self.program, f"--profile={self.work}"])
+        wait_for(lambda: self.api("app/version"), 30, lambda: f"{self.name}'s API: {self.tail()}")
+        self.add(torrent)
+
+    def add(self, torrent):
+        boundary, body = "xxPARTxx", b""
+        with open(torrent.path, "rb") as f:
+            parts = {"torrents": f.read()}
+        parts |= {"savepath": self.folder.encode(), "autoTMM": b"false", "contentLayout": b"Original"}
+        for name, value in parts.items():
+            extra = '; filename="t.torrent"\r\nContent-Type: application/x-bittorrent' if name == "torrents" else ""
+            body += f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"{extra}\r\n\r\n'.encode()
+            body += value + b"\r\n"
+        kind = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+        assert self.api("torrents/add", body + f"--{boundary}--\r\n".encode(), kind), self.tail()
+
+    def api(self, path, body=None, headers=None):
+        status, _, answer = http(self.api_port, f"/api/v2/{path}", body, headers)
+        return answer if status == 200 else None
+
+    def done(self):
+        torrents = json.loads(self.api("torrents/info") or "[]")
+        return (
+            bool(torrents)
+            and torrents[0]["amount_left"] == 0
+            and torrents[0]["state"] in ("uploading", "stalledUP", "forcedUP")
+        )
+
+    def tail(self):
+        return str(self.api("torrents/info")) + super().tail()
+
+
+class Rtorrent(Client):
+    name, program = "rtorrent", "rtorrent"
+
+    def begin(self, torrent, complete):
+        self.mark = os.path.join(self.work, "done")
+        os.makedirs(os.path.join(self.work, "session"), exist_ok=True)
+        with open(os.path.join(self.work, "rc"), "w") as f:
+            f.write(f"""
+session.path.set = {self.work}/session
+directory.default.set = {self.folder}
+network.port_range.set = {self.port}-{self.port}
+network.port_random.set = no
+network.bind_address.set = 127.0.0.1
+network.local_address.set = 127.0.0.1
+dht.mode.set = disable
+protocol.pex.set = no
+protocol.encryption.set = allow_incoming,enable_retry
+system.daemon.set = true
+method.set_key = event.download.finished, mark, "execute=touch,{self.mark}"
+method.set_key = event.download.hash_done, mark2, "branch=d.complete=,\\"execute=touch,{self.mark}\\""
+schedule2 = add, 0, 0, ((load.start, "{torrent.path}"))
+""")
+        self.spawn([self.program, "-n", "-o", f"import={self.work}/rc"], TERM="dumb")
+        wait_for(lambda: listens(self.port), 20, lambda: f"{self.name} to listen: {self.tail()}")
+
+    def done(self):
+        assert self.process.running(), "rtorrent ended: " + self.tail()
+        return os.path.exists(self.mark)
+
+
+CLIENTS = [Libtorrent, Transmission, Aria2, Qbittorrent, Rtorrent]

@@ -1,0 +1,99 @@
+"""A multi-file torrent with odd sizes to and from each client, byte for byte."""
+
+import pytest
+
+from clients import CLIENTS, Libtorrent
+from torrents import KIB, make_torrent, odd_folder, single_file
+from waiting import wait_for
+
+EACH = pytest.mark.parametrize("kind", CLIENTS, ids=lambda c: c.name)
+
+
+@EACH
+def test_leeches_from(kind, place):
+    """starling dials a seed that it was told with --peer."""
+    torrent = make_torrent(place.folder("torrent"), odd_folder(), announce=place.tracker().url)
+    seed = place.client(kind).seed(torrent)
+    get = place.starling(torrent, "--peer", seed.address).complete()
+    torrent.check(get.folder)
+
+
+@EACH
+def test_leeches_from_by_tracker(kind, place):
+    """starling finds the seed by an HTTP tracker alone, and tells the tracker its life exactly once."""
+    tracker = place.tracker()
+    torrent = make_torrent(place.folder("torrent"), odd_folder(), announce=tracker.url)
+    place.client(kind).seed(torrent)
+    get = place.starling(torrent).complete()
+    torrent.check(get.folder)
+    events = [e for e in tracker.events(get.port) if e]
+    assert events == ["started", "completed", "stopped"]
+
+
+@EACH
+def test_seeds_to(kind, place):
+    """starling has the files already, checks them, and gives them to a client that started with nothing."""
+    torrent = make_torrent(place.folder("torrent"), odd_folder(), announce=place.tracker().url)
+    leech = place.client(kind).leech(torrent)
+    here = place.folder("complete")
+    torrent.content.lay_out(here)
+    # A client that does not dial loopback addresses is dialled.
+    told = [] if kind.dials_loopback else ["--peer", leech.address]
+    get = place.starling(torrent, "--seed", *told, folder=here).wait_seeding()
+    wait_for(leech.done, 90, lambda: f"{leech.name} to complete: {leech.tail()}; starling: {get.tail()}")
+    torrent.check(leech.folder, without_empty=not kind.creates_empty_files)
+    get.interrupt()
+
+
+@pytest.mark.parametrize("piece_length", [16 * KIB, 40_000, 5_000, 1024 * KIB], ids=str)
+def test_piece_lengths(piece_length, place):
+    """Lengths that are no multiple of a block, below a block, and above: both ways with libtorrent."""
+    torrent = make_torrent(place.folder("torrent"), odd_folder(), piece_length)
+    seed = place.client(Libtorrent).seed(torrent)
+    get = place.starling(torrent, "--peer", seed.address, "--seed").wait_seeding()
+    torrent.check(get.folder)
+    seed.stop()
+    leech = place.client(Libtorrent).leech(torrent)
+    leech.dial(get.port)
+    wait_for(leech.done, 60, lambda: f"libtorrent to complete: {leech.tail()}; starling: {get.tail()}")
+    torrent.check(leech.folder)
+
+
+def test_single_file_from_all_at_once(place):
+    """Every client here seeds the same torrent, and starling takes it from all of them."""
+    tracker = place.tracker()
+    torrent = make_torrent(place.folder("torrent"), single_file(size=30_000_001), announce=tracker.url)
+    seeds = [place.client(kind).seed(torrent) for kind in CLIENTS if not kind.absent()]
+    assert seeds, "no client is installed"
+    get = place.starling(torrent).complete()
+    torrent.check(get.folder)
+
+
+def test_selected_files_only(place):
+    """Of the unselected files nothing appears under its own name; the selected are complete."""
+    torrent = make_torrent(place.folder("torrent"), odd_folder())
+    seed = place.client(Libtorrent).seed(torrent)
+    get = place.starling(torrent, "--peer", seed.address, "--select", "*.bin").complete()
+    wanted = {path: digest for path, digest in torrent.digests.items() if path.endswith(".bin")}
+    torrent.digests = wanted
+    torrent.check(get.folder)
+    got = get.events("complete")
+    assert len(got) == 1, got
+    unwanted = {path for path, _ in torrent.content.paths()} - set(wanted)
+    from torrents import listing
+
+    assert not unwanted & {path for path, size in listing(get.folder) if size}
+
+
+def test_chain_of_strangers(place):
+    """starling leeches from one client and gives to another at the same time."""
+    torrent = make_torrent(place.folder("torrent"), single_file(size=20_000_003))
+    seed = place.client(Libtorrent).seed(torrent)
+    seed.limit_upload(8_000_000)
+    get = place.starling(torrent, "--peer", seed.address, "--seed")
+    wait_for(lambda: get.events("added"), 20, lambda: f"starling to start: {get.tail()}")
+    leech = place.client(Libtorrent).leech(torrent)
+    leech.dial(get.port)
+    wait_for(leech.done, 90, lambda: f"libtorrent to complete: {leech.tail()}; starling: {get.tail()}")
+    torrent.check(leech.folder)
+    torrent.check(get.wait_seeding().folder)
