@@ -1,0 +1,66 @@
+//! What storage needs to know of a torrent: sizes, hashes, and where the files go.
+
+use metainfo::{FileIndex, Geometry, InfoHash, PieceIndex};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A torrent as storage sees it.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// The torrent's name, cleaned.
+    pub name: String,
+    /// What the resume record is filed under.
+    pub info_hash: InfoHash,
+    /// Sizes of pieces and files.
+    pub geometry: Arc<Geometry>,
+    /// SHA-1 of each piece.
+    pub hashes: Arc<[[u8; 20]]>,
+    /// The files in torrent order, as many as the geometry has.
+    pub files: Vec<LayoutFile>,
+}
+
+/// One file of a torrent.
+#[derive(Clone, Debug)]
+pub struct LayoutFile {
+    /// Path below the download directory, made of plain names only.
+    pub path: PathBuf,
+    /// What kind of file it is.
+    pub kind: FileKind,
+}
+
+/// The kinds of file (BEP 47).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum FileKind {
+    /// Payload.
+    Data {
+        /// Gets the executable bit.
+        executable: bool,
+    },
+    /// Zeros that only align the next file; never on disk.
+    Pad,
+    /// A symbolic link, made once everything is complete.
+    Symlink {
+        /// Where it points, as a path below the download directory.
+        target: PathBuf,
+    },
+}
+
+/// A torrent to be opened.
+#[derive(Clone, Debug)]
+pub struct TorrentLayout {
+    /// The torrent.
+    pub layout: Arc<Layout>,
+    /// The folder that the torrent's file or folder appears in; it must exist.
+    pub download_directory: PathBuf,
+    /// The files to keep; `None` for all.
+    pub selected: Option<Vec<FileIndex>>,
+    /// Reserve the space before the first byte, instead of writing sparse files.
+    pub preallocate: bool,
+}
+
+impl Layout {
+    /// The hash that `piece` must have.
+    pub(crate) fn piece_hash(&self, piece: PieceIndex) -> Option<&[u8; 20]> {
+        self.hashes.get(piece.as_usize())
+    }
+}

@@ -1,0 +1,43 @@
+//! Every limit of the storage layer, with its reason.
+
+use std::time::Duration;
+
+/// Blocks in the pool by default: 64 MiB, some fifty pieces of 1 MiB under way at once.
+pub(crate) const POOL_BLOCKS: usize = 4096;
+
+/// The pool is low when fewer than one in so many blocks is free: workers then flush unverified blocks.
+pub(crate) const LOW_FRACTION: usize = 8;
+
+/// Flushing goes on until one in so many blocks is free again, so that it happens in bursts of whole pieces.
+pub(crate) const RELIEVED_FRACTION: usize = 4;
+
+/// Worker threads by default at most: hashing saturates the disk long before more would help.
+pub(crate) const WORKERS: usize = 4;
+
+/// Threads that serve blocks not in the page cache: enough to keep a disk's queue busy, apart from the workers so
+/// that a slow read never delays a write.
+pub(crate) const READERS: usize = 2;
+
+/// File handles kept open by default at most; the rest of the process's allowance is for sockets.
+pub(crate) const OPEN_FILES: usize = 256;
+
+/// Storage takes at most one in so many of the process's file handles.
+pub(crate) const HANDLE_FRACTION: u64 = 4;
+
+/// Slices in one vectored write at most (`IOV_MAX` on Linux).
+pub(crate) const SLICES: usize = 1024;
+
+/// Written pieces are synced, and then recorded, at least this often.
+pub(crate) const SYNC_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Written bytes not yet synced at most before a sync starts early: what a crash may cost.
+pub(crate) const SYNC_BYTES: u64 = 64 << 20;
+
+/// Bytes read at once when checking: small enough to stay in a core's cache until they are hashed.
+pub(crate) const CHECK_BYTES: usize = 256 << 10;
+
+/// Threads that check data at most.
+pub(crate) const CHECK_THREADS: usize = 64;
+
+/// Components of a path below the download directory at most.
+pub(crate) const PATH_DEPTH: usize = 128;
