@@ -21,23 +21,23 @@ pub const MAX_TRACKERS: usize = 200;
 pub const MAX_URL_BYTES: usize = 4096;
 
 /// The shortest time between two announces to one tracker, whatever it says. Events, each sent once, are exempt.
-pub const MIN_ANNOUNCE_INTERVAL: Duration = Duration::from_secs(60);
+pub const MIN_ANNOUNCE_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The longest time between two announces: once a day keeps us in any swarm's memory.
-pub const MAX_ANNOUNCE_INTERVAL: Duration = Duration::from_secs(24 * 3600);
+pub const MAX_ANNOUNCE_INTERVAL: Duration = Duration::from_hours(24);
 
 /// The interval of a tracker that names none.
-pub const DEFAULT_ANNOUNCE_INTERVAL: Duration = Duration::from_secs(30 * 60);
+pub const DEFAULT_ANNOUNCE_INTERVAL: Duration = Duration::from_mins(30);
 
 /// The time that [`Announcer::handle_need_more_peers`](crate::Announcer::handle_need_more_peers) respects where
 /// a tracker names no `min interval`.
-pub const DEFAULT_MIN_INTERVAL: Duration = Duration::from_secs(5 * 60);
+pub const DEFAULT_MIN_INTERVAL: Duration = Duration::from_mins(5);
 
 /// First pause after a failed announce; it doubles with each further failure.
-pub const FIRST_BACK_OFF: Duration = Duration::from_secs(60);
+pub const FIRST_BACK_OFF: Duration = Duration::from_mins(1);
 
 /// Longest pause after failed announces: a tracker that comes back is found within the hour.
-pub const MAX_BACK_OFF: Duration = Duration::from_secs(3600);
+pub const MAX_BACK_OFF: Duration = Duration::from_hours(1);
 
 /// How long the announces that say goodbye may take in all; a program's end waits for no tracker.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -52,7 +52,7 @@ pub const MAX_SERVED_PEERS: usize = 200;
 pub const LEFT_UNKNOWN: u64 = 16 * 1024;
 
 /// How long a connection id of a UDP tracker is used (BEP 15).
-pub const CONNECTION_ID_LIFE: Duration = Duration::from_secs(60);
+pub const CONNECTION_ID_LIFE: Duration = Duration::from_mins(1);
 
 /// First wait for an answer of a UDP tracker; it doubles with each repetition (BEP 15).
 pub const UDP_RETRY: Duration = Duration::from_secs(15);
@@ -74,4 +74,4 @@ pub const MAX_SCRAPE_HASHES: usize = 74;
 pub const MAX_URL_DATA_BYTES: usize = 1024;
 
 /// How long one announce may take. A tracker that needs longer has lost our question.
-pub const ANNOUNCE_TIMEOUT: Duration = Duration::from_secs(60);
+pub const ANNOUNCE_TIMEOUT: Duration = Duration::from_mins(1);
