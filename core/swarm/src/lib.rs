@@ -3,9 +3,25 @@
 //! [`Swarm`] is sans-IO: facts go in with the time they happened, orders come out. It owns no socket, file,
 //! clock or thread, and never sees the bytes of a block.
 
+mod admission;
+mod allowed_fast;
+mod bans;
+mod choker;
 mod contract;
+pub mod limits;
+mod peer;
+mod peer_list;
+mod picker;
+mod pipeline;
+mod rate;
+mod smart_ban;
 mod stats;
 mod swarm;
+#[cfg(test)]
+mod tests;
+mod web_seed;
+#[cfg(test)]
+mod world;
 
 pub use contract::{
     BlockDigest, CandidateSource, Config, ConnectFailure, Direction, Event, FetchEnd, Output, PeerKey,

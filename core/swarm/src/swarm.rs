@@ -1,122 +1,228 @@
 //! The hub of one torrent: takes facts in, asks the one decision each concerns, and queues what follows.
+//!
+//! - `connections`: who comes in, who is met, who is closed.
+//! - `facts`: what a peer says.
+//! - `requests`: blocks asked of peers, received, taken back.
+//! - `serving`: chokes and interest.
+//! - `stored`: what storage says.
+//! - `web`: ranges from web seeds.
+//! - `clock`: what time brings.
 
+mod clock;
+mod connections;
+mod facts;
+mod requests;
+mod serving;
+mod stored;
+mod web;
+
+use crate::bans::Bans;
+use crate::choker::Choker;
 use crate::contract::{
-    CandidateSource, Config, ConnectFailure, Direction, Output, PeerKey, Refusal, StorageFact, WebSeedFact,
-    WebSeedKey,
+    CandidateSource, Config, Event, Output, PeerKey, StorageFact, WebSeedFact, WebSeedKey, WebSeedOrder,
 };
+use crate::peer::Peer;
+use crate::peer_list::PeerList;
+use crate::picker::Picker;
+use crate::smart_ban::SmartBan;
 use crate::stats::{PeerSnapshot, Stats, WebSeedSnapshot};
-use metainfo::Bitfield;
-use std::collections::VecDeque;
-use std::net::SocketAddr;
+use crate::web_seed::WebSeeds;
+use crate::{admission::Admission, limits};
+use metainfo::{Bitfield, BlockRequest};
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
-use wire::Fact;
+use wire::{Close, Order};
 
 /// One torrent's brain. Facts go in by `handle_*`; after each, drain [`Self::poll_output`] and look at
 /// [`Self::poll_timeout`].
 pub struct Swarm {
     config: Config,
+    admission: Admission,
     have: Bitfield,
+    /// Wanted pieces not stored.
+    missing: u32,
+    running: bool,
+    /// The disk fails: nothing is asked for.
+    faulty: bool,
+    /// [`Event::Complete`] was told.
+    told_complete: bool,
+
+    peers: BTreeMap<PeerKey, Peer>,
+    next_peer: u32,
+    web_seeds: WebSeeds,
+    next_web_seed: u32,
+    picker: Picker,
+    choker: Choker,
+    peer_list: PeerList,
+    bans: Bans,
+    smart_ban: SmartBan,
+    /// Hosts of connections gone, for blame that comes late.
+    departed: VecDeque<(PeerKey, IpAddr)>,
+
     outputs: VecDeque<Output>,
     stats: Stats,
     rng: fastrand::Rng,
-    next_key: u32,
+    allowed_fast_seed: u64,
+    tick_at: Instant,
+    rechoke_at: Instant,
+    turnover_at: Instant,
+    /// When the pause of a web seed ends.
+    web_seed_at: Option<Instant>,
+    /// Reused from pick to pick.
+    picked: Vec<BlockRequest>,
 }
 
 impl Swarm {
     /// A swarm that runs from the start and has the pieces `have`, verified and on disk. If nothing wanted is
-    /// missing, [`Event::Complete`](crate::Event::Complete) is the first output.
+    /// missing, [`Event::Complete`] is the first output.
     pub fn new(config: Config, have: Bitfield, seed: u64, now: Instant) -> Self {
-        let _ = now;
-        Self {
-            config,
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let picker =
+            Picker::new(config.geometry.clone(), &config.wanted, &have, config.sequential, rng.u64(..));
+        let admission =
+            Admission { most: config.max_peers, most_per_host: config.max_peers_per_address.max(1) };
+        let mut swarm = Self {
+            admission,
             have,
+            missing: 0,
+            running: true,
+            faulty: false,
+            told_complete: false,
+            peers: BTreeMap::new(),
+            next_peer: 0,
+            web_seeds: WebSeeds::default(),
+            next_web_seed: 0,
+            picker,
+            choker: Choker::new(config.upload_slots, rng.fork()),
+            peer_list: PeerList::new(now, rng.fork()),
+            bans: Bans::default(),
+            smart_ban: SmartBan::default(),
+            departed: VecDeque::new(),
             outputs: VecDeque::new(),
             stats: Stats::default(),
-            rng: fastrand::Rng::with_seed(seed),
-            next_key: 0,
-        }
+            allowed_fast_seed: rng.u64(..),
+            rng,
+            tick_at: now + limits::TICK,
+            rechoke_at: now + limits::RECHOKE_EVERY,
+            turnover_at: now + limits::TURNOVER_EVERY,
+            web_seed_at: None,
+            picked: Vec::new(),
+            config,
+        };
+        swarm.count_missing();
+        swarm.look_for_completion(now);
+        swarm
     }
 
     /// Addresses where peers of this torrent may listen.
     pub fn handle_candidates(&mut self, now: Instant, source: CandidateSource, addresses: &[SocketAddr]) {
-        let _ = (now, source, addresses);
-    }
-
-    /// A connection came about: outgoing, as [`Output::Connect`] asked, or incoming. The key names it from now
-    /// on; its facts follow, [`Fact::Closed`] last. After a refusal the caller closes the socket.
-    pub fn handle_connected(
-        &mut self,
-        now: Instant,
-        address: SocketAddr,
-        direction: Direction,
-    ) -> Result<PeerKey, Refusal> {
-        let _ = (now, address, direction, self.rng.u8(..));
-        self.next_key += 1;
-        Ok(PeerKey(self.next_key))
-    }
-
-    /// A connection asked for by [`Output::Connect`] did not come about.
-    pub fn handle_connect_failed(&mut self, now: Instant, address: SocketAddr, failure: ConnectFailure) {
-        let _ = (now, address, failure);
-    }
-
-    /// A fact from a connection. Facts of connections already closed are ignored.
-    pub fn handle_fact(&mut self, now: Instant, peer: PeerKey, fact: Fact) {
-        let _ = (now, peer, fact);
+        for address in addresses.iter().take(limits::CANDIDATES_AT_ONCE) {
+            if !self.bans.contains(address.ip()) {
+                self.peer_list.add(now, source, *address);
+            }
+        }
+        self.connect(now);
     }
 
     /// A fact from storage.
     pub fn handle_storage(&mut self, now: Instant, fact: StorageFact) {
-        let _ = (now, fact);
+        match fact {
+            StorageFact::PieceStored { piece, blocks } => self.on_piece_stored(now, piece, &blocks),
+            StorageFact::PieceFailed { piece, blocks } => self.on_piece_failed(now, piece, blocks),
+            StorageFact::Failed { piece } => self.on_disk_failed(piece),
+            StorageFact::Recovered => self.on_disk_recovered(now),
+            StorageFact::PieceLost(piece) => self.on_piece_lost(now, piece),
+        }
     }
 
     /// Takes in a web seed; it may be asked at once.
     pub fn add_web_seed(&mut self, now: Instant) -> WebSeedKey {
-        let _ = now;
-        self.next_key += 1;
-        WebSeedKey(self.next_key)
+        let key = WebSeedKey(self.next_web_seed);
+        self.next_web_seed += 1;
+        self.web_seeds.add(now, key, self.config.geometry.piece_count());
+        self.schedule_web_seeds(now);
+        key
     }
 
     /// Forgets a web seed; a range under way is cancelled.
     pub fn remove_web_seed(&mut self, now: Instant, web_seed: WebSeedKey) {
-        let _ = (now, web_seed);
+        self.cancel_range(web_seed);
+        if self.web_seeds.remove(web_seed).is_some() {
+            self.refill_all(now);
+        }
     }
 
     /// A fact from a web seed's fetcher. Facts of web seeds already removed are ignored.
     pub fn handle_web_seed(&mut self, now: Instant, web_seed: WebSeedKey, fact: WebSeedFact) {
-        let _ = (now, web_seed, fact);
+        if self.web_seeds.get(web_seed).is_none() {
+            return;
+        }
+        match fact {
+            WebSeedFact::BlockReceived(request) => self.on_web_seed_block(now, web_seed, request),
+            WebSeedFact::Ended(end) => self.on_range_ended(now, web_seed, &end),
+            WebSeedFact::NoRanges => self.on_no_ranges(now, web_seed),
+        }
     }
 
     /// Changes which pieces are wanted; requests for others are taken back.
     pub fn set_wanted(&mut self, now: Instant, wanted: Bitfield) {
-        let _ = now;
+        self.picker.set_wanted(&wanted);
         self.config.wanted = wanted;
+        self.count_missing();
+        self.told_complete &= self.missing == 0;
+        self.cancel_unwanted();
+        self.count_interest();
+        self.note_all_interest(now);
+        self.peer_list.reconsider(now);
+        self.look_for_completion(now);
+        self.wake(now);
     }
 
-    /// Fetch pieces in order of their index, or rarest first.
+    /// Fetch pieces in order of their index, or rarest first. Requests already out are not taken back.
     pub fn set_sequential(&mut self, now: Instant, sequential: bool) {
-        let _ = now;
         self.config.sequential = sequential;
+        self.picker.set_sequential(sequential);
+        self.wake(now);
     }
 
     /// Falls silent: cancels and closes everything, asks for nothing until [`Self::start`].
     pub fn stop(&mut self, now: Instant) {
-        let _ = now;
+        self.running = false;
+        self.fall_silent(now);
     }
 
     /// Runs again after [`Self::stop`].
     pub fn start(&mut self, now: Instant) {
-        let _ = now;
+        self.running = true;
+        self.peer_list.reconsider(now);
+        self.look_for_completion(now);
+        self.tick_at = now + limits::TICK;
+        self.wake(now);
     }
 
     /// Time has come to what [`Self::poll_timeout`] said.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let _ = now;
+        if self.is_silent() {
+            return;
+        }
+        if now >= self.tick_at {
+            self.tick_at = now + limits::TICK;
+            self.tick(now);
+        }
+        self.schedule_web_seeds(now);
+        self.connect(now);
     }
 
     /// When to call [`Self::handle_timeout`]; `None` if nothing waits for time.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        None
+        if self.is_silent() {
+            return None;
+        }
+        let busy = !self.peers.is_empty() || self.web_seeds.any_fetching();
+        let tick = busy.then_some(self.tick_at);
+        let connect = self.may_connect().then(|| self.peer_list.next_at()).flatten();
+        [tick, connect, self.web_seed_at].into_iter().flatten().min()
     }
 
     /// The next thing to be done.
@@ -135,24 +241,71 @@ impl Swarm {
     }
 
     /// Whether every wanted piece is stored.
-    pub fn is_complete(&self) -> bool {
-        self.config.wanted.iter().all(|piece| self.have.contains(piece))
+    pub const fn is_complete(&self) -> bool {
+        self.missing == 0
     }
 
     /// Whether more addresses of peers would be of use.
     pub fn needs_peers(&self) -> bool {
-        self.config.use_peers
+        let enough = self.admission.most.saturating_sub(self.peers.len());
+        !self.is_silent() && self.config.use_peers && self.peer_list.idle() < enough
     }
 
     /// The connections held.
     pub fn peers(&self, now: Instant) -> impl Iterator<Item = PeerSnapshot> + '_ {
-        let _ = now;
-        std::iter::empty()
+        self.peers.values().map(move |peer| peer.snapshot(now))
     }
 
     /// The web seeds known, dropped ones included.
     pub fn web_seeds(&self, now: Instant) -> impl Iterator<Item = WebSeedSnapshot> + '_ {
-        let _ = now;
-        std::iter::empty()
+        self.web_seeds.iter().map(move |(key, seed)| seed.snapshot(now, key))
+    }
+
+    /// Whether nothing may be asked, told or served: stopped, or complete and not to seed.
+    fn is_silent(&self) -> bool {
+        !self.running || (self.missing == 0 && !self.config.seed)
+    }
+
+    fn count_missing(&mut self) {
+        let picker = &self.picker;
+        self.missing = self.config.wanted.iter().filter(|piece| picker.is_missing(*piece)).count() as u32;
+    }
+
+    /// Tells completion once, and does what follows from it.
+    fn look_for_completion(&mut self, now: Instant) {
+        if self.missing > 0 || self.told_complete {
+            return;
+        }
+        self.told_complete = true;
+        self.outputs.push_back(Output::Event(Event::Complete));
+        if self.is_silent() {
+            self.fall_silent(now);
+        } else {
+            self.begin_seeding(now);
+        }
+    }
+
+    /// Cancels and closes everything.
+    fn fall_silent(&mut self, now: Instant) {
+        let keys: Vec<_> = self.web_seeds.iter().map(|(key, _)| key).collect();
+        keys.into_iter().for_each(|key| self.cancel_range(key));
+        let keys: Vec<_> = self.peers.keys().copied().collect();
+        keys.into_iter().for_each(|key| self.close(now, key, Close::Stopped));
+    }
+
+    /// Everything that waits is asked anew.
+    fn wake(&mut self, now: Instant) {
+        self.web_seeds.wake();
+        self.schedule_web_seeds(now);
+        self.refill_all(now);
+        self.connect(now);
+    }
+
+    fn order(&mut self, peer: PeerKey, order: Order) {
+        self.outputs.push_back(Output::Peer(peer, order));
+    }
+
+    fn order_web_seed(&mut self, web_seed: WebSeedKey, order: WebSeedOrder) {
+        self.outputs.push_back(Output::WebSeed(web_seed, order));
     }
 }

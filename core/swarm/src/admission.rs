@@ -1,0 +1,137 @@
+//! Who gets a place among the connections, and who gives one up.
+
+use crate::contract::{PeerKey, Refusal};
+use crate::limits;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// What a connection is worth, least first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Standing {
+    /// It never traded, or not for long, and promises nothing.
+    Idle,
+    /// It has what we want, or is served by us, but gave and took nothing lately.
+    Promising,
+    /// Payload went over it lately.
+    Trading,
+}
+
+/// One connection held.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Held {
+    pub(crate) key: PeerKey,
+    pub(crate) host: IpAddr,
+    pub(crate) standing: Standing,
+    pub(crate) age: Duration,
+}
+
+/// The verdict over a newcomer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Verdict {
+    /// There is a place.
+    Admit,
+    /// There is one if this connection is closed.
+    Replace(PeerKey),
+    /// There is none.
+    Refuse(Refusal),
+}
+
+/// How many connections are held, in all and from one host.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Admission {
+    pub(crate) most: usize,
+    pub(crate) most_per_host: usize,
+}
+
+impl Admission {
+    /// Whether a connection with `host` is taken in. `named`: the user named the address, and may name several
+    /// of one host.
+    pub(crate) fn judge(self, host: IpAddr, named: bool, held: &[Held]) -> Verdict {
+        let neighbours = || held.iter().filter(|it| group(it.host) == group(host));
+        if !named && neighbours().count() >= self.most_per_host {
+            return match worst(neighbours()) {
+                Some(it) if it.standing == Standing::Idle => Verdict::Replace(it.key),
+                _ => Verdict::Refuse(Refusal::TooManyFromAddress),
+            };
+        }
+        if held.len() < self.most {
+            return Verdict::Admit;
+        }
+        match worst(held.iter()) {
+            Some(it) if is_expendable(it) => Verdict::Replace(it.key),
+            _ => Verdict::Refuse(Refusal::Full),
+        }
+    }
+}
+
+/// The connection worth least; of equals the oldest, which had most time to become worth more.
+pub(crate) fn worst<'a>(held: impl Iterator<Item = &'a Held>) -> Option<&'a Held> {
+    held.filter(|it| it.age >= limits::NEWCOMER_GRACE)
+        .min_by_key(|it| (it.standing, std::cmp::Reverse(it.age)))
+}
+
+fn is_expendable(held: &Held) -> bool {
+    match held.standing {
+        Standing::Idle => true,
+        Standing::Promising => held.age >= limits::IDLE_AFTER,
+        Standing::Trading => false,
+    }
+}
+
+/// What counts as one host: an IPv4 address, or an IPv6 /64, which one machine can hold whole.
+pub(crate) fn group(host: IpAddr) -> IpAddr {
+    match host.to_canonical() {
+        IpAddr::V4(v4) => IpAddr::V4(v4),
+        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 64 << 64).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADMISSION: Admission = Admission { most: 3, most_per_host: 2 };
+
+    fn held(key: u32, host: &str, standing: Standing, age: u64) -> Held {
+        Held { key: PeerKey(key), host: host.parse().unwrap(), standing, age: Duration::from_secs(age) }
+    }
+
+    fn host(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_oldest_idle_stranger_makes_room() {
+        let full = [
+            held(1, "10.0.0.1", Standing::Trading, 900),
+            held(2, "10.0.0.2", Standing::Idle, 5),
+            held(3, "10.0.0.3", Standing::Idle, 50),
+        ];
+        assert_eq!(ADMISSION.judge(host("10.0.0.4"), false, &full), Verdict::Replace(PeerKey(3)));
+        assert_eq!(ADMISSION.judge(host("10.0.0.4"), false, &full[..2]), Verdict::Admit);
+    }
+
+    #[test]
+    fn traders_and_newcomers_stay() {
+        let full = [
+            held(1, "10.0.0.1", Standing::Trading, 900),
+            held(2, "10.0.0.2", Standing::Promising, 5),
+            held(3, "10.0.0.3", Standing::Idle, 0),
+        ];
+        assert_eq!(ADMISSION.judge(host("10.0.0.4"), false, &full), Verdict::Refuse(Refusal::Full));
+        let mut old = full;
+        old[1].age = limits::IDLE_AFTER;
+        assert_eq!(ADMISSION.judge(host("10.0.0.4"), false, &old), Verdict::Replace(PeerKey(2)));
+    }
+
+    #[test]
+    fn one_host_fills_only_its_own_places() {
+        let two =
+            [held(1, "2001:db8::1", Standing::Trading, 9), held(2, "2001:db8::2", Standing::Promising, 900)];
+        let third = host("2001:db8::3");
+        assert_eq!(ADMISSION.judge(third, false, &two), Verdict::Refuse(Refusal::TooManyFromAddress));
+        assert_eq!(ADMISSION.judge(third, true, &two), Verdict::Admit);
+        let idle = [two[0], held(2, "2001:db8::2", Standing::Idle, 9)];
+        assert_eq!(ADMISSION.judge(third, false, &idle), Verdict::Replace(PeerKey(2)));
+    }
+}

@@ -1,0 +1,130 @@
+//! Every bound of this crate, with its reason.
+
+use std::time::Duration;
+
+// ---- peers and addresses
+
+/// Addresses remembered for one torrent: enough to refill the table many times over, small enough that a
+/// flood of them costs 100 KiB.
+pub const CANDIDATES: usize = 1000;
+/// Addresses one message may add; trackers and peer exchange send at most a few hundred of use.
+pub const CANDIDATES_AT_ONCE: usize = 200;
+/// Outgoing connections begun per second, so that a long list of addresses is not a storm.
+pub const CONNECTS_PER_SECOND: u32 = 30;
+/// Outgoing connections that may begin at once after a start: the first peers should come without waiting.
+pub const CONNECT_BURST: u32 = 30;
+/// Failures in a row after which an address that nobody vouches for again is forgotten.
+pub const CONNECT_FAILURES: u8 = 6;
+/// The pause after a first failure; it trebles with each further one.
+pub const RETRY_FIRST: Duration = Duration::from_secs(5);
+/// The longest pause between two attempts.
+pub const RETRY_LONGEST: Duration = Duration::from_secs(30 * 60);
+/// The longest pause for addresses the user named or the local network told of.
+pub const RETRY_LONGEST_TRUSTED: Duration = Duration::from_secs(60);
+/// The pause after a connection that ended because there was nothing to trade.
+pub const RETRY_NOTHING_TO_TRADE: Duration = Duration::from_secs(10 * 60);
+/// Addresses banned at most; the oldest is forgotten first.
+pub const BANS: usize = 10_000;
+/// Addresses known to be our own.
+pub const OWN_ADDRESSES: usize = 64;
+/// Connections gone whose blocks may still have to answer for a failed piece.
+pub const DEPARTED: usize = 2000;
+/// A connection this young is not evicted as idle: its handshake and first messages are under way.
+pub const NEWCOMER_GRACE: Duration = Duration::from_secs(1);
+/// A connection that traded nothing for this long counts as idle when room is needed.
+pub const IDLE_AFTER: Duration = Duration::from_secs(60);
+/// A connection of no interest to either side is closed after this.
+pub const USELESS_AFTER: Duration = Duration::from_secs(180);
+/// A connection on which nothing useful happened, whatever it promises, is closed after this.
+pub const SILENT_AFTER: Duration = Duration::from_secs(600);
+/// How often the worst peers make room for untried ones when the table is full.
+pub const TURNOVER_EVERY: Duration = Duration::from_secs(300);
+/// The share of peers replaced at a turnover, in percent.
+pub const TURNOVER_PERCENT: usize = 4;
+
+// ---- requests
+
+/// Requests to a peer before anything was measured.
+pub const FIRST_REQUESTS: u32 = 8;
+/// Requests kept with a peer at least, so that it always has the next one at hand.
+pub const FEWEST_REQUESTS: u32 = 2;
+/// Requests kept with one peer at most, whatever it allows: 8 MiB under way.
+pub const MOST_REQUESTS: u32 = 500;
+/// What a peer is taken to queue if it does not say (`reqq`).
+pub const ASSUMED_REQUEST_QUEUE: u32 = 250;
+/// How much time of a peer's measured rate is kept requested.
+pub const QUEUE_TIME: Duration = Duration::from_secs(2);
+/// A peer that owes blocks and sent none for this long is snubbed.
+pub const SNUB_AFTER: Duration = Duration::from_secs(30);
+/// A source that owes blocks and sent none for this long may be doubled in the end game.
+pub const STALLED_AFTER: Duration = Duration::from_secs(2);
+/// How much sooner a second source must bring a block to be worth asking: below this nothing is gained.
+pub const END_GAME_MARGIN: Duration = Duration::from_millis(200);
+/// Sources asked for one block at the same time; the last only if the others are snubbed.
+pub const HOLDERS: usize = 3;
+/// Rejected pieces remembered for one peer; more, and the peer rests as a whole.
+pub const REJECTED_PIECES: usize = 32;
+/// How long a piece that a peer rejected is not asked of it again; doubles with each further reject.
+pub const REJECT_PAUSE: Duration = Duration::from_secs(2);
+/// The longest such pause.
+pub const REJECT_PAUSE_LONGEST: Duration = Duration::from_secs(300);
+/// Pieces a peer may suggest (BEP 6); the oldest is forgotten first.
+pub const SUGGESTED: usize = 16;
+/// Pieces a peer may offer for the time it chokes us (BEP 6).
+pub const ALLOWED_FAST: usize = 64;
+/// Pieces we offer for the time we choke a peer (BEP 6 suggests 10).
+pub const ALLOWED_FAST_GIVEN: usize = 10;
+/// A peer that fetches a whole piece within this time gets pieces of its own.
+pub const WHOLE_PIECE_WITHIN: Duration = Duration::from_secs(20);
+/// Pieces stored before rarity counts: until then the picks are random, and shared, so that there soon is
+/// something to trade.
+pub const RANDOM_FIRST_PIECES: u32 = 4;
+/// Pieces begun by peers at most, in bytes: what a full block pool may be split over.
+pub const PARTIAL_BYTES: u64 = 256 << 20;
+/// Pieces begun by peers at least, so that large pieces still allow several sources.
+pub const PARTIAL_PIECES_LEAST: usize = 8;
+/// Pieces begun by peers at most, however small.
+pub const PARTIAL_PIECES_MOST: usize = 2048;
+/// Empty block tables of pieces kept for the next piece.
+pub const SPARE_TABLES: usize = 64;
+/// Failed pieces whose senders are remembered.
+pub const FAILED_PIECES: usize = 256;
+/// Attempts at one failing piece that are remembered for blame.
+pub const FAILED_ATTEMPTS: usize = 8;
+
+// ---- serving
+
+/// How often it is decided anew whom to serve.
+pub const RECHOKE_EVERY: Duration = Duration::from_secs(10);
+/// How long an optimistic unchoke lasts.
+pub const OPTIMISTIC_EVERY: Duration = Duration::from_secs(30);
+/// How long a peer is served by a seed before another may take its turn.
+pub const SEED_TURN: Duration = Duration::from_secs(30);
+/// The waiting time that a peer with nothing or everything has ahead of one with half of the torrent.
+pub const SEED_EDGE: Duration = Duration::from_secs(60);
+
+// ---- web seeds
+
+/// Web seeds of one torrent.
+pub const WEB_SEEDS: usize = 1000;
+/// The first range asked of a web seed, before its rate is known.
+pub const FIRST_RANGE: u64 = 4 << 20;
+/// The shortest range worth a request when there is choice.
+pub const SHORTEST_RANGE: u64 = 4 << 20;
+/// The longest range.
+pub const LONGEST_RANGE: u64 = 64 << 20;
+/// The time a range should take at the measured rate.
+pub const RANGE_TIME: Duration = Duration::from_secs(5);
+/// The pause after a first failure of a web seed; doubles with each further one.
+pub const WEB_SEED_RETRY_FIRST: Duration = Duration::from_secs(10);
+/// The longest pause of a web seed.
+pub const WEB_SEED_RETRY_LONGEST: Duration = Duration::from_secs(15 * 60);
+/// The time a web seed is taken to need for its first byte.
+pub const WEB_SEED_ANSWER: Duration = Duration::from_millis(500);
+/// Bad pieces after which a web seed is given up.
+pub const WEB_SEED_BAD_PIECES: u32 = 3;
+
+// ---- time
+
+/// How often a running swarm with sources looks at its clocks.
+pub const TICK: Duration = Duration::from_millis(500);

@@ -1,0 +1,265 @@
+//! Which block is asked of whom.
+//!
+//! A piece is untouched (kept in order of rarity), partial (some block was asked for or received), or stored.
+//! The picker knows pieces, blocks and the keys of sources; it knows no connection, no rate and no time.
+//!
+//! - `rarity`: the order of untouched pieces, kept by swaps.
+//! - `partial`: the blocks of a piece under way.
+//! - `choice`: which piece a source works on next.
+//! - `end_game`: blocks asked of a second source once none is free.
+//! - `range`: runs of blocks for web seeds.
+
+mod choice;
+mod end_game;
+mod partial;
+mod range;
+mod rarity;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use choice::{Ask, Pace};
+pub(crate) use end_game::Rivals;
+pub(crate) use range::Run;
+
+use crate::contract::SourceKey;
+use crate::limits;
+use metainfo::{BLOCK_LENGTH, Bitfield, BlockIndex, BlockRequest, Geometry, PieceIndex};
+use partial::{Block, Owner, Partial};
+use rarity::Rarity;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What became of a block that arrived.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Arrival {
+    /// It is new.
+    New {
+        /// Other sources that were asked for it too.
+        others: [Option<SourceKey>; limits::HOLDERS],
+        /// The sender had been asked for it, and not taken that back.
+        asked: bool,
+    },
+    /// It was there already, or nobody waits for it: wasted.
+    Useless,
+}
+
+/// Which pieces and blocks are free, asked for, received, stored.
+pub(crate) struct Picker {
+    geometry: Arc<Geometry>,
+    wanted: Bitfield,
+    stored: Bitfield,
+    rarity: Rarity,
+    partials: BTreeMap<PieceIndex, Partial>,
+    /// Wanted partial pieces with a free block.
+    joinable: BTreeSet<PieceIndex>,
+    /// Pieces that failed or were lost once: fetched from one source, and only answers to requests count.
+    suspects: BTreeSet<PieceIndex>,
+    /// Per source: the piece it works on.
+    current: BTreeMap<SourceKey, PieceIndex>,
+    /// Block tables of pieces done with.
+    spare: Vec<Vec<Block>>,
+    sequential: bool,
+    /// Grows whenever something becomes free.
+    epoch: u64,
+    rng: fastrand::Rng,
+}
+
+impl Picker {
+    pub(crate) fn new(
+        geometry: Arc<Geometry>,
+        wanted: &Bitfield,
+        have: &Bitfield,
+        sequential: bool,
+        seed: u64,
+    ) -> Self {
+        let pieces = geometry.piece_count();
+        let mut picker = Self {
+            geometry,
+            wanted: Bitfield::new(pieces),
+            stored: have.clone(),
+            rarity: Rarity::new(pieces),
+            partials: BTreeMap::new(),
+            joinable: BTreeSet::new(),
+            suspects: BTreeSet::new(),
+            current: BTreeMap::new(),
+            spare: Vec::new(),
+            sequential,
+            epoch: 0,
+            rng: fastrand::Rng::with_seed(seed),
+        };
+        picker.set_wanted(wanted);
+        picker
+    }
+
+    /// Grows whenever a block becomes free or a choice widens: a pick that found nothing finds nothing until then.
+    pub(crate) const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Whether no wanted block is left that nobody was asked for.
+    pub(crate) fn is_end_game(&self) -> bool {
+        self.rarity.order().is_empty() && self.joinable.is_empty()
+    }
+
+    /// Pieces under way.
+    #[cfg(test)]
+    pub(crate) fn partial_count(&self) -> usize {
+        self.partials.len()
+    }
+
+    /// Whether a piece is wanted and not stored.
+    pub(crate) fn is_missing(&self, piece: PieceIndex) -> bool {
+        self.wanted.contains(piece) && !self.stored.contains(piece)
+    }
+
+    /// One more peer has `piece`.
+    pub(crate) fn piece_appears(&mut self, piece: PieceIndex) {
+        self.rarity.raise(piece, &mut self.rng);
+    }
+
+    /// One peer less has `piece`.
+    pub(crate) fn piece_disappears(&mut self, piece: PieceIndex) {
+        self.rarity.lower(piece, &mut self.rng);
+    }
+
+    pub(crate) fn set_sequential(&mut self, sequential: bool) {
+        self.sequential = sequential;
+        self.epoch += 1;
+    }
+
+    /// Changes which pieces are wanted. Blocks asked for stay so until released; what was received is kept.
+    pub(crate) fn set_wanted(&mut self, wanted: &Bitfield) {
+        self.wanted = wanted.clone();
+        self.epoch += 1;
+        for index in 0..self.geometry.piece_count() {
+            let piece = PieceIndex(index);
+            let untouched = self.is_missing(piece) && !self.partials.contains_key(&piece);
+            if untouched {
+                self.rarity.insert(piece, &mut self.rng);
+            } else {
+                self.rarity.remove(piece);
+            }
+            self.note_joinable(piece);
+        }
+    }
+
+    /// Keeps `joinable` true for one piece.
+    fn note_joinable(&mut self, piece: PieceIndex) {
+        if self.is_missing(piece) && self.partials.get(&piece).is_some_and(|partial| partial.free > 0) {
+            self.joinable.insert(piece);
+        } else {
+            self.joinable.remove(&piece);
+        }
+    }
+
+    /// The block that begins at `begin`, if a block does.
+    fn block_of(request: BlockRequest) -> Option<BlockIndex> {
+        request.begin.is_multiple_of(BLOCK_LENGTH).then_some(BlockIndex(request.begin / BLOCK_LENGTH))
+    }
+
+    /// Makes an untouched piece a partial one.
+    fn begin(&mut self, piece: PieceIndex, owner: Owner) -> &mut Partial {
+        self.rarity.remove(piece);
+        let table = self.spare.pop().unwrap_or_default();
+        let blocks = self.geometry.block_count(piece);
+        self.partials.entry(piece).or_insert_with(|| Partial::new(table, blocks, owner))
+    }
+
+    /// Makes a partial piece no longer one; nothing of it is kept.
+    fn drop_partial(&mut self, piece: PieceIndex) {
+        self.joinable.remove(&piece);
+        if let Some(partial) = self.partials.remove(&piece)
+            && self.spare.len() < limits::SPARE_TABLES
+        {
+            self.spare.push(partial.blocks);
+        }
+    }
+
+    /// A block arrived from `source`.
+    pub(crate) fn receive(&mut self, source: SourceKey, request: BlockRequest) -> Arrival {
+        let Some(block) = Self::block_of(request) else { return Arrival::Useless };
+        let piece = request.piece;
+        if self.stored.contains(piece) || self.geometry.block(piece, block) != Some(request) {
+            return Arrival::Useless;
+        }
+        let held = self
+            .partials
+            .get(&piece)
+            .and_then(|partial| partial.blocks.get(block.as_usize()))
+            .is_some_and(|state| state.is_held_by(source));
+        // Storage may have thrown away what came before it gave up a piece: only answers to newer requests count.
+        if !held && self.suspects.contains(&piece) {
+            return Arrival::Useless;
+        }
+        if !self.partials.contains_key(&piece) {
+            self.begin(piece, Owner::Shared);
+        }
+        let Some(partial) = self.partials.get_mut(&piece) else { return Arrival::Useless };
+        let mut others = partial.blocks[block.as_usize()].holders;
+        if !partial.receive(block) {
+            return Arrival::Useless;
+        }
+        self.note_joinable(piece);
+        others.iter_mut().filter(|other| **other == Some(source)).for_each(|other| *other = None);
+        Arrival::New { others, asked: held }
+    }
+
+    /// `source` will not send this block, or was told not to.
+    pub(crate) fn release(&mut self, source: SourceKey, request: BlockRequest) {
+        let Some(block) = Self::block_of(request) else { return };
+        let Some(partial) = self.partials.get_mut(&request.piece) else { return };
+        if !partial.release(block, source) {
+            return;
+        }
+        self.epoch += 1;
+        if partial.received == 0 && partial.free as usize == partial.blocks.len() {
+            self.drop_partial(request.piece);
+            if self.is_missing(request.piece) {
+                self.rarity.insert(request.piece, &mut self.rng);
+            }
+        } else {
+            self.note_joinable(request.piece);
+        }
+    }
+
+    /// `source` is gone: the pieces it had for itself are open to all. Its blocks must have been released.
+    pub(crate) fn forget_source(&mut self, source: SourceKey) {
+        self.current.remove(&source);
+        for partial in self.partials.values_mut().filter(|partial| partial.owner.is(source)) {
+            partial.owner = Owner::Shared;
+            self.epoch += 1;
+        }
+    }
+
+    /// The piece is verified and on disk. True if that is news.
+    pub(crate) fn piece_stored(&mut self, piece: PieceIndex) -> bool {
+        self.drop_partial(piece);
+        self.rarity.remove(piece);
+        self.suspects.remove(&piece);
+        self.stored.insert(piece)
+    }
+
+    /// The piece starts over: it failed its hash, or its blocks were lost. Returns who was asked for blocks of
+    /// it, so that they be told.
+    pub(crate) fn piece_reset(&mut self, piece: PieceIndex) -> Vec<(SourceKey, BlockRequest)> {
+        let awaited = self.holders_of(piece);
+        self.drop_partial(piece);
+        self.stored.remove(piece);
+        self.suspects.insert(piece);
+        self.epoch += 1;
+        if self.is_missing(piece) {
+            self.rarity.insert(piece, &mut self.rng);
+        }
+        awaited
+    }
+
+    /// Who was asked for which blocks of a piece.
+    fn holders_of(&self, piece: PieceIndex) -> Vec<(SourceKey, BlockRequest)> {
+        let Some(partial) = self.partials.get(&piece) else { return Vec::new() };
+        let blocks = partial.blocks.iter().enumerate();
+        blocks
+            .filter_map(|(at, block)| Some((block, self.geometry.block(piece, BlockIndex(at as u32))?)))
+            .flat_map(|(block, request)| block.holders().map(move |source| (source, request)))
+            .collect()
+    }
+}

@@ -1,0 +1,213 @@
+//! Which piece a source works on next.
+
+use super::partial::Owner;
+use super::{Partial, Picker};
+use crate::contract::SourceKey;
+use crate::limits;
+use metainfo::{Bitfield, BlockRequest, PieceIndex};
+
+/// How a source is to be treated.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Pace {
+    /// It fetches a whole piece in short time: it gets pieces of its own.
+    Fast,
+    /// It helps with pieces others began.
+    Slow,
+    /// It owes us blocks: it gets what is least missed.
+    Snubbed,
+    /// It took part in a piece that failed: whole pieces alone, so that the next failure names it or clears it.
+    OnParole,
+}
+
+/// One source asking for work.
+pub(crate) struct Ask<'a> {
+    pub(crate) source: SourceKey,
+    /// What it has.
+    pub(crate) have: &'a Bitfield,
+    pub(crate) pace: Pace,
+    /// Only these pieces (while choked).
+    pub(crate) only: Option<&'a [PieceIndex]>,
+    /// These before others.
+    pub(crate) suggested: &'a [PieceIndex],
+    /// Not these, for now.
+    pub(crate) barred: &'a dyn Fn(PieceIndex) -> bool,
+}
+
+impl Ask<'_> {
+    pub(super) fn may(&self, piece: PieceIndex) -> bool {
+        self.have.contains(piece)
+            && self.only.is_none_or(|only| only.contains(&piece))
+            && !(self.barred)(piece)
+    }
+}
+
+/// What a source does next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Step {
+    Join(PieceIndex),
+    Begin(PieceIndex),
+}
+
+impl Picker {
+    /// Hands up to `count` free blocks to the source, appended to `out`. Fewer means that nothing is free for it.
+    pub(crate) fn pick(&mut self, ask: &Ask<'_>, count: usize, out: &mut Vec<BlockRequest>) {
+        let goal = out.len() + count;
+        while out.len() < goal {
+            let Some(step) = self.next_step(ask) else { return };
+            self.take(ask, step, goal, out);
+        }
+    }
+
+    fn take(&mut self, ask: &Ask<'_>, step: Step, goal: usize, out: &mut Vec<BlockRequest>) {
+        let piece = match step {
+            Step::Join(piece) => piece,
+            Step::Begin(piece) => {
+                let owner = if ask.pace == Pace::OnParole || self.suspects.contains(&piece) {
+                    Owner::Only(ask.source)
+                } else if ask.pace == Pace::Fast {
+                    Owner::One(ask.source)
+                } else {
+                    Owner::Shared
+                };
+                self.begin(piece, owner);
+                piece
+            }
+        };
+        let Some(partial) = self.partials.get_mut(&piece) else { return };
+        // A piece nobody works on any more becomes the work of whoever takes it up.
+        if !partial.is_awaited() && partial.owner == Owner::Shared {
+            match ask.pace {
+                Pace::Fast => partial.owner = Owner::One(ask.source),
+                Pace::OnParole => partial.owner = Owner::Only(ask.source),
+                Pace::Slow | Pace::Snubbed => {}
+            }
+        }
+        while out.len() < goal
+            && let Some(block) = partial.take_first(ask.source)
+        {
+            out.extend(self.geometry.block(piece, block));
+        }
+        self.current.insert(ask.source, piece);
+        self.note_joinable(piece);
+    }
+
+    fn next_step(&self, ask: &Ask<'_>) -> Option<Step> {
+        if self.sequential {
+            return self.first_in_line(ask);
+        }
+        if let Some(piece) = self.current.get(&ask.source)
+            && self.joinable.contains(piece)
+            && ask.may(*piece)
+            && self.partials.get(piece).is_some_and(|partial| open_to(partial, ask.source, true))
+        {
+            return Some(Step::Join(*piece));
+        }
+        let suggested = ask.suggested.iter().find(|piece| self.is_untouched(**piece) && ask.may(**piece));
+        if let Some(piece) = suggested.filter(|_| ask.pace != Pace::Snubbed) {
+            return Some(Step::Begin(*piece));
+        }
+        let early = self.stored.count() < limits::RANDOM_FIRST_PIECES;
+        match ask.pace {
+            Pace::Snubbed => self.most_common(ask),
+            Pace::OnParole => self.left_behind(ask).or_else(|| self.rarest(ask)),
+            Pace::Fast if !early => {
+                let own = self.left_behind(ask).or_else(|| self.has_room().then(|| self.rarest(ask))?);
+                own.or_else(|| self.join(ask, false)).or_else(|| self.rarest(ask))
+            }
+            Pace::Fast | Pace::Slow => {
+                let shared = self.join(ask, true).or_else(|| {
+                    if early { self.any(ask) } else { self.has_room().then(|| self.rarest(ask))? }
+                });
+                shared.or_else(|| self.join(ask, false)).or_else(|| self.rarest(ask))
+            }
+        }
+    }
+
+    fn is_untouched(&self, piece: PieceIndex) -> bool {
+        self.rarity.position(piece).is_some()
+    }
+
+    /// Whether another piece may be begun before others are finished.
+    fn has_room(&self) -> bool {
+        let by_bytes = (limits::PARTIAL_BYTES / u64::from(self.geometry.piece_length())) as usize;
+        self.partials.len() < by_bytes.clamp(limits::PARTIAL_PIECES_LEAST, limits::PARTIAL_PIECES_MOST)
+    }
+
+    /// The lowest piece with a free block.
+    fn first_in_line(&self, ask: &Ask<'_>) -> Option<Step> {
+        let joinable = self.joinable.iter().copied().find(|piece| {
+            ask.may(*piece) && self.partials.get(piece).is_some_and(|it| open_to(it, ask.source, false))
+        });
+        let end = joinable.map_or(self.geometry.piece_count(), |piece| piece.0);
+        let untouched = (0..end).map(PieceIndex).find(|piece| self.is_untouched(*piece) && ask.may(*piece));
+        untouched.map(Step::Begin).or(joinable.map(Step::Join))
+    }
+
+    /// The piece under way with the fewest free blocks; `shared`: only where no one source is at work.
+    fn join(&self, ask: &Ask<'_>, shared: bool) -> Option<Step> {
+        let open = self.joinable.iter().filter_map(|piece| {
+            let partial = self.partials.get(piece)?;
+            (open_to(partial, ask.source, shared) && ask.may(*piece)).then_some((partial.free, *piece))
+        });
+        open.min().map(|(_, piece)| Step::Join(piece))
+    }
+
+    /// A piece under way that nobody works on any more.
+    fn left_behind(&self, ask: &Ask<'_>) -> Option<Step> {
+        let alone = self.joinable.iter().filter_map(|piece| {
+            let partial = self.partials.get(piece)?;
+            let alone = !partial.is_awaited() && open_to(partial, ask.source, true);
+            (alone && ask.may(*piece)).then_some((partial.free, *piece))
+        });
+        alone.min().map(|(_, piece)| Step::Join(piece))
+    }
+
+    /// The rarest untouched piece. A source with few pieces is looked through instead of the whole order.
+    fn rarest(&self, ask: &Ask<'_>) -> Option<Step> {
+        let order = self.rarity.order();
+        let few = ask.only.map_or(ask.have.count() as usize, <[PieceIndex]>::len);
+        let piece = if few.saturating_mul(8) < order.len() {
+            let placed = |piece| Some((self.rarity.position(piece).filter(|_| ask.may(piece))?, piece));
+            let best = match ask.only {
+                Some(only) => only.iter().copied().filter_map(placed).min(),
+                None => ask.have.iter().filter_map(placed).min(),
+            };
+            best.map(|(_, piece)| piece)
+        } else {
+            order.iter().copied().find(|piece| ask.may(*piece))
+        };
+        piece.map(Step::Begin)
+    }
+
+    /// Any untouched piece, by chance.
+    fn any(&self, ask: &Ask<'_>) -> Option<Step> {
+        let order = self.rarity.order();
+        if order.is_empty() {
+            return None;
+        }
+        // A place by hash of the source: the same source keeps to its place while the order stands still.
+        let start = self.chance(ask.source) as usize % order.len();
+        let (before, after) = order.split_at(start);
+        after.iter().chain(before).copied().find(|piece| ask.may(*piece)).map(Step::Begin)
+    }
+
+    /// The untouched piece that most peers have.
+    fn most_common(&self, ask: &Ask<'_>) -> Option<Step> {
+        let untouched =
+            self.rarity.order().iter().rev().copied().find(|piece| ask.may(*piece)).map(Step::Begin);
+        untouched.or_else(|| self.join(ask, true))
+    }
+
+    fn chance(&self, source: SourceKey) -> u64 {
+        fastrand::Rng::with_seed(self.rng.get_seed() ^ source.to_tag()).u64(..)
+    }
+}
+
+/// Whether `source` may ask for free blocks of a piece; `shared`: others' own pieces are left alone.
+fn open_to(partial: &Partial, source: SourceKey, shared: bool) -> bool {
+    match partial.owner {
+        Owner::Shared => true,
+        Owner::One(owner) => owner == source || !shared,
+        Owner::Only(owner) => owner == source,
+    }
+}

@@ -1,0 +1,150 @@
+//! What a peer says.
+
+use super::Swarm;
+use crate::contract::{CandidateSource, PeerKey};
+use crate::limits;
+use metainfo::{Bitfield, PeerId, PieceIndex};
+use std::time::Instant;
+use wire::{Close, ExtendedHandshake, Fact, Order};
+
+impl Swarm {
+    /// A fact from a connection. Facts of connections already closed are ignored.
+    pub fn handle_fact(&mut self, now: Instant, peer: PeerKey, fact: Fact) {
+        if !self.peers.contains_key(&peer) {
+            return;
+        }
+        match fact {
+            Fact::Handshaken { peer_id, fast, extended } => {
+                self.on_handshaken(now, peer, peer_id, fast, extended);
+            }
+            Fact::Extended(handshake) => self.on_extended(now, peer, handshake),
+            Fact::Availability(have) => self.on_availability(now, peer, have),
+            Fact::Have(piece) => self.on_have(now, peer, piece),
+            Fact::Choked => self.on_choked(peer),
+            Fact::Unchoked => self.on_unchoked(now, peer),
+            Fact::Interested => self.on_interested(now, peer, true),
+            Fact::NotInterested => self.on_interested(now, peer, false),
+            Fact::Suggested(piece) => self.on_suggested(peer, piece),
+            Fact::AllowedFast(piece) => self.on_allowed_fast(now, peer, piece),
+            Fact::BlockReceived(request) => self.on_block(now, peer, request),
+            Fact::Rejected(request) => self.on_rejected(now, peer, request),
+            Fact::Uploaded(bytes) => self.on_uploaded(now, peer, bytes),
+            Fact::Peers(addresses) => self.handle_candidates(now, CandidateSource::Pex, &addresses),
+            Fact::Closed(reason) => self.on_closed(now, peer, reason),
+        }
+    }
+
+    fn on_handshaken(&mut self, now: Instant, key: PeerKey, id: PeerId, fast: bool, extended: bool) {
+        if !self.welcome(now, key, id) {
+            return;
+        }
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        (peer.id, peer.fast, peer.extended) = (Some(id), fast, extended);
+        let have = self.have.clone();
+        self.order(key, Order::Availability(have));
+    }
+
+    fn on_extended(&mut self, now: Instant, key: PeerKey, handshake: ExtendedHandshake) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        if let Some(requests) = handshake.request_queue {
+            peer.pipeline.set_request_queue(requests);
+        }
+        if handshake.client.is_some() {
+            peer.client = handshake.client;
+        }
+        peer.upload_only = handshake.upload_only.unwrap_or(peer.upload_only);
+        if let Some(port) = handshake.listen_port {
+            self.on_listen_port(now, key, port);
+        }
+        if self.is_complete() {
+            self.order(key, Order::UploadOnly(true));
+        }
+        self.close_if_useless(now, key);
+    }
+
+    fn on_availability(&mut self, now: Instant, key: PeerKey, have: Bitfield) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        if peer.told_availability {
+            return;
+        }
+        peer.told_availability = true;
+        peer.uncounted = have.is_full();
+        // What was told piece by piece before is part of it.
+        let new = |piece: &PieceIndex| !peer.have.contains(*piece);
+        if !peer.uncounted {
+            have.iter().filter(new).for_each(|piece| self.picker.piece_appears(piece));
+        }
+        let picker = &self.picker;
+        peer.wanted = have.iter().filter(|piece| picker.is_missing(*piece)).count() as u32;
+        peer.have = have;
+        self.offer_allowed_fast(key);
+        self.close_if_useless(now, key);
+        self.note_interest(now, key);
+    }
+
+    fn on_have(&mut self, now: Instant, key: PeerKey, piece: PieceIndex) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        if !peer.have.insert(piece) {
+            return;
+        }
+        self.picker.piece_appears(piece);
+        if self.picker.is_missing(piece) {
+            peer.wanted += 1;
+            peer.dry_at = None;
+        }
+        if peer.have.is_full() {
+            self.close_if_useless(now, key);
+        }
+        self.note_interest(now, key);
+        self.refill(now, key);
+    }
+
+    fn on_choked(&mut self, key: PeerKey) {
+        if let Some(peer) = self.peers.get_mut(&key) {
+            peer.peer_choking = true;
+            peer.pipeline.on_choked();
+        }
+    }
+
+    fn on_unchoked(&mut self, now: Instant, key: PeerKey) {
+        if let Some(peer) = self.peers.get_mut(&key) {
+            peer.peer_choking = false;
+            peer.dry_at = None;
+        }
+        self.refill(now, key);
+    }
+
+    fn on_suggested(&mut self, key: PeerKey, piece: PieceIndex) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        if self.picker.is_missing(piece) && !peer.suggested.contains(&piece) {
+            peer.suggested.push_back(piece);
+            if peer.suggested.len() > limits::SUGGESTED {
+                peer.suggested.pop_front();
+            }
+        }
+    }
+
+    fn on_allowed_fast(&mut self, now: Instant, key: PeerKey, piece: PieceIndex) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        if peer.allowed_fast.len() < limits::ALLOWED_FAST && !peer.allowed_fast.contains(&piece) {
+            peer.allowed_fast.push(piece);
+            peer.dry_at = None;
+            self.refill(now, key);
+        }
+    }
+
+    fn on_uploaded(&mut self, now: Instant, key: PeerKey, bytes: u32) {
+        self.stats.bytes_uploaded += u64::from(bytes);
+        if let Some(peer) = self.peers.get_mut(&key) {
+            peer.on_uploaded(now, bytes);
+        }
+    }
+
+    fn on_closed(&mut self, now: Instant, key: PeerKey, reason: Close) {
+        if let Close::Violation(violation) = reason {
+            *self.stats.violations.entry(violation).or_default() += 1;
+        }
+        self.forget(now, key, reason);
+        self.connect(now);
+    }
+}

@@ -1,0 +1,99 @@
+//! What storage says.
+
+use super::Swarm;
+use crate::contract::{BlockDigest, Event, Output, SourceKey};
+use crate::smart_ban::Blame;
+use metainfo::PieceIndex;
+use std::time::Instant;
+use wire::Order;
+
+impl Swarm {
+    pub(super) fn on_piece_stored(&mut self, now: Instant, piece: PieceIndex, blocks: &[BlockDigest]) {
+        let was_missing = self.picker.is_missing(piece);
+        let blame = self.smart_ban.stored(piece, blocks);
+        self.apply_blame(now, piece, &blame);
+        if !self.picker.piece_stored(piece) {
+            return;
+        }
+        self.have.insert(piece);
+        self.stats.pieces_stored += 1;
+        self.missing -= u32::from(was_missing);
+        let keys: Vec<_> = self.peers.keys().copied().collect();
+        for key in keys {
+            let Some(peer) = self.peers.get_mut(&key).filter(|peer| peer.is_handshaken()) else { continue };
+            if !peer.have.contains(piece) {
+                self.order(key, Order::Have(piece));
+            } else if was_missing {
+                peer.wanted = peer.wanted.saturating_sub(1);
+                self.note_interest(now, key);
+            }
+        }
+        self.look_for_completion(now);
+    }
+
+    pub(super) fn on_piece_failed(&mut self, now: Instant, piece: PieceIndex, blocks: Vec<BlockDigest>) {
+        self.stats.pieces_failed += 1;
+        self.stats.bytes_wasted += u64::from(self.config.geometry.piece_size(piece));
+        self.outputs.push_back(Output::Event(Event::PieceFailed(piece)));
+        self.reset(piece);
+        let blame = self.smart_ban.failed(piece, blocks);
+        self.apply_blame(now, piece, &blame);
+        self.wake(now);
+    }
+
+    /// The piece starts over, and whoever is still asked for a block of it is told not to send it.
+    fn reset(&mut self, piece: PieceIndex) {
+        for (source, request) in self.picker.piece_reset(piece) {
+            if let SourceKey::Peer(key) = source {
+                self.take_back(key, request);
+            }
+        }
+    }
+
+    fn apply_blame(&mut self, now: Instant, piece: PieceIndex, blame: &Blame) {
+        for source in &blame.guilty {
+            match *source {
+                SourceKey::Peer(key) => self.ban(now, key),
+                SourceKey::WebSeed(key) => self.blame_web_seed(key, piece),
+            }
+        }
+        let parole = blame.suspects.iter().map(|source| (source, true));
+        for (source, on_parole) in parole.chain(blame.cleared.iter().map(|source| (source, false))) {
+            if let SourceKey::Peer(key) = source
+                && let Some(peer) = self.peers.get_mut(key)
+            {
+                peer.on_parole = on_parole;
+            }
+        }
+    }
+
+    /// The disk fails: nothing is asked for until it works again, and what was asked for is taken back.
+    pub(super) fn on_disk_failed(&mut self, piece: PieceIndex) {
+        self.faulty = true;
+        self.reset(piece);
+        let keys: Vec<_> = self.peers.keys().copied().collect();
+        keys.into_iter().for_each(|key| self.release_requests(key, 0));
+        let keys: Vec<_> = self.web_seeds.iter().map(|(key, _)| key).collect();
+        keys.into_iter().for_each(|key| self.cancel_range(key));
+    }
+
+    pub(super) fn on_disk_recovered(&mut self, now: Instant) {
+        self.faulty = false;
+        self.wake(now);
+    }
+
+    /// A piece that was ours is not any more. Peers that were told of it cannot be told otherwise; requests for
+    /// it are rejected where they arrive.
+    pub(super) fn on_piece_lost(&mut self, now: Instant, piece: PieceIndex) {
+        if !self.have.remove(piece) {
+            return;
+        }
+        self.reset(piece);
+        self.count_missing();
+        self.told_complete &= self.missing == 0;
+        self.count_interest();
+        self.note_all_interest(now);
+        self.peer_list.reconsider(now);
+        self.wake(now);
+    }
+}
