@@ -66,6 +66,10 @@ class Tracker:
         # A short interval lets clients that came too early find the other one soon.
         return {"interval": 5, "min interval": 1, "complete": seeds, "incomplete": len(swarm) - seeds, "peers": others}
 
+    def wait_for(self, port, seconds=40):
+        """Until somebody who listens on this port has announced: clients that come after find them at once."""
+        wait_for(lambda: self.events(port), seconds, f"an announce of port {port}")
+
     def events(self, port):
         """The events announced from this port, in order; an ordinary announce is the empty string."""
         return [a.get("event", b"").decode() for a in self.announces if int(a["port"]) == port]

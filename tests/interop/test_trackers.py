@@ -4,6 +4,7 @@ import pytest
 
 from clients import Libtorrent
 from torrents import make_torrent, single_file
+from waiting import wait_for
 
 
 @pytest.mark.parametrize("scheme", ["http", "udp"])
@@ -28,8 +29,6 @@ def test_found_by_opentracker(scheme, place):
     content.lay_out(here)
     get = place.starling(torrent, "--seed", folder=here).wait_seeding()
     leech = place.client(Libtorrent).leech(torrent)
-    from waiting import wait_for
-
     wait_for(leech.done, 60, lambda: f"libtorrent to complete: {leech.tail()}; starling: {get.tail()}")
     torrent.check(leech.folder)
 
@@ -39,7 +38,7 @@ def test_dead_trackers_do_not_stop_a_live_one(place):
     tracker = place.tracker()
     tiers = [["http://127.0.0.1:1/announce", "udp://127.0.0.1:1"], ["wss://127.0.0.1:1/announce"], [tracker.url]]
     torrent = make_torrent(place.folder("torrent"), single_file(), **{"announce": tiers[0][0], "announce-list": tiers})
-    place.client(Libtorrent).seed(torrent)
+    tracker.wait_for(place.client(Libtorrent).seed(torrent).port)
     get = place.starling(torrent).complete()
     torrent.check(get.folder)
 
@@ -48,7 +47,7 @@ def test_announces_are_consistent(place):
     """One key of fixed length in every announce; `left` falls to 0; nothing is claimed beyond the size."""
     tracker = place.tracker()
     torrent = make_torrent(place.folder("torrent"), single_file(), announce=tracker.url)
-    place.client(Libtorrent).seed(torrent)
+    tracker.wait_for(place.client(Libtorrent).seed(torrent).port)
     get = place.starling(torrent).complete()
     mine = [a for a in tracker.announces if int(a["port"]) == get.port]
     assert len({a["key"] for a in mine}) == 1 and len(mine[0]["key"]) == 8
@@ -65,8 +64,6 @@ def test_no_completed_event_for_data_already_there(place):
     here = place.folder("complete")
     torrent.content.lay_out(here)
     get = place.starling(torrent, "--seed", folder=here).wait_seeding()
-    from waiting import wait_for
-
     wait_for(lambda: tracker.events(get.port), 20, "the first announce")
     get.interrupt()
     assert "completed" not in tracker.events(get.port)

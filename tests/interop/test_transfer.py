@@ -3,7 +3,7 @@
 import pytest
 
 from clients import CLIENTS, Libtorrent
-from torrents import KIB, make_torrent, odd_folder, single_file
+from torrents import KIB, listing, make_torrent, odd_folder, single_file
 from waiting import wait_for
 
 EACH = pytest.mark.parametrize("kind", CLIENTS, ids=lambda c: c.name)
@@ -23,7 +23,7 @@ def test_leeches_from_by_tracker(kind, place):
     """starling finds the seed by an HTTP tracker alone, and tells the tracker its life exactly once."""
     tracker = place.tracker()
     torrent = make_torrent(place.folder("torrent"), odd_folder(), announce=tracker.url)
-    place.client(kind).seed(torrent)
+    tracker.wait_for(place.client(kind).seed(torrent).port)
     get = place.starling(torrent).complete()
     torrent.check(get.folder)
     events = [e for e in tracker.events(get.port) if e]
@@ -33,16 +33,33 @@ def test_leeches_from_by_tracker(kind, place):
 @EACH
 def test_seeds_to(kind, place):
     """starling has the files already, checks them, and gives them to a client that started with nothing."""
-    torrent = make_torrent(place.folder("torrent"), odd_folder(), announce=place.tracker().url)
-    leech = place.client(kind).leech(torrent)
+    tracker = place.tracker()
+    torrent = make_torrent(place.folder("torrent"), odd_folder(), announce=tracker.url)
     here = place.folder("complete")
     torrent.content.lay_out(here)
-    # A client that does not dial loopback addresses is dialled.
-    told = [] if kind.dials_loopback else ["--peer", leech.address]
-    get = place.starling(torrent, "--seed", *told, folder=here).wait_seeding()
+    if kind.dials_loopback:
+        get = place.starling(torrent, "--seed", folder=here).wait_seeding()
+        tracker.wait_for(get.port)
+        leech = place.client(kind).leech(torrent)
+    else:
+        leech = place.client(kind).leech(torrent)
+        get = place.starling(torrent, "--seed", "--peer", leech.address, folder=here).wait_seeding()
     wait_for(leech.done, 90, lambda: f"{leech.name} to complete: {leech.tail()}; starling: {get.tail()}")
     torrent.check(leech.folder, without_empty=not kind.creates_empty_files)
     get.interrupt()
+
+
+def test_seed_dials_a_leech_from_the_tracker(place):
+    """A leech behind a wall is helped only by a seed that dials."""
+    tracker = place.tracker()
+    torrent = make_torrent(place.folder("torrent"), odd_folder(), announce=tracker.url)
+    leech = place.client(Libtorrent).leech(torrent)
+    tracker.wait_for(leech.port)
+    here = place.folder("complete")
+    torrent.content.lay_out(here)
+    get = place.starling(torrent, "--seed", folder=here)
+    wait_for(leech.done, 60, lambda: f"libtorrent to complete: {leech.tail()}; starling: {get.tail()}")
+    torrent.check(leech.folder)
 
 
 @pytest.mark.parametrize("piece_length", [16 * KIB, 40_000, 5_000, 1024 * KIB], ids=str)
@@ -65,6 +82,8 @@ def test_single_file_from_all_at_once(place):
     torrent = make_torrent(place.folder("torrent"), single_file(size=30_000_001), announce=tracker.url)
     seeds = [place.client(kind).seed(torrent) for kind in CLIENTS if not kind.absent()]
     assert seeds, "no client is installed"
+    for seed in seeds:
+        tracker.wait_for(seed.port)
     get = place.starling(torrent).complete()
     torrent.check(get.folder)
 
@@ -80,8 +99,6 @@ def test_selected_files_only(place):
     got = get.events("complete")
     assert len(got) == 1, got
     unwanted = {path for path, _ in torrent.content.paths()} - set(wanted)
-    from torrents import listing
-
     assert not unwanted & {path for path, size in listing(get.folder) if size}
 
 

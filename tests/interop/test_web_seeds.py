@@ -6,6 +6,7 @@ import pytest
 
 from clients import Libtorrent
 from torrents import Content, make_torrent, odd_folder, random_bytes, single_file
+from waiting import wait_for
 
 HARD_NAMES = Content(
     "50% off? [v1.0] & more",
@@ -107,8 +108,6 @@ def test_untrusted_certificate_is_refused(place):
     tls = place.certificate()
     nginx, torrent = seeded(place, single_file(), lambda n: [n.url("starling%20test.iso")], tls=tls)
     get = place.starling(torrent, "--no-peers", "--timeout", "3s")
-    from waiting import wait_for
-
     wait_for(lambda: not get.process.running(), 30, lambda: f"starling to give up: {get.tail()}")
     assert get.process.code() not in (0, 101)
     assert not nginx.requests()
@@ -118,11 +117,13 @@ def test_peers_and_web_seed_share(place):
     """Both are slow and both give: the work is divided, not done twice."""
     content = single_file(size=24_000_001)
     location = "limit_rate 6m;"
-    nginx, torrent = seeded(place, content, lambda n: [n.url(urllib.parse.quote(content.name))], location)
+    _, torrent = seeded(place, content, lambda n: [n.url(urllib.parse.quote(content.name))], location)
     peer = place.client(Libtorrent).seed(torrent)
     peer.limit_upload(6_000_000)
     get = place.starling(torrent, "--peer", peer.address).complete()
     torrent.check(get.folder)
-    from_peer, from_web = peer.uploaded(), sum(size for *_, size in nginx.requests())
-    assert from_peer > content.total() // 10 and from_web > content.total() // 10, (from_peer, from_web)
-    assert from_peer + from_web < content.total() * 1.15, (from_peer, from_web)
+    total = content.total()
+    end = get.events("complete")[0]
+    assert end["bytes_from_peers"] > total // 10 and end["bytes_from_web_seeds"] > total // 10, end
+    assert end["bytes_from_peers"] + end["bytes_from_web_seeds"] < total * 1.1, end
+    assert peer.uploaded() + end["bytes_from_web_seeds"] < total * 1.15, (peer.uploaded(), end)

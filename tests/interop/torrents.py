@@ -23,7 +23,8 @@ def bencode(value):
 
 
 def random_bytes(size, seed):
-    return random.Random(seed).randbytes(size)
+    source = random.Random(seed)
+    return b"".join(source.randbytes(min(MIB, size - at)) for at in range(0, size, MIB))
 
 
 @dataclass
@@ -99,7 +100,7 @@ def listing(folder):
 
 
 def piece_hashes(content, piece_length):
-    whole = b"".join(content.files.values())
+    whole = memoryview(b"".join(content.files.values()))
     return b"".join(hashlib.sha1(whole[i : i + piece_length]).digest() for i in range(0, len(whole), piece_length))
 
 
