@@ -91,11 +91,12 @@ def http(port, path, body=None, headers=None):
 class Libtorrent(Client):
     name = "libtorrent"
 
-    def __init__(self, work, **settings):
+    def __init__(self, work, address="127.0.0.1", **settings):
         super().__init__(work)
         self.session = self.handle = None
+        host = f"[{address}]" if ":" in address else address
         self.settings = {
-            "listen_interfaces": f"127.0.0.1:{self.port}",
+            "listen_interfaces": f"{host}:{self.port}",
             "enable_dht": False,
             "enable_lsd": False,
             "enable_upnp": False,
@@ -121,8 +122,8 @@ class Libtorrent(Client):
         what.flags &= ~(libtorrent.torrent_flags.auto_managed | libtorrent.torrent_flags.paused)
         self.handle = self.session.add_torrent(what)
 
-    def dial(self, port):
-        self.handle.connect_peer(("127.0.0.1", port))
+    def dial(self, port, address="127.0.0.1"):
+        self.handle.connect_peer((address, port))
 
     def limit_upload(self, bytes_per_second):
         self.handle.set_upload_limit(bytes_per_second)

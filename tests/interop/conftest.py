@@ -30,10 +30,10 @@ class Workplace:
             pytest.skip(reason)
         return self._keep(kind(self.folder(kind.name), **settings))
 
-    def starling(self, torrent, *options, folder=None):
+    def starling(self, torrent, *options, folder=None, bind="127.0.0.1"):
         if not subject.PROGRAM:
-            pytest.skip("there is no starling: build it, or set STARLING")
-        return self._keep(subject.Get(self.folder("starling"), torrent, options, folder))
+            pytest.fail("there is no starling: `cargo build --release`, or set STARLING")
+        return self._keep(subject.Get(self.folder("starling"), torrent, ["--bind", bind, *options], folder))
 
     def tracker(self):
         return self._keep(Tracker())

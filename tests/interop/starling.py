@@ -28,13 +28,9 @@ class Get:
         """Starts it, again after a stop: same folder and state, a new port."""
         self.port, self.runs = free_port(), self.runs + 1
         home = os.path.join(self.work, "home")
-        argv = [PROGRAM, "get", self.source, "-o", self.folder, "--port", self.port, "--bind", "127.0.0.1", "--json"]
+        argv = [PROGRAM, "get", self.source, "-o", self.folder, "--port", self.port, "--json"]
         folders = {f"XDG_{kind}_HOME": f"{home}/{kind.lower()}" for kind in ("CONFIG", "STATE", "DATA", "CACHE")}
         self.process = Process(argv + self.options, os.path.join(self.work, f"log{self.runs}"), HOME=home, **folders)
-
-    @property
-    def address(self):
-        return f"127.0.0.1:{self.port}"
 
     def events(self, kind=None):
         """The JSON lines of this run so far."""

@@ -1,5 +1,7 @@
 """A multi-file torrent with odd sizes to and from each client, byte for byte."""
 
+import socket
+
 import pytest
 
 from clients import CLIENTS, Libtorrent
@@ -72,6 +74,24 @@ def test_piece_lengths(piece_length, place):
     seed.stop()
     leech = place.client(Libtorrent).leech(torrent)
     leech.dial(get.port)
+    wait_for(leech.done, 60, lambda: f"libtorrent to complete: {leech.tail()}; starling: {get.tail()}")
+    torrent.check(leech.folder)
+
+
+def test_ipv6(place):
+    """Both ways between [::1] and [::1]."""
+    with socket.socket(socket.AF_INET6) as s:
+        try:
+            s.bind(("::1", 0))
+        except OSError as refusal:
+            pytest.skip(f"no IPv6 loopback: {refusal}")
+    torrent = make_torrent(place.folder("torrent"), odd_folder())
+    seed = place.client(Libtorrent, address="::1").seed(torrent)
+    get = place.starling(torrent, "--peer", f"[::1]:{seed.port}", "--seed", bind="::1").wait_seeding()
+    torrent.check(get.folder)
+    seed.stop()
+    leech = place.client(Libtorrent, address="::1").leech(torrent)
+    leech.dial(get.port, "::1")
     wait_for(leech.done, 60, lambda: f"libtorrent to complete: {leech.tail()}; starling: {get.tail()}")
     torrent.check(leech.folder)
 
