@@ -18,11 +18,11 @@ pub const CONNECT_FAILURES: u8 = 6;
 /// The pause after a first failure; it trebles with each further one.
 pub const RETRY_FIRST: Duration = Duration::from_secs(5);
 /// The longest pause between two attempts.
-pub const RETRY_LONGEST: Duration = Duration::from_secs(30 * 60);
+pub const RETRY_LONGEST: Duration = Duration::from_mins(30);
 /// The longest pause for addresses the user named or the local network told of.
-pub const RETRY_LONGEST_TRUSTED: Duration = Duration::from_secs(60);
+pub const RETRY_LONGEST_TRUSTED: Duration = Duration::from_mins(1);
 /// The pause after a connection that ended because there was nothing to trade.
-pub const RETRY_NOTHING_TO_TRADE: Duration = Duration::from_secs(10 * 60);
+pub const RETRY_NOTHING_TO_TRADE: Duration = Duration::from_mins(10);
 /// Addresses banned at most; the oldest is forgotten first.
 pub const BANS: usize = 10_000;
 /// Addresses known to be our own.
@@ -32,13 +32,13 @@ pub const DEPARTED: usize = 2000;
 /// A connection this young is not evicted as idle: its handshake and first messages are under way.
 pub const NEWCOMER_GRACE: Duration = Duration::from_secs(1);
 /// A connection that traded nothing for this long counts as idle when room is needed.
-pub const IDLE_AFTER: Duration = Duration::from_secs(60);
+pub const IDLE_AFTER: Duration = Duration::from_mins(1);
 /// A connection of no interest to either side is closed after this.
-pub const USELESS_AFTER: Duration = Duration::from_secs(180);
+pub const USELESS_AFTER: Duration = Duration::from_mins(3);
 /// A connection on which nothing useful happened, whatever it promises, is closed after this.
-pub const SILENT_AFTER: Duration = Duration::from_secs(600);
+pub const SILENT_AFTER: Duration = Duration::from_mins(10);
 /// How often the worst peers make room for untried ones when the table is full.
-pub const TURNOVER_EVERY: Duration = Duration::from_secs(300);
+pub const TURNOVER_EVERY: Duration = Duration::from_mins(5);
 /// The share of peers replaced at a turnover, in percent.
 pub const TURNOVER_PERCENT: usize = 4;
 
@@ -67,7 +67,7 @@ pub const REJECTED_PIECES: usize = 32;
 /// How long a piece that a peer rejected is not asked of it again; doubles with each further reject.
 pub const REJECT_PAUSE: Duration = Duration::from_secs(2);
 /// The longest such pause.
-pub const REJECT_PAUSE_LONGEST: Duration = Duration::from_secs(300);
+pub const REJECT_PAUSE_LONGEST: Duration = Duration::from_mins(5);
 /// Pieces a peer may suggest (BEP 6); the oldest is forgotten first.
 pub const SUGGESTED: usize = 16;
 /// Pieces a peer may offer for the time it chokes us (BEP 6).
@@ -101,7 +101,7 @@ pub const OPTIMISTIC_EVERY: Duration = Duration::from_secs(30);
 /// How long a peer is served by a seed before another may take its turn.
 pub const SEED_TURN: Duration = Duration::from_secs(30);
 /// The waiting time that a peer with nothing or everything has ahead of one with half of the torrent.
-pub const SEED_EDGE: Duration = Duration::from_secs(60);
+pub const SEED_EDGE: Duration = Duration::from_mins(1);
 
 // ---- web seeds
 
@@ -118,7 +118,7 @@ pub const RANGE_TIME: Duration = Duration::from_secs(5);
 /// The pause after a first failure of a web seed; doubles with each further one.
 pub const WEB_SEED_RETRY_FIRST: Duration = Duration::from_secs(10);
 /// The longest pause of a web seed.
-pub const WEB_SEED_RETRY_LONGEST: Duration = Duration::from_secs(15 * 60);
+pub const WEB_SEED_RETRY_LONGEST: Duration = Duration::from_mins(15);
 /// The time a web seed is taken to need for its first byte.
 pub const WEB_SEED_ANSWER: Duration = Duration::from_millis(500);
 /// Bad pieces after which a web seed is given up.

@@ -36,8 +36,8 @@ pub(crate) struct Peer {
 
     pub(crate) am_choking: bool,
     pub(crate) am_interested: bool,
-    pub(crate) peer_choking: bool,
-    pub(crate) peer_interested: bool,
+    pub(crate) chokes_us: bool,
+    pub(crate) is_interested: bool,
     /// When we last choked or unchoked it.
     pub(crate) choke_changed_at: Instant,
 
@@ -87,8 +87,8 @@ impl Peer {
             wanted: 0,
             am_choking: true,
             am_interested: false,
-            peer_choking: true,
-            peer_interested: false,
+            chokes_us: true,
+            is_interested: false,
             choke_changed_at: now,
             pipeline: Pipeline::new(now),
             outstanding: VecDeque::new(),
@@ -129,7 +129,7 @@ impl Peer {
     pub(crate) fn is_askable(&self, now: Instant) -> bool {
         self.is_handshaken()
             && self.am_interested
-            && (!self.peer_choking || !self.allowed_fast.is_empty())
+            && (!self.chokes_us || !self.allowed_fast.is_empty())
             && self.rests_until.is_none_or(|until| until <= now)
     }
 
@@ -200,7 +200,7 @@ impl Peer {
     pub(crate) fn held(&self, now: Instant) -> Held {
         let standing = if self.has_traded() && self.idle_for(now) < limits::IDLE_AFTER {
             Standing::Trading
-        } else if self.am_interested || (self.peer_interested && !self.am_choking) {
+        } else if self.am_interested || (self.is_interested && !self.am_choking) {
             Standing::Promising
         } else {
             Standing::Idle
@@ -212,7 +212,7 @@ impl Peer {
     pub(crate) fn client_view(&self) -> Client {
         Client {
             key: self.key,
-            interested: self.peer_interested && self.is_handshaken(),
+            interested: self.is_interested && self.is_handshaken(),
             served: !self.am_choking,
             since: self.choke_changed_at,
             bytes_down: self.bytes_down,
@@ -236,8 +236,8 @@ impl Peer {
             outstanding: self.outstanding.len() as u32,
             am_choking: self.am_choking,
             am_interested: self.am_interested,
-            peer_choking: self.peer_choking,
-            peer_interested: self.peer_interested,
+            peer_choking: self.chokes_us,
+            peer_interested: self.is_interested,
             snubbed: self.pipeline.is_snubbed(),
         }
     }

@@ -274,7 +274,7 @@ mod tests {
         list.connected(now, CandidateSource::Pex, address(1));
         list.disconnected(now, address(1), Close::Myself, false);
         list.add(now, CandidateSource::Tracker, address(1));
-        assert_eq!(list.next(now + Duration::from_secs(3600)), None);
+        assert_eq!(list.next(now + Duration::from_hours(1)), None);
     }
 
     #[test]
@@ -309,7 +309,9 @@ mod tests {
     #[test]
     fn the_list_is_bounded_and_attempts_are_paced() {
         let (mut list, now) = list();
-        (0..5000).for_each(|n| list.add(now, CandidateSource::Pex, address(n)));
+        for n in 0..5000 {
+            list.add(now, CandidateSource::Pex, address(n));
+        }
         assert_eq!(list.idle(), limits::CANDIDATES);
         list.add(now, CandidateSource::Tracker, address(6000));
         assert!(list.source(address(6000)).is_some(), "a tracker's word is worth more than another peer's");

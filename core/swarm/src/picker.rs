@@ -200,7 +200,9 @@ impl Picker {
             return Arrival::Useless;
         }
         self.note_joinable(piece);
-        others.iter_mut().filter(|other| **other == Some(source)).for_each(|other| *other = None);
+        for other in others.iter_mut().filter(|other| **other == Some(source)) {
+            *other = None;
+        }
         Arrival::New { others, asked: held }
     }
 

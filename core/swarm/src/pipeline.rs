@@ -167,7 +167,9 @@ mod tests {
         assert_eq!(pipeline.room(0), 8);
         pipeline.on_block(now, BLOCK_LENGTH);
         assert_eq!((pipeline.target, pipeline.room(8), pipeline.room(7)), (9, 0, 2));
-        (0..7).for_each(|_| pipeline.on_block(now, BLOCK_LENGTH));
+        for _ in 0..7 {
+            pipeline.on_block(now, BLOCK_LENGTH);
+        }
         assert_eq!(pipeline.room(0), 16);
     }
 

@@ -74,7 +74,7 @@ mod tests {
         let now = start + Duration::from_secs(10);
         assert!((90_000..=110_000).contains(&rate.per_second(now)), "{}", rate.per_second(now));
         assert_eq!(rate.per_second(now + Duration::from_secs(5)), 0);
-        rate.add(now + Duration::from_secs(60), 50_000);
-        assert_eq!(rate.per_second(now + Duration::from_secs(60)), 100_000);
+        rate.add(now + Duration::from_mins(1), 50_000);
+        assert_eq!(rate.per_second(now + Duration::from_mins(1)), 100_000);
     }
 }

@@ -288,9 +288,13 @@ impl Swarm {
     /// Cancels and closes everything.
     fn fall_silent(&mut self, now: Instant) {
         let keys: Vec<_> = self.web_seeds.iter().map(|(key, _)| key).collect();
-        keys.into_iter().for_each(|key| self.cancel_range(key));
+        for key in keys {
+            self.cancel_range(key);
+        }
         let keys: Vec<_> = self.peers.keys().copied().collect();
-        keys.into_iter().for_each(|key| self.close(now, key, Close::Stopped));
+        for key in keys {
+            self.close(now, key, Close::Stopped);
+        }
     }
 
     /// Everything that waits is asked anew.

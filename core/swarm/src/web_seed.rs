@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// The longest pause a server may ask for.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
+const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
@@ -312,7 +312,9 @@ impl WebSeeds {
 
     /// Forgets what was dry, so that each may be asked again.
     pub(crate) fn wake(&mut self) {
-        self.seeds.values_mut().for_each(|seed| seed.dry_at = None);
+        for seed in self.seeds.values_mut() {
+            seed.dry_at = None;
+        }
     }
 }
 

@@ -200,7 +200,7 @@ impl World {
     pub(crate) fn drain(&mut self) {
         while let Some(output) = self.swarm.poll_output() {
             match output {
-                Output::Peer(key, order) => self.obey(key, order),
+                Output::Peer(key, order) => self.obey(key, &order),
                 Output::WebSeed(key, order) => self.obey_web_seed(key, &order),
                 Output::Connect(address) => self.connects.push(address),
                 Output::Event(event) => self.events.push(event),
@@ -208,11 +208,11 @@ impl World {
         }
     }
 
-    fn obey(&mut self, key: PeerKey, order: Order) {
+    fn obey(&mut self, key: PeerKey, order: &Order) {
         let peer = self.peers.get_mut(&key).expect("orders name peers that exist");
         assert_eq!(peer.closed, None, "{order:?} after close");
         peer.orders.push(order.clone());
-        match order {
+        match *order {
             Order::Interested if peer.script.generous => {
                 let latency = peer.script.latency;
                 self.later(latency, Happening::Fact(key, Fact::Unchoked));

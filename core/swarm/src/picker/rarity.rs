@@ -162,7 +162,9 @@ mod tests {
             .map(|seed| {
                 let mut rng = fastrand::Rng::with_seed(seed);
                 let mut rarity = Rarity::new(8);
-                (0..8).for_each(|piece| rarity.insert(PieceIndex(piece), &mut rng));
+                for piece in 0..8 {
+                    rarity.insert(PieceIndex(piece), &mut rng);
+                }
                 rarity.order()[0]
             })
             .collect();

@@ -30,6 +30,8 @@ impl Swarm {
             }
         }
         self.stats.snubs += snubbed.len() as u64;
-        snubbed.into_iter().for_each(|key| self.release_requests(key, 1));
+        for key in snubbed {
+            self.release_requests(key, 1);
+        }
     }
 }

@@ -105,7 +105,9 @@ impl Swarm {
         }
         self.picker.forget_source(peer.source());
         if !peer.uncounted {
-            peer.have.iter().for_each(|piece| self.picker.piece_disappears(piece));
+            for piece in peer.have.iter() {
+                self.picker.piece_disappears(piece);
+            }
         }
         if let Some(address) = peer.listens_at {
             self.peer_list.disconnected(now, address, reason, peer.has_traded());
@@ -145,7 +147,9 @@ impl Swarm {
         let banned = |host: IpAddr| self.bans.contains(host);
         let keys: Vec<_> =
             self.peers.values().filter(|peer| banned(peer.address.ip())).map(|peer| peer.key).collect();
-        keys.into_iter().for_each(|key| self.close(now, key, Close::Banned));
+        for key in keys {
+            self.close(now, key, Close::Banned);
+        }
     }
 
     /// Judges a peer by the id it told: ourselves, somebody connected already, or welcome. False if it was closed.
@@ -195,11 +199,13 @@ impl Swarm {
     pub(super) fn prune(&mut self, now: Instant) {
         let useless = |peer: &Peer| {
             let idle = peer.idle_for(now);
-            let wanted = peer.am_interested || peer.peer_interested;
+            let wanted = peer.am_interested || peer.is_interested;
             idle >= limits::SILENT_AFTER || (!wanted && idle >= limits::USELESS_AFTER)
         };
         let keys: Vec<_> = self.peers.values().filter(|peer| useless(peer)).map(|peer| peer.key).collect();
-        keys.into_iter().for_each(|key| self.close(now, key, Close::NothingToTrade));
+        for key in keys {
+            self.close(now, key, Close::NothingToTrade);
+        }
         if now < self.turnover_at {
             return;
         }

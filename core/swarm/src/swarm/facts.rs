@@ -72,7 +72,9 @@ impl Swarm {
         // What was told piece by piece before is part of it.
         let new = |piece: &PieceIndex| !peer.have.contains(*piece);
         if !peer.uncounted {
-            have.iter().filter(new).for_each(|piece| self.picker.piece_appears(piece));
+            for piece in have.iter().filter(new) {
+                self.picker.piece_appears(piece);
+            }
         }
         let picker = &self.picker;
         peer.wanted = have.iter().filter(|piece| picker.is_missing(*piece)).count() as u32;
@@ -101,14 +103,14 @@ impl Swarm {
 
     fn on_choked(&mut self, key: PeerKey) {
         if let Some(peer) = self.peers.get_mut(&key) {
-            peer.peer_choking = true;
+            peer.chokes_us = true;
             peer.pipeline.on_choked();
         }
     }
 
     fn on_unchoked(&mut self, now: Instant, key: PeerKey) {
         if let Some(peer) = self.peers.get_mut(&key) {
-            peer.peer_choking = false;
+            peer.chokes_us = false;
             peer.dry_at = None;
         }
         self.refill(now, key);

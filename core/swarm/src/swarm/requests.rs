@@ -26,7 +26,7 @@ impl Field<'_> {
     fn outlook(&self, holder: SourceKey, request: BlockRequest) -> Option<(Duration, Duration)> {
         match holder {
             SourceKey::Peer(key) => {
-                let peer = self.peers.get(&key).filter(|peer| !peer.peer_choking)?;
+                let peer = self.peers.get(&key).filter(|peer| !peer.chokes_us)?;
                 let delay = peer.pipeline.delay(self.now, peer.outstanding.len().saturating_sub(1));
                 Some((delay, peer.pipeline.silence(self.now)))
             }
@@ -75,7 +75,9 @@ impl Swarm {
                 peer.pipeline.begin_waiting(now);
             }
             peer.outstanding.extend(&picked);
-            picked.iter().for_each(|request| self.order(key, Order::Request(*request)));
+            for request in &picked {
+                self.order(key, Order::Request(*request));
+            }
         }
         self.picked = picked;
     }
@@ -95,7 +97,7 @@ impl Swarm {
             source: peer.source(),
             have: &peer.have,
             pace: peer.pace(now, self.config.geometry.piece_length()),
-            only: peer.peer_choking.then_some(peer.allowed_fast.as_slice()),
+            only: peer.chokes_us.then_some(peer.allowed_fast.as_slice()),
             suggested: &suggested,
             barred: &|piece| peer.bars(now, piece),
         };
@@ -124,7 +126,9 @@ impl Swarm {
     /// Something became free: every peer with room is asked again.
     pub(super) fn refill_all(&mut self, now: Instant) {
         let keys: Vec<_> = self.peers.values().filter(|peer| peer.is_askable(now)).map(|it| it.key).collect();
-        keys.into_iter().for_each(|key| self.refill(now, key));
+        for key in keys {
+            self.refill(now, key);
+        }
     }
 
     /// A block came from a peer.
@@ -155,8 +159,8 @@ impl Swarm {
                     self.refill(now, key);
                 }
                 SourceKey::WebSeed(key) => {
-                    let over = self.web_seeds.get_mut(key).is_some_and(|seed| seed.on_block_elsewhere());
-                    if over && self.web_seeds.get_mut(key).is_some_and(|seed| seed.cancel()) {
+                    let Some(seed) = self.web_seeds.get_mut(key) else { continue };
+                    if seed.on_block_elsewhere() && seed.cancel() {
                         self.order_web_seed(key, WebSeedOrder::Cancel);
                     }
                 }
@@ -181,7 +185,7 @@ impl Swarm {
         }
         self.stats.rejects += 1;
         // A request lost to a choke says nothing about the piece; a peer that offered it takes the offer back.
-        if !peer.peer_choking {
+        if !peer.chokes_us {
             peer.on_rejected(now, request.piece);
         } else if let Some(at) = peer.allowed_fast.iter().position(|piece| *piece == request.piece) {
             peer.allowed_fast.swap_remove(at);

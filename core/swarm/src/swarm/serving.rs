@@ -14,10 +14,10 @@ impl Swarm {
     /// next round only, so that a peer that flaps cannot make us flap.
     pub(super) fn on_interested(&mut self, now: Instant, key: PeerKey, interested: bool) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
-        if peer.peer_interested == interested {
+        if peer.is_interested == interested {
             return;
         }
-        peer.peer_interested = interested;
+        peer.is_interested = interested;
         self.fill_slots(now);
     }
 
@@ -32,7 +32,9 @@ impl Swarm {
         }
         let mut clients = self.clients();
         while let Some(key) = self.choker.next_in_line(now, self.missing == 0, &clients) {
-            clients.iter_mut().filter(|client| client.key == key).for_each(|client| client.served = true);
+            for client in clients.iter_mut().filter(|client| client.key == key) {
+                client.served = true;
+            }
             self.set_choking(now, key, false);
         }
     }
@@ -82,7 +84,9 @@ impl Swarm {
     /// Tells every peer whose interest changed after a count.
     pub(super) fn note_all_interest(&mut self, now: Instant) {
         let keys: Vec<_> = self.peers.keys().copied().collect();
-        keys.into_iter().for_each(|key| self.note_interest(now, key));
+        for key in keys {
+            self.note_interest(now, key);
+        }
     }
 
     /// A newcomer with almost nothing may ask for a few pieces while we choke it (BEP 6).

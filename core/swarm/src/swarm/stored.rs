@@ -72,9 +72,13 @@ impl Swarm {
         self.faulty = true;
         self.reset(piece);
         let keys: Vec<_> = self.peers.keys().copied().collect();
-        keys.into_iter().for_each(|key| self.release_requests(key, 0));
+        for key in keys {
+            self.release_requests(key, 0);
+        }
         let keys: Vec<_> = self.web_seeds.iter().map(|(key, _)| key).collect();
-        keys.into_iter().for_each(|key| self.cancel_range(key));
+        for key in keys {
+            self.cancel_range(key);
+        }
     }
 
     pub(super) fn on_disk_recovered(&mut self, now: Instant) {

@@ -106,7 +106,9 @@ impl Swarm {
         };
         let fetching = self.web_seeds.iter().filter(|(_, seed)| seed.is_fetching() && unwanted(seed.run()));
         let keys: Vec<_> = fetching.map(|(key, _)| key).collect();
-        keys.into_iter().for_each(|key| self.cancel_range(key));
+        for key in keys {
+            self.cancel_range(key);
+        }
     }
 
     /// A web seed alone sent a bad piece.
