@@ -36,7 +36,7 @@ impl Picker {
             if alone || !partial.is_awaited() || !self.wanted.contains(*piece) || !ask.may(*piece) {
                 continue;
             }
-            for at in 0..partial.blocks.len()).rev( {
+            for at in (0..partial.blocks.len()).rev() {
                 let Some(request) = self.geometry.block(*piece, BlockIndex(at as u32)) else { continue };
                 if out.len() < goal && is_due(&partial.blocks[at], ask.source, request, rivals) {
                     partial.add_holder(BlockIndex(at as u32), ask.source);
