@@ -1,7 +1,7 @@
 //! Tracker announce and scrape over HTTP and UDP, both ends, without input or output.
 //!
 //! [`Announcer`] decides when one torrent asks which tracker; [`UdpClient`] speaks to UDP trackers; [`http`] builds
-//! URLs and reads answers for an HTTP client to carry; `server` is the other end of both. A machine is told
+//! URLs and reads answers for an HTTP client to carry; [`server`] is the other end of both. A machine is told
 //! facts by `handle_*`, drained by `poll_output` and woken at `poll_timeout`; it reads no clock and no socket.
 
 mod announce;
@@ -9,6 +9,7 @@ mod announcer;
 pub mod http;
 pub mod limits;
 mod peers;
+pub mod server;
 mod text;
 pub mod udp;
 

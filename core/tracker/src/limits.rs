@@ -75,3 +75,9 @@ pub const MAX_URL_DATA_BYTES: usize = 1024;
 
 /// How long one announce may take. A tracker that needs longer has lost our question.
 pub const ANNOUNCE_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Torrents a server of ours keeps; the one announced longest ago is forgotten first.
+pub const MAX_SERVED_SWARMS: usize = 1024;
+
+/// Peers a server of ours keeps of one torrent; the one silent longest is forgotten first.
+pub const MAX_SWARM_PEERS: usize = 2048;
