@@ -33,7 +33,7 @@ impl Picker {
     /// Reserves every free block of the torrent, for a source that sends from the first byte only.
     pub(crate) fn pick_everything(&mut self, source: SourceKey, excluded: &Bitfield) -> Option<Run> {
         let mut blocks = 0;
-        for piece in 0..self.geometry.piece_count()).map(PieceIndex {
+        for piece in (0..self.geometry.piece_count()).map(PieceIndex) {
             if self.is_missing(piece) && !excluded.contains(piece) {
                 blocks += self.reserve(source, piece, 0, u32::MAX);
             }

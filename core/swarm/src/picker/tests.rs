@@ -185,7 +185,7 @@ impl Pair {
     }
 
     fn finish(&mut self) {
-        for piece in 0..PIECES).map(PieceIndex {
+        for piece in (0..PIECES).map(PieceIndex) {
             let whole = Model::blocks(piece).iter().all(|block| self.model.received.contains(block));
             if whole && !self.model.stored.contains(piece) {
                 assert!(self.picker.piece_stored(piece));
