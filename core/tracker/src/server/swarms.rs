@@ -25,7 +25,7 @@ impl Default for ServerConfig {
 pub struct Swarms {
     config: ServerConfig,
     rng: fastrand::Rng,
-    swarms: BTreeMap<[u8; 20], Swarm>,
+    by_info_hash: BTreeMap<[u8; 20], Swarm>,
 }
 
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ struct Peer {
 impl Swarms {
     /// A tracker that knows nobody.
     pub fn new(config: ServerConfig, seed: u64) -> Self {
-        Self { config, rng: fastrand::Rng::with_seed(seed), swarms: BTreeMap::new() }
+        Self { config, rng: fastrand::Rng::with_seed(seed), by_info_hash: BTreeMap::new() }
     }
 
     /// Takes an announce in that came from `from`, and answers it: peers of both families, never the asker, and
@@ -59,7 +59,7 @@ impl Swarms {
     ) -> AnnounceResponse {
         self.make_room(request.info_hash);
         let forgotten = self.config.interval.saturating_mul(2);
-        let swarm = self.swarms.entry(request.info_hash).or_default();
+        let swarm = self.by_info_hash.entry(request.info_hash).or_default();
         swarm.last_announce = Some(now);
         swarm.peers.retain(|_, peer| now.saturating_duration_since(peer.seen) <= forgotten);
         swarm.take_in(now, from.to_canonical(), request);
@@ -82,16 +82,17 @@ impl Swarms {
 
     /// The counts of a swarm; zeros for one that nobody announced.
     pub fn scrape(&self, info_hash: &[u8; 20]) -> ScrapeCounts {
-        self.swarms.get(info_hash).map(Swarm::counts).unwrap_or_default()
+        self.by_info_hash.get(info_hash).map(Swarm::counts).unwrap_or_default()
     }
 
     fn make_room(&mut self, info_hash: [u8; 20]) {
-        if self.swarms.len() < MAX_SERVED_SWARMS || self.swarms.contains_key(&info_hash) {
+        if self.by_info_hash.len() < MAX_SERVED_SWARMS || self.by_info_hash.contains_key(&info_hash) {
             return;
         }
-        let oldest = self.swarms.iter().min_by_key(|(_, swarm)| swarm.last_announce).map(|(hash, _)| *hash);
+        let oldest =
+            self.by_info_hash.iter().min_by_key(|(_, swarm)| swarm.last_announce).map(|(hash, _)| *hash);
         if let Some(oldest) = oldest {
-            self.swarms.remove(&oldest);
+            self.by_info_hash.remove(&oldest);
         }
     }
 }
