@@ -1,8 +1,24 @@
 //! The threads that own the disk, shared by all torrents of a session.
 
-use crate::limits::{OPEN_FILES, POOL_BLOCKS, WORKERS};
-use crate::{BlockPool, DiskError, DiskEvent, StateStore, TorrentLayout, TorrentStore};
-use tokio::sync::mpsc;
+use crate::backend::{Backend, fs::FileSystem};
+use crate::file_pool::FilePool;
+use crate::hashing::BlockDigester;
+use crate::limits::{OPEN_FILES, POOL_BLOCKS, READERS, WORKERS};
+use crate::outbox::Outbox;
+use crate::readers::{self, Read};
+use crate::sync::{Request, SyncHandle, Syncer};
+use crate::torrent::Torrent;
+use crate::transfer::Transfer;
+use crate::worker::{Gauge, Job, Surroundings, Worker};
+use crate::{BlockPool, DiskError, DiskEvent, ResumeRecord, StateStore, TorrentLayout, TorrentStore};
+use crate::{paths, resume};
+use metainfo::PieceIndex;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use tokio::sync::{mpsc, oneshot};
 
 /// Settings of a [`Disk`].
 #[derive(Clone)]
@@ -19,37 +35,201 @@ pub struct DiskConfig {
 
 impl Default for DiskConfig {
     fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { workers: cores.min(WORKERS), pool_blocks: POOL_BLOCKS, max_open_files: OPEN_FILES, state: None }
+        let workers = cores().min(WORKERS);
+        Self { workers, pool_blocks: POOL_BLOCKS, max_open_files: OPEN_FILES, state: None }
     }
 }
 
-/// The disk: workers that hash and write, readers, and one thread that syncs. Cloning shares it.
+/// The processors this process may use.
+pub(crate) fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// The disk: workers that hash and write, readers, and one thread that syncs. Cloning shares it; the threads end
+/// after the last clone and the last [`TorrentStore`] are gone.
 #[derive(Clone)]
-pub struct Disk {
+pub struct Disk(Arc<Shared>);
+
+/// What every store of a disk shares.
+pub(crate) struct Shared {
     pool: BlockPool,
+    pub(crate) transfer: Arc<Transfer>,
+    workers: Vec<Sender<Job>>,
+    gauges: Vec<Arc<Gauge>>,
+    readers: Vec<Sender<Read>>,
+    next_reader: AtomicU64,
+    next_torrent: AtomicU64,
+    pub(crate) sync: SyncHandle,
+    state: Option<StateStore>,
+    /// Held by the one torrent that is checked.
+    pub(crate) checking: Mutex<()>,
+    pub(crate) check_threads: usize,
 }
 
 impl Disk {
     /// Starts the threads.
     pub fn start(config: DiskConfig) -> Result<Self, DiskError> {
-        Ok(Self { pool: BlockPool::new(config.pool_blocks) })
+        Self::start_on(config, Arc::new(FileSystem))
+    }
+
+    /// Starts the threads on a chosen backend.
+    pub(crate) fn start_on(config: DiskConfig, backend: Arc<dyn Backend>) -> Result<Self, DiskError> {
+        let pool = BlockPool::new(config.pool_blocks);
+        let transfer = Arc::new(Transfer { backend, files: FilePool::new(config.max_open_files) });
+        let (requests, inbox) = channel();
+        let sync = SyncHandle::new(requests);
+        let syncer = Syncer {
+            transfer: transfer.clone(),
+            pool: pool.clone(),
+            state: config.state.clone(),
+            handle: sync.clone(),
+            dirty: BTreeMap::new(),
+            untold: BTreeMap::new(),
+        };
+        spawn("disk-sync", move || syncer.run(&inbox))?;
+        let around = Arc::new(Surroundings {
+            pool: pool.clone(),
+            transfer: transfer.clone(),
+            digester: BlockDigester::default(),
+            sync: sync.clone(),
+        });
+        let (mut workers, mut gauges, mut readers) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..config.workers.max(1) {
+            let (jobs, inbox) = channel();
+            let gauge = Arc::new(Gauge::default());
+            let worker = Worker::new(around.clone(), gauge.clone());
+            spawn("disk-worker", move || worker.run(&inbox))?;
+            workers.push(jobs);
+            gauges.push(gauge);
+        }
+        for _ in 0..READERS {
+            let (reads, inbox) = channel();
+            let (transfer, sync) = (transfer.clone(), sync.clone());
+            spawn("disk-reader", move || readers::run(&transfer, &sync, &inbox))?;
+            readers.push(reads);
+        }
+        let shared = Arc::new(Shared {
+            pool,
+            transfer,
+            workers,
+            gauges,
+            readers,
+            next_reader: AtomicU64::new(0),
+            next_torrent: AtomicU64::new(0),
+            sync,
+            state: config.state,
+            checking: Mutex::new(()),
+            check_threads: cores(),
+        });
+        let weak = Arc::downgrade(&shared);
+        shared.pool.on_low(move || _ = weak.upgrade().map(|shared| shared.relieve()));
+        Ok(Self(shared))
     }
 
     /// The pool that blocks come from.
     pub fn pool(&self) -> &BlockPool {
-        &self.pool
+        &self.0.pool
     }
 
     /// Takes in a torrent: looks at what is there, makes folders, locks the download against other processes.
-    /// Events go to `events`; a full channel delays them and holds up nothing.
+    /// Events go to `events`; a full channel delays them and holds up nothing. [`TorrentStore::check`] is next.
     pub async fn open(
         &self,
         torrent: TorrentLayout,
         events: mpsc::Sender<DiskEvent>,
     ) -> Result<TorrentStore, DiskError> {
-        let _ = (torrent, events);
-        std::future::ready(()).await;
-        Err(DiskError::Closed)
+        let shared = self.0.clone();
+        let work = move || {
+            let root = std::fs::canonicalize(&torrent.download_directory);
+            let root =
+                root.map_err(|_| DiskError::NoDirectory { path: torrent.download_directory.clone() })?;
+            let longest = paths::longest_name(&root);
+            let longest = longest.map_err(|error| DiskError::new("open the folder", &root, &error))?;
+            let id = shared.next_torrent.fetch_add(1, Ordering::Relaxed);
+            let options = TorrentLayout { download_directory: root, ..torrent };
+            let torrent = Arc::new(Torrent::new(id, &options, Outbox::new(events), longest));
+            resume::prepare(&torrent)?;
+            Ok(TorrentStore { torrent, shared })
+        };
+        on_thread("open", work).await
     }
+}
+
+impl Shared {
+    /// The worker for a piece: neighbours go to different workers.
+    pub(crate) fn worker(&self, torrent: &Torrent, piece: PieceIndex) -> usize {
+        (torrent.id as usize).wrapping_add(piece.as_usize()) % self.workers.len()
+    }
+
+    pub(crate) fn send(&self, torrent: &Torrent, piece: PieceIndex, job: Job) {
+        // A worker ends only after every sender is gone.
+        let _ = self.workers[self.worker(torrent, piece)].send(job);
+    }
+
+    pub(crate) fn read(&self, read: Read) {
+        let turn = self.next_reader.fetch_add(1, Ordering::Relaxed) as usize;
+        let _ = self.readers[turn % self.readers.len()].send(read);
+    }
+
+    /// Has every worker forget a torrent.
+    pub(crate) fn close(&self, torrent: &Arc<Torrent>) -> Vec<oneshot::Receiver<()>> {
+        let close = |jobs: &Sender<Job>| {
+            let (done, answer) = oneshot::channel();
+            let _ = jobs.send(Job::Close(torrent.clone(), done));
+            answer
+        };
+        self.workers.iter().map(close).collect()
+    }
+
+    /// Asks workers that hold blocks to flush; each at most once at a time.
+    fn relieve(&self) {
+        for (jobs, gauge) in self.workers.iter().zip(&self.gauges) {
+            let holds = gauge.holds.load(Ordering::Acquire);
+            if holds && !gauge.relief_asked.swap(true, Ordering::AcqRel) {
+                let _ = jobs.send(Job::Relieve);
+            }
+        }
+    }
+
+    /// What is remembered of a download; a database that fails is as good as none.
+    pub(crate) fn load(&self, torrent: &Torrent) -> Option<ResumeRecord> {
+        let loaded = self.state.as_ref()?.load(&torrent.layout.info_hash, &torrent.root);
+        loaded.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the progress of {} could not be read", torrent.layout.name);
+            None
+        })
+    }
+
+    /// Forgets what is remembered of a download.
+    pub(crate) fn forget(&self, torrent: &Torrent) {
+        if let Some(state) = &self.state
+            && let Err(error) = state.remove(&torrent.layout.info_hash, &torrent.root)
+        {
+            tracing::warn!(%error, "the progress of {} could not be removed", torrent.layout.name);
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        for jobs in &self.workers {
+            let _ = jobs.send(Job::Stop);
+        }
+        let _ = self.sync.requests.send(Request::Stop);
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), DiskError> {
+    let started = thread::Builder::new().name(name.into()).spawn(work);
+    started.map(drop).map_err(|error| DiskError::Thread { reason: error.to_string() })
+}
+
+/// Runs something that may wait for the disk on a thread of its own.
+pub(crate) async fn on_thread<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> Result<T, DiskError> + Send + 'static,
+) -> Result<T, DiskError> {
+    let (reply, answer) = oneshot::channel();
+    spawn(name, move || _ = reply.send(work()))?;
+    answer.await.unwrap_or(Err(DiskError::Closed))
 }

@@ -5,21 +5,39 @@
 //! A piece is readable only after it matched its hash and was written, and it is recorded in the [`StateStore`]
 //! only after it was synced.
 
+mod backend;
+mod bits;
 mod block;
+mod check;
 mod disk;
 mod errors;
 mod events;
+mod file_pool;
+mod finish;
+mod hashing;
 mod layout;
 mod limits;
+mod outbox;
+mod partial;
+mod paths;
 mod pool;
+mod readers;
+mod resume;
+mod selection;
 mod state;
 mod store;
+mod sync;
+mod torrent;
+mod transfer;
+mod worker;
 
 pub use block::{Block, BlockData, SharedBlock};
+pub use check::CheckProgress;
 pub use disk::{Disk, DiskConfig};
 pub use errors::DiskError;
 pub use events::{BlockReport, DiskEvent};
 pub use layout::{FileKind, Layout, LayoutFile, TorrentLayout};
 pub use pool::{BlockBuffer, BlockPool, PoolPermit};
+pub use resume::CheckReport;
 pub use state::{FileStamp, ResumeRecord, StateError, StateStore};
-pub use store::{CheckProgress, CheckReport, TorrentStore, TryRead};
+pub use store::{TorrentStore, TryRead};

@@ -36,8 +36,21 @@ pub(crate) const SYNC_BYTES: u64 = 64 << 20;
 /// Bytes read at once when checking: small enough to stay in a core's cache until they are hashed.
 pub(crate) const CHECK_BYTES: usize = 256 << 10;
 
+/// Bytes that one thread of a check takes on at once: enough for the disk to read ahead.
+pub(crate) const CHECK_BATCH: usize = 4 << 20;
+
 /// Threads that check data at most.
 pub(crate) const CHECK_THREADS: usize = 64;
 
 /// Components of a path below the download directory at most.
 pub(crate) const PATH_DEPTH: usize = 128;
+
+/// Pieces that failed their hash and are remembered by one worker, to report the next try block by block: one swarm
+/// with this many failing pieces has other troubles.
+pub(crate) const FAILED_PIECES: usize = 16 * 1024;
+
+/// How often events that found their channel full are tried again.
+pub(crate) const OUTBOX_TICK: Duration = Duration::from_millis(20);
+
+/// Zeros written in one go when trying whether a failed disk works again.
+pub(crate) const PROBE_BYTES: usize = 64 << 10;

@@ -1,16 +1,23 @@
 //! One torrent's data: what the engine holds.
 
-use crate::{Block, BlockBuffer, DiskError};
+use crate::check::CheckProgress;
+use crate::disk::Shared;
+use crate::resume::{self, CheckControl, CheckReport};
+use crate::state::ResumeRecord;
+use crate::sync::Request;
+use crate::torrent::{Torrent, locked};
+use crate::worker::Job;
+use crate::{Block, BlockBuffer, DiskError, readers, selection};
 use metainfo::{Bitfield, BlockRequest, FileIndex, PieceIndex};
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use tokio::sync::oneshot;
 
 /// One torrent's data on disk. Cloning shares it.
 #[derive(Clone)]
-pub struct TorrentStore(Arc<Inner>);
-
-struct Inner {
-    pieces: u32,
+pub struct TorrentStore {
+    pub(crate) torrent: Arc<Torrent>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// How an attempt to read without waiting ended.
@@ -24,112 +31,160 @@ pub enum TryRead {
     Unavailable,
 }
 
-/// How far a check is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct CheckProgress {
-    /// Bytes looked at.
-    pub bytes_checked: u64,
-    /// Bytes to look at in all.
-    pub bytes_total: u64,
-}
-
-/// What a check found.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct CheckReport {
-    /// The pieces that are verified and stored.
-    pub have: Bitfield,
-    /// Pieces that the resume record had and that are gone.
-    pub lost: u32,
-    /// Files that the resume record knew and that are gone.
-    pub missing_files: Vec<PathBuf>,
-    /// Bytes that had to be hashed.
-    pub bytes_hashed: u64,
-    /// Payload bytes received in earlier runs.
-    pub downloaded: u64,
-    /// Payload bytes given in earlier runs.
-    pub uploaded: u64,
-}
-
 impl TorrentStore {
     /// Takes in a block. Never blocks; the pool bounds what is under way. A block that is already there is dropped.
     pub fn write(&self, block: Block) {
-        drop(block);
+        let piece = block.request.piece;
+        self.shared.send(&self.torrent, piece, Job::Write(self.torrent.clone(), vec![block]));
     }
 
-    /// Takes in a burst of blocks and leaves the vector empty.
+    /// Takes in a burst of blocks and leaves the vector empty. Cheaper than one by one.
     pub fn write_all(&self, blocks: &mut Vec<Block>) {
-        for block in blocks.drain(..) {
-            self.write(block);
+        let worker = |block: &Block| self.shared.worker(&self.torrent, block.request.piece);
+        let mut rest = std::mem::take(blocks);
+        while let Some(first) = rest.first() {
+            let (piece, chosen) = (first.request.piece, worker(first));
+            let (batch, others) = rest.into_iter().partition(|block| worker(block) == chosen);
+            self.shared.send(&self.torrent, piece, Job::Write(self.torrent.clone(), batch));
+            rest = others;
         }
     }
 
     /// Reads a block of a stored piece if that needs no waiting. `into` has `request.length` bytes.
     pub fn try_read(&self, request: BlockRequest, into: &mut [u8]) -> TryRead {
-        let _ = (request, into);
-        TryRead::Unavailable
+        if !self.is_readable(request) || into.len() != request.length as usize {
+            return TryRead::Unavailable;
+        }
+        if self.shared.transfer.read_cached(&self.torrent, request, into) {
+            TryRead::Done
+        } else {
+            TryRead::WouldBlock
+        }
     }
 
     /// Reads a block of a stored piece into the first `request.length` bytes of `buffer`.
     /// A failure is told as [`DiskEvent::PieceLost`](crate::DiskEvent::PieceLost) too.
     pub async fn read(&self, request: BlockRequest, buffer: BlockBuffer) -> Result<BlockBuffer, DiskError> {
-        let _ = (request, buffer);
-        std::future::ready(()).await;
-        Err(DiskError::NotStored)
+        if !self.is_readable(request) || buffer.len() < request.length as usize {
+            return Err(DiskError::NotStored);
+        }
+        let (reply, answer) = oneshot::channel();
+        self.shared.read(readers::Read { torrent: self.torrent.clone(), request, buffer, reply });
+        answer.await.unwrap_or(Err(DiskError::Closed))
+    }
+
+    fn is_readable(&self, request: BlockRequest) -> bool {
+        self.torrent.layout.geometry.holds(request) && self.torrent.stored.contains(request.piece)
     }
 
     /// Finds out what is there, by the resume record where it can be trusted and by hashing elsewhere.
-    /// Call it once, before the first write.
+    /// Call it once, before the first write. Dropping the future stops it.
     pub async fn check(
         &self,
         progress: impl Fn(CheckProgress) + Send + Sync + 'static,
     ) -> Result<CheckReport, DiskError> {
-        drop(progress);
-        std::future::ready(()).await;
-        Ok(CheckReport {
-            have: self.stored(),
-            lost: 0,
-            missing_files: Vec::new(),
-            bytes_hashed: 0,
-            downloaded: 0,
-            uploaded: 0,
-        })
+        let (torrent, shared) = (self.torrent.clone(), self.shared.clone());
+        let stop = StopOnDrop::default();
+        let cancelled = stop.0.clone();
+        let work = move || {
+            // One torrent at a time: a check keeps every core and the disk busy by itself.
+            let _turn = locked(&shared.checking);
+            let record = shared.load(&torrent);
+            let control =
+                CheckControl { threads: shared.check_threads, progress: &progress, cancelled: &cancelled };
+            let (report, found) = resume::check(&shared.transfer, &torrent, record.as_ref(), &control)?;
+            torrent.downloaded.store(report.downloaded, Ordering::Release);
+            torrent.uploaded.store(report.uploaded, Ordering::Release);
+            for piece in found {
+                shared.sync.stored(&torrent, piece);
+            }
+            shared.sync.touched(&torrent);
+            Ok(report)
+        };
+        crate::disk::on_thread("check", work).await
     }
 
     /// The pieces verified and stored now.
     pub fn stored(&self) -> Bitfield {
-        Bitfield::new(self.0.pieces)
+        self.torrent.stored.snapshot()
+    }
+
+    /// What the state database remembers of this download.
+    pub fn record(&self) -> Option<ResumeRecord> {
+        self.shared.load(&self.torrent)
     }
 
     /// Forgets the blocks of an unfinished piece.
     pub fn discard(&self, piece: PieceIndex) {
-        let _ = piece;
+        self.shared.send(&self.torrent, piece, Job::Discard(self.torrent.clone(), piece));
     }
 
     /// Tries again whatever failed last; [`DiskEvent::Recovered`](crate::DiskEvent::Recovered) follows if it works.
     /// To be called every so often (30 s) after a write or a finish failed.
-    pub fn retry(&self) {}
+    pub fn retry(&self) {
+        let fault = *locked(&self.torrent.fault);
+        if let Some(piece) = fault {
+            self.shared.send(&self.torrent, piece, Job::Probe(self.torrent.clone(), piece));
+        }
+        self.shared.sync.touched(&self.torrent);
+    }
 
     /// Changes which files are kept; `None` for all.
     pub async fn set_selected(&self, selected: Option<Vec<FileIndex>>) -> Result<(), DiskError> {
-        let _ = selected;
-        std::future::ready(()).await;
-        Ok(())
+        let (torrent, shared) = (self.torrent.clone(), self.shared.clone());
+        let work = move || {
+            selection::select(&shared.transfer, &torrent, selected.as_deref())?;
+            shared.sync.touched(&torrent);
+            Ok(())
+        };
+        crate::disk::on_thread("select", work).await
     }
 
     /// Payload bytes received and given over all runs, to be recorded with the next sync.
     pub fn set_totals(&self, downloaded: u64, uploaded: u64) {
-        let _ = (downloaded, uploaded);
+        self.torrent.downloaded.store(downloaded, Ordering::Release);
+        self.torrent.uploaded.store(uploaded, Ordering::Release);
+        locked(&self.torrent.dirty).other = true;
     }
 
     /// Syncs and records everything stored so far.
     pub async fn sync(&self) -> Result<(), DiskError> {
-        std::future::ready(()).await;
-        Ok(())
+        let (done, answer) = oneshot::channel();
+        let _ = self.shared.sync.requests.send(Request::Sync(self.torrent.clone(), done));
+        answer.await.unwrap_or(Err(DiskError::Closed))
     }
 
     /// Drops unfinished pieces, syncs and records the rest, closes the files. Blocks written later are dropped.
     pub async fn close(&self) -> Result<(), DiskError> {
-        std::future::ready(()).await;
-        Ok(())
+        self.torrent.closed.store(true, Ordering::Release);
+        for answer in self.shared.close(&self.torrent) {
+            let _ = answer.await;
+        }
+        let (done, answer) = oneshot::channel();
+        let _ = self.shared.sync.requests.send(Request::Close(self.torrent.clone(), done));
+        answer.await.unwrap_or(Err(DiskError::Closed))
+    }
+
+    /// Removes the unfinished files and the record of a closed torrent that is not wanted any more.
+    /// Complete files stay.
+    pub async fn remove_unfinished(&self) -> Result<(), DiskError> {
+        let (torrent, shared) = (self.torrent.clone(), self.shared.clone());
+        let work = move || {
+            let _alone = torrent.naming.write().unwrap_or_else(PoisonError::into_inner);
+            selection::remove_unfinished(&torrent)?;
+            shared.forget(&torrent);
+            Ok(())
+        };
+        crate::disk::on_thread("remove", work).await
+    }
+}
+
+/// Tells a check on another thread that nobody waits for it any more.
+#[derive(Default)]
+struct StopOnDrop(Arc<std::sync::atomic::AtomicBool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
     }
 }

@@ -1,0 +1,58 @@
+//! The reference backend: positioned, vectored, synchronous calls.
+
+use super::{Access, Backend};
+use crate::paths;
+use rustix::fs::FallocateFlags;
+use rustix::io::{Errno, ReadWriteFlags};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::Path;
+
+/// Plain system calls.
+pub(crate) struct FileSystem;
+
+impl Backend for FileSystem {
+    fn open(&self, root: &Path, path: &Path, access: Access) -> io::Result<OwnedFd> {
+        let create = access == Access::Create;
+        paths::open_file(root, path, create, create)
+    }
+
+    fn read(&self, file: BorrowedFd<'_>, into: &mut [u8], offset: u64) -> io::Result<usize> {
+        Ok(rustix::io::pread(file, into, offset)?)
+    }
+
+    fn read_cached(&self, file: BorrowedFd<'_>, into: &mut [u8], offset: u64) -> io::Result<usize> {
+        match rustix::io::preadv2(file, &mut [IoSliceMut::new(into)], offset, ReadWriteFlags::NOWAIT) {
+            Ok(n) => Ok(n),
+            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Err(io::ErrorKind::Unsupported.into()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn write(&self, file: BorrowedFd<'_>, slices: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
+        Ok(rustix::io::pwritev(file, slices, offset)?)
+    }
+
+    fn sync(&self, file: BorrowedFd<'_>) -> io::Result<()> {
+        Ok(rustix::fs::fdatasync(file)?)
+    }
+
+    fn allocate(&self, file: BorrowedFd<'_>, length: u64) -> io::Result<()> {
+        match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, length) {
+            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn rename(&self, root: &Path, from: &Path, to: &Path) -> io::Result<()> {
+        paths::rename(root, from, to)
+    }
+
+    fn sync_directory(&self, root: &Path, path: &Path) -> io::Result<()> {
+        match rustix::fs::fsync(paths::open_directory(root, path, false)?) {
+            // Some file systems cannot sync a folder; there is nothing more to do about it.
+            Ok(()) | Err(Errno::INVAL) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Taking in a torrent: what is there already, what of it can be trusted, and what it is called.
+
+use crate::DiskError;
+use crate::backend::Access;
+use crate::check::{Check, CheckProgress};
+use crate::file_pool::Slot;
+use crate::finish;
+use crate::paths;
+use crate::state::{FileStamp, ResumeRecord};
+use crate::sync::stamps;
+use crate::torrent::{Place, Torrent, locked};
+use crate::transfer::{Extent, Transfer, piece_extents};
+use metainfo::{Bitfield, FileIndex, PieceIndex};
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What a check found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CheckReport {
+    /// The pieces that are verified and stored.
+    pub have: Bitfield,
+    /// Pieces that the resume record had and that are gone.
+    pub lost: u32,
+    /// Files that the resume record knew and that are gone.
+    pub missing_files: Vec<PathBuf>,
+    /// Bytes that had to be hashed.
+    pub bytes_hashed: u64,
+    /// Payload bytes received in earlier runs.
+    pub downloaded: u64,
+    /// Payload bytes given in earlier runs.
+    pub uploaded: u64,
+}
+
+/// Finds each file under one of its names and locks the download.
+pub(crate) fn prepare(torrent: &Torrent) -> Result<(), DiskError> {
+    if !torrent.root.is_dir() {
+        return Err(DiskError::NoDirectory { path: torrent.root.clone() });
+    }
+    for file in &torrent.files {
+        if !paths::is_plain(&file.path) {
+            return Err(DiskError::UnsafePath { name: file.path.to_string_lossy().into_owned() });
+        }
+    }
+    *locked(&torrent.lock) = Some(lock(torrent)?);
+    for file in torrent.files.iter().filter(|file| file.is_data() && file.length > 0) {
+        let length = |path: &Path| regular_length(&torrent.root, path);
+        let (part, whole) = (length(&file.part)?, length(&file.path)?);
+        file.set_place(match (part, whole) {
+            (_, Some(length)) if length == file.length => Place::Final,
+            (None, Some(_)) => Place::Final,
+            (Some(_), _) => Place::Part,
+            (None, None) if file.is_wanted() => Place::Part,
+            (None, None) => Place::Edges,
+        });
+    }
+    Ok(())
+}
+
+/// The length of a regular file; `None` if nothing is there; anything else is in the way.
+fn regular_length(root: &Path, path: &Path) -> Result<Option<u64>, DiskError> {
+    match paths::stat(root, path) {
+        Ok(Some(stat)) if paths::is_regular(&stat) => Ok(Some(stat.st_size as u64)),
+        Ok(Some(_)) => Err(DiskError::InTheWay { path: root.join(path) }),
+        Ok(None) => Ok(None),
+        Err(error) => Err(DiskError::new("look at", &root.join(path), &error)),
+    }
+}
+
+/// Locks what the download is known by: its folder, or its one file. Nothing is left behind by a lock.
+fn lock(torrent: &Torrent) -> Result<OwnedFd, DiskError> {
+    let shared = torrent.files.iter().find_map(|file| {
+        let mut components = file.path.components();
+        let first = components.next();
+        components.next().and(first).map(Component::as_os_str)
+    });
+    let failed =
+        |action, path: &Path, error: &std::io::Error| DiskError::new(action, &torrent.root.join(path), error);
+    let (path, handle) = if let Some(folder) = shared {
+        let path = PathBuf::from(folder);
+        let handle = paths::open_directory(&torrent.root, &path, true);
+        (path.clone(), handle.map_err(|error| failed("open the folder", &path, &error))?)
+    } else if let Some(file) = torrent.files.iter().find(|file| file.length > 0) {
+        let whole = regular_length(&torrent.root, &file.path)?.is_some();
+        let part = regular_length(&torrent.root, &file.part)?.is_some();
+        let path = if whole && !part { &file.path } else { &file.part };
+        let handle = paths::open_file(&torrent.root, path, !whole, !whole);
+        (path.clone(), handle.map_err(|error| failed("open", path, &error))?)
+    } else {
+        let handle = paths::open_root(&torrent.root);
+        let handle = handle.map_err(|error| failed("open the folder", Path::new(""), &error))?;
+        return Ok(handle);
+    };
+    match rustix::fs::flock(&handle, FlockOperation::NonBlockingLockExclusive) {
+        Err(Errno::WOULDBLOCK) => Err(DiskError::InUse { path: torrent.root.join(path) }),
+        // File systems without locks: do without.
+        _ => Ok(handle),
+    }
+}
+
+/// Which pieces a resume record vouches for, and which need a look.
+struct Plan {
+    trusted: Bitfield,
+    doubtful: Vec<PieceIndex>,
+    missing_files: Vec<PathBuf>,
+}
+
+fn plan(torrent: &Torrent, record: Option<&ResumeRecord>) -> Plan {
+    let geometry = &torrent.layout.geometry;
+    let all = (0..geometry.piece_count()).map(PieceIndex);
+    let Some(record) = record.filter(|record| record.pieces.length() == geometry.piece_count()) else {
+        return Plan {
+            trusted: Bitfield::new(geometry.piece_count()),
+            doubtful: all.collect(),
+            missing_files: Vec::new(),
+        };
+    };
+    let now = stamps(torrent);
+    let clean = record.clean && record.files.len() == now.len();
+    let at = |list: &[Option<FileStamp>], slot| match slot {
+        Slot::File(index) => list.get(index as usize).copied().flatten(),
+        Slot::Edges => list.last().copied().flatten(),
+    };
+    let untouched = |extent: &Extent| clean && at(&now, extent.slot) == at(&record.files, extent.slot);
+    let plausible = |extent: &Extent| {
+        !clean && at(&now, extent.slot).is_some_and(|stamp| stamp.length >= extent.offset + extent.length)
+    };
+    let mut trusted = Bitfield::new(geometry.piece_count());
+    let mut doubtful = Vec::new();
+    for piece in all {
+        let recorded = record.pieces.contains(piece);
+        let mut extents = piece_extents(torrent, piece);
+        if recorded && extents.all(|extent| untouched(&extent) || plausible(&extent)) {
+            trusted.insert(piece);
+        } else if recorded || !piece_extents(torrent, piece).all(|extent| untouched(&extent)) {
+            doubtful.push(piece);
+        }
+    }
+    let known = |index: usize| {
+        let mut pieces = geometry.file_pieces(FileIndex(index as u32)).map(PieceIndex);
+        pieces.any(|piece| record.pieces.contains(piece))
+    };
+    let missing = torrent.files.iter().enumerate().filter(|(index, file)| {
+        file.is_data()
+            && file.length > 0
+            && file.place() != Place::Edges
+            && now[*index].is_none()
+            && known(*index)
+    });
+    let missing_files = missing.map(|(_, file)| torrent.root.join(&file.path)).collect();
+    Plan { trusted, doubtful, missing_files }
+}
+
+/// How a check reports and is stopped.
+pub(crate) struct CheckControl<'a> {
+    pub(crate) threads: usize,
+    pub(crate) progress: &'a (dyn Fn(CheckProgress) + Sync),
+    pub(crate) cancelled: &'a AtomicBool,
+}
+
+/// Finds out which pieces are there, marks them as stored, and settles what the files are called.
+/// The second answer is the pieces found by hashing: they are still to be synced and recorded.
+pub(crate) fn check(
+    transfer: &Transfer,
+    torrent: &Torrent,
+    record: Option<&ResumeRecord>,
+    control: &CheckControl<'_>,
+) -> Result<(CheckReport, Vec<PieceIndex>), DiskError> {
+    let plan = plan(torrent, record);
+    let CheckControl { threads, progress, cancelled } = *control;
+    let check = Check { transfer, torrent, pieces: &plan.doubtful, progress, cancelled };
+    let outcome = check.run(threads);
+    if let Some(error) = outcome.failure {
+        return Err(error);
+    }
+    if cancelled.load(Ordering::Acquire) {
+        return Err(DiskError::Closed);
+    }
+    for piece in plan.trusted.iter().chain(outcome.good.iter().copied()) {
+        torrent.insert_stored(piece);
+    }
+    *locked(&torrent.synced) = plan.trusted;
+    for (index, file) in torrent.files.iter().enumerate() {
+        if file.is_data() && file.length > 0 {
+            settle(transfer, torrent, index)?;
+        }
+    }
+    let have = torrent.stored.snapshot();
+    let lost = record.map_or(0, |record| record.pieces.iter().filter(|piece| !have.contains(*piece)).count());
+    let report = CheckReport {
+        have,
+        lost: lost as u32,
+        missing_files: plan.missing_files,
+        bytes_hashed: outcome.bytes_hashed,
+        downloaded: record.map_or(0, |record| record.downloaded),
+        uploaded: record.map_or(0, |record| record.uploaded),
+    };
+    Ok((report, outcome.good))
+}
+
+/// After a check: an incomplete file loses its final name, one that is not ours is left alone, and space is reserved.
+fn settle(transfer: &Transfer, torrent: &Torrent, index: usize) -> Result<(), DiskError> {
+    let file = &torrent.files[index];
+    let missing = file.missing.load(Ordering::Acquire);
+    if file.place() == Place::Final {
+        let path = torrent.root.join(&file.path);
+        let length = regular_length(&torrent.root, &file.path)?;
+        if missing == 0 && length == Some(file.length) {
+            return Ok(());
+        }
+        let pieces = torrent.layout.geometry.file_pieces(FileIndex(index as u32));
+        let ours = missing < pieces.end - pieces.start;
+        let foreign = !ours && length.is_some_and(|length| length > 0 && length != file.length);
+        if foreign && file.is_wanted() {
+            return Err(DiskError::InTheWay { path });
+        }
+        if !ours && !file.is_wanted() {
+            file.set_place(Place::Edges);
+            return Ok(());
+        }
+        finish::demote(transfer, torrent, index)?;
+    }
+    if torrent.preallocate && file.is_wanted() && missing > 0 {
+        let handle = transfer.open(torrent, Slot::File(index as u32), Access::Create)?;
+        let reserved = transfer.backend.allocate(handle.as_fd(), file.length);
+        reserved
+            .map_err(|error| DiskError::new("reserve space for", &torrent.root.join(&file.part), &error))?;
+    }
+    Ok(())
+}

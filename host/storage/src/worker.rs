@@ -1,0 +1,236 @@
+//! The workers: each owns the pieces under way that fall to it, hashes them while they are warm, and writes each
+//! verified piece at once.
+
+use crate::block::Block;
+use crate::events::DiskEvent;
+use crate::hashing::BlockDigester;
+use crate::limits::{FAILED_PIECES, OUTBOX_TICK, PROBE_BYTES};
+use crate::partial::{Partial, Run};
+use crate::sync::SyncHandle;
+use crate::torrent::{Torrent, locked};
+use crate::transfer::Transfer;
+use crate::{BlockPool, DiskError};
+use metainfo::{BlockRequest, PieceIndex};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use tokio::sync::oneshot;
+
+/// What a worker is asked to do.
+pub(crate) enum Job {
+    /// Take in blocks.
+    Write(Arc<Torrent>, Vec<Block>),
+    /// Forget the blocks of a piece.
+    Discard(Arc<Torrent>, PieceIndex),
+    /// Try again where a write failed.
+    Probe(Arc<Torrent>, PieceIndex),
+    /// The pool is low: flush.
+    Relieve,
+    /// Forget everything of a torrent, then answer.
+    Close(Arc<Torrent>, oneshot::Sender<()>),
+    /// End the thread.
+    Stop,
+}
+
+/// What all workers share.
+pub(crate) struct Surroundings {
+    pub(crate) pool: BlockPool,
+    pub(crate) transfer: Arc<Transfer>,
+    pub(crate) digester: BlockDigester,
+    pub(crate) sync: SyncHandle,
+}
+
+/// What others may know of a worker.
+#[derive(Default)]
+pub(crate) struct Gauge {
+    /// Blocks are held in memory.
+    pub(crate) holds: AtomicBool,
+    /// A [`Job::Relieve`] is on its way.
+    pub(crate) relief_asked: AtomicBool,
+}
+
+type Key = (u64, PieceIndex);
+
+/// One worker thread's state.
+pub(crate) struct Worker {
+    around: Arc<Surroundings>,
+    gauge: Arc<Gauge>,
+    partials: BTreeMap<Key, (Arc<Torrent>, Partial)>,
+    /// Pieces that failed their hash: the next try is reported block by block.
+    failed: BTreeSet<Key>,
+    /// Torrents whose events wait for room.
+    untold: BTreeMap<u64, Arc<Torrent>>,
+    /// Pieces begun so far.
+    begun: u64,
+}
+
+impl Worker {
+    pub(crate) fn new(around: Arc<Surroundings>, gauge: Arc<Gauge>) -> Self {
+        Self {
+            around,
+            gauge,
+            partials: BTreeMap::new(),
+            failed: BTreeSet::new(),
+            untold: BTreeMap::new(),
+            begun: 0,
+        }
+    }
+
+    /// Works until told to stop or nobody is left to ask.
+    pub(crate) fn run(mut self, jobs: &Receiver<Job>) {
+        loop {
+            let job = if self.untold.is_empty() {
+                jobs.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            } else {
+                jobs.recv_timeout(OUTBOX_TICK)
+            };
+            match job {
+                Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(job) => self.handle(job),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            self.untold.retain(|_, torrent| torrent.flush_events());
+            let holds = self.partials.values().any(|(_, partial)| partial.in_memory() > 0);
+            self.gauge.holds.store(holds, Ordering::Release);
+        }
+    }
+
+    fn handle(&mut self, job: Job) {
+        match job {
+            Job::Write(torrent, blocks) => {
+                for block in blocks {
+                    self.take(&torrent, block);
+                }
+                if self.around.pool.is_low() {
+                    self.relieve();
+                }
+            }
+            Job::Discard(torrent, piece) => drop(self.partials.remove(&(torrent.id, piece))),
+            Job::Probe(torrent, piece) => self.probe(&torrent, piece),
+            Job::Relieve => {
+                self.gauge.relief_asked.store(false, Ordering::Release);
+                self.relieve();
+            }
+            Job::Close(torrent, done) => {
+                self.partials.retain(|(id, _), _| *id != torrent.id);
+                self.failed.retain(|(id, _)| *id != torrent.id);
+                self.untold.remove(&torrent.id);
+                let _ = done.send(());
+            }
+            Job::Stop => {}
+        }
+    }
+
+    fn tell(&mut self, torrent: &Arc<Torrent>, event: DiskEvent) {
+        if torrent.tell(event) {
+            self.untold.insert(torrent.id, torrent.clone());
+        }
+    }
+
+    fn take(&mut self, torrent: &Arc<Torrent>, block: Block) {
+        let piece = block.request.piece;
+        let size = torrent.layout.geometry.piece_size(piece);
+        if torrent.is_closed() || size == 0 || torrent.stored.contains(piece) {
+            return;
+        }
+        let key = (torrent.id, piece);
+        let begun = &mut self.begun;
+        let (_, partial) = self.partials.entry(key).or_insert_with(|| {
+            *begun += 1;
+            (torrent.clone(), Partial::new(size, *begun))
+        });
+        partial.insert(block);
+        if partial.is_complete()
+            && let Some((_, partial)) = self.partials.remove(&key)
+        {
+            self.complete(torrent, piece, partial);
+        }
+    }
+
+    /// Verifies a piece that has all its blocks, and stores it.
+    fn complete(&mut self, torrent: &Arc<Torrent>, piece: PieceIndex, mut partial: Partial) {
+        let around = self.around.clone();
+        let naming = torrent.naming.read().unwrap_or_else(PoisonError::into_inner);
+        let hash = partial.finish_hash(|begin, into| {
+            let request = BlockRequest { piece, begin, length: into.len() as u32 };
+            around.transfer.read(torrent, request, into)
+        });
+        let hash = match hash {
+            Ok(hash) => hash,
+            Err(error) => return self.write_failed(torrent, piece, error),
+        };
+        let key = (torrent.id, piece);
+        if torrent.layout.piece_hash(piece) != Some(&hash) {
+            if self.failed.len() < FAILED_PIECES {
+                self.failed.insert(key);
+            }
+            let blocks = partial.reports(&around.digester);
+            return self.tell(torrent, DiskEvent::PieceFailed { piece, blocks });
+        }
+        if let Err(error) = around.transfer.write(torrent, piece, &partial.runs()) {
+            return self.write_failed(torrent, piece, error);
+        }
+        let blocks = if self.failed.remove(&key) { partial.reports(&around.digester) } else { Vec::new() };
+        drop(partial);
+        torrent.insert_stored(piece);
+        drop(naming);
+        around.sync.stored(torrent, piece);
+        self.tell(torrent, DiskEvent::PieceStored { piece, blocks });
+    }
+
+    fn write_failed(&mut self, torrent: &Arc<Torrent>, piece: PieceIndex, error: DiskError) {
+        *locked(&torrent.fault) = Some(piece);
+        self.tell(torrent, DiskEvent::WriteFailed { piece, error });
+    }
+
+    /// Flushes the oldest pieces' blocks, unverified, until the pool has room again.
+    fn relieve(&mut self) {
+        while !self.around.pool.is_relieved() {
+            let holding = self.partials.iter().filter(|(_, (_, partial))| partial.in_memory() > 0);
+            let oldest = holding.min_by_key(|(_, (_, partial))| partial.born).map(|(key, _)| *key);
+            let Some(key) = oldest else { return };
+            self.flush(key);
+        }
+    }
+
+    fn flush(&mut self, key: Key) {
+        let Some((torrent, partial)) = self.partials.get_mut(&key) else { return };
+        let torrent = torrent.clone();
+        let naming = torrent.naming.read().unwrap_or_else(PoisonError::into_inner);
+        match self.around.transfer.write(&torrent, key.1, &partial.runs()) {
+            Ok(_) => partial.mark_flushed(&self.around.digester),
+            Err(error) => {
+                drop(naming);
+                self.partials.remove(&key);
+                self.write_failed(&torrent, key.1, error);
+            }
+        }
+    }
+
+    /// Writes zeros where a write failed: the piece is not stored, so its place holds nothing of worth.
+    fn probe(&mut self, torrent: &Arc<Torrent>, piece: PieceIndex) {
+        let flushed =
+            self.partials.get(&(torrent.id, piece)).is_some_and(|(_, partial)| partial.is_flushed());
+        if !flushed && !torrent.stored.contains(piece) {
+            let naming = torrent.naming.read().unwrap_or_else(PoisonError::into_inner);
+            let zeros = vec![0; PROBE_BYTES];
+            let mut slices = Vec::new();
+            let mut left = torrent.layout.geometry.piece_size(piece) as usize;
+            while left > 0 {
+                let part = left.min(PROBE_BYTES);
+                slices.push(&zeros[..part]);
+                left -= part;
+            }
+            let result = self.around.transfer.write(torrent, piece, &[Run { begin: 0, slices }]);
+            drop(naming);
+            if result.is_err() {
+                return;
+            }
+        }
+        if locked(&torrent.fault).take_if(|failed| *failed == piece).is_some() {
+            self.tell(torrent, DiskEvent::Recovered);
+        }
+    }
+}
