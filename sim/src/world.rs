@@ -1,0 +1,614 @@
+//! The event loop of the world.
+
+use crate::DiskState;
+use crate::disk::{Disk, TRUE_CONTENT};
+use crate::network::{Line, Pipe};
+use crate::node::{Behaviour, End, Node, NodeId};
+use crate::web_seed::{self, ServerState, WebSeed};
+use metainfo::{Bitfield, BlockRequest, Geometry, PeerId};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use swarm::{
+    CandidateSource, Config, ConnectFailure, Direction, Event, FetchEnd, Output, PeerKey, SourceKey, Swarm,
+    WebSeedFact, WebSeedKey, WebSeedOrder,
+};
+use wire::{Close, Connection, Fact, HANDSHAKE_LENGTH, Handshake, Order};
+
+/// Bytes of one connection on their way at most, like a socket's send buffer.
+const WINDOW: usize = 256 * 1024;
+
+/// The seed of a scenario: `default`, or `SIM_SEED` to replay another one.
+pub fn seed(default: u64) -> u64 {
+    let seed = std::env::var("SIM_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(default);
+    println!("replay with SIM_SEED={seed}");
+    seed
+}
+
+/// What a link carries.
+enum Parcel {
+    Control(Vec<u8>),
+    Block { request: BlockRequest, content: u64 },
+    Closed,
+}
+
+/// What happens at a moment.
+enum Happening {
+    Dialled { from: NodeId, to: SocketAddr },
+    Arrives { to: NodeId, link: u64, parcel: Parcel },
+    Departed { from: NodeId, key: PeerKey, bytes: usize, block: Option<BlockRequest> },
+    Wake(NodeId),
+    ServerBlock { node: NodeId, seed: WebSeedKey, range: u64, request: BlockRequest, content: u64 },
+    ServerEnd { node: NodeId, seed: WebSeedKey, range: u64, end: FetchEnd },
+}
+
+/// A happening in the queue, ordered by time and then by the order of queueing.
+struct Queued(Instant, u64, Happening);
+
+impl PartialEq for Queued {
+    fn eq(&self, other: &Self) -> bool {
+        self.1 == other.1
+    }
+}
+impl Eq for Queued {}
+impl PartialOrd for Queued {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Queued {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.0, self.1).cmp(&(other.0, other.1))
+    }
+}
+
+/// Both ends of a connection, and when the last parcel in each direction arrives.
+struct Link {
+    nodes: [NodeId; 2],
+    keys: [Option<PeerKey>; 2],
+    arrives: [Instant; 2],
+    /// Handshake bytes that the dialled end has not taken in yet.
+    greeting: Vec<u8>,
+}
+
+/// The world: nodes, links, and what is going to happen.
+pub struct World {
+    /// The clients, in the order they were added.
+    pub nodes: Vec<Node>,
+    geometry: Arc<Geometry>,
+    start: Instant,
+    now: Instant,
+    queue: BinaryHeap<Reverse<Queued>>,
+    count: u64,
+    links: BTreeMap<u64, Link>,
+    next_link: u64,
+    rng: fastrand::Rng,
+    trace: u64,
+}
+
+impl World {
+    /// An empty world about a torrent of so many bytes.
+    pub fn new(seed: u64, piece_length: u32, total_length: u64) -> Self {
+        // The one look at the real clock: where the virtual one begins does not matter to anybody.
+        #[allow(clippy::disallowed_methods, reason = "an Instant cannot be made otherwise")]
+        let start = Instant::now();
+        Self {
+            nodes: Vec::new(),
+            geometry: Arc::new(Geometry::new(piece_length, [total_length]).expect("sizes that fit")),
+            start,
+            now: start,
+            queue: BinaryHeap::new(),
+            count: 0,
+            links: BTreeMap::new(),
+            next_link: 0,
+            rng: fastrand::Rng::with_seed(seed),
+            trace: 0xcbf2_9ce4_8422_2325,
+        }
+    }
+
+    /// The torrent's sizes.
+    pub fn geometry(&self) -> &Arc<Geometry> {
+        &self.geometry
+    }
+
+    /// Virtual time since the world began.
+    pub fn elapsed(&self) -> Duration {
+        self.now - self.start
+    }
+
+    /// The virtual moment.
+    pub const fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// A number that two runs share only if the same things happened at the same times.
+    pub const fn trace(&self) -> u64 {
+        self.trace
+    }
+
+    /// The settings that nodes usually have.
+    pub fn config(&self, node: usize) -> Config {
+        let mut peer_id = *b"-SIM000-000000000000";
+        peer_id[8..].copy_from_slice(format!("{node:012}").as_bytes());
+        Config {
+            geometry: Arc::clone(&self.geometry),
+            peer_id: PeerId(peer_id),
+            wanted: Bitfield::full(self.geometry.piece_count()),
+            sequential: false,
+            seed: true,
+            use_peers: true,
+            max_peers: 50,
+            max_half_open: 20,
+            max_peers_per_address: 3,
+            upload_slots: 4,
+            request_queue: 500,
+        }
+    }
+
+    /// Adds a client that has everything.
+    pub fn add_seed(&mut self, line: Line) -> NodeId {
+        let have = Bitfield::full(self.geometry.piece_count());
+        let config = self.config(self.nodes.len());
+        self.add_node(line, config, have)
+    }
+
+    /// Adds a client that has nothing.
+    pub fn add_leech(&mut self, line: Line) -> NodeId {
+        let have = Bitfield::new(self.geometry.piece_count());
+        let config = self.config(self.nodes.len());
+        self.add_node(line, config, have)
+    }
+
+    /// Adds a client.
+    pub fn add_node(&mut self, line: Line, config: Config, have: Bitfield) -> NodeId {
+        let id = NodeId(self.nodes.len());
+        let number = id.0 as u32 + 1;
+        let ip = Ipv4Addr::from(0x5000_0000 + (number << 8) + 1);
+        let peer_id = config.peer_id;
+        self.nodes.push(Node {
+            address: SocketAddr::from((ip, 6881)),
+            swarm: Swarm::new(config, have, self.rng.u64(..), self.now),
+            behaviour: Behaviour::Honest,
+            received_from: BTreeMap::new(),
+            completed_at: None,
+            peer_id,
+            geometry: Arc::clone(&self.geometry),
+            up: Pipe::new(line.up_bytes_per_second, self.now),
+            down: Pipe::new(line.down_bytes_per_second, self.now),
+            line,
+            ends: BTreeMap::new(),
+            disk: Disk::default(),
+            web_seeds: BTreeMap::new(),
+            blocks_sent: 0,
+            wakes_at: None,
+        });
+        self.settle(id);
+        id
+    }
+
+    /// Tells `node` where the others are.
+    pub fn introduce(&mut self, node: NodeId, others: &[NodeId]) {
+        let addresses: Vec<_> = others.iter().map(|other| self.nodes[other.0].address).collect();
+        self.nodes[node.0].swarm.handle_candidates(self.now, CandidateSource::Tracker, &addresses);
+        self.settle(node);
+    }
+
+    /// Gives `node` an HTTP server of the whole torrent.
+    pub fn add_web_seed(
+        &mut self,
+        node: NodeId,
+        state: ServerState,
+        rate: u64,
+        latency: Duration,
+    ) -> WebSeedKey {
+        let now = self.now;
+        let target = &mut self.nodes[node.0];
+        let key = target.swarm.add_web_seed(now);
+        let pipe = Pipe::new(rate, now);
+        let seed = WebSeed { state, latency, pipe, range: 0, active: false, requests: Vec::new() };
+        target.web_seeds.insert(key, seed);
+        self.settle(node);
+        key
+    }
+
+    /// Requests that a server saw, as times since the world began.
+    pub fn requests(&self, node: NodeId, seed: WebSeedKey) -> Vec<Duration> {
+        let seen = self.nodes[node.0].web_seeds.get(&seed).map(|seed| seed.requests.as_slice());
+        seen.unwrap_or_default().iter().map(|at| *at - self.start).collect()
+    }
+
+    /// Changes how a node's disk behaves; a sound disk tells that it recovered.
+    pub fn set_disk(&mut self, node: NodeId, state: DiskState) {
+        let target = &mut self.nodes[node.0];
+        if state == DiskState::Sound {
+            if let Some(fact) = target.disk.recover() {
+                target.swarm.handle_storage(self.now, fact);
+            }
+        } else {
+            target.disk.state = state;
+        }
+        self.settle(node);
+    }
+
+    /// Changes the rate a node sends at.
+    pub fn set_up_rate(&mut self, node: NodeId, bytes_per_second: u64) {
+        self.nodes[node.0].up.set_rate(bytes_per_second);
+    }
+
+    /// Stops a node's swarm.
+    pub fn stop(&mut self, node: NodeId) {
+        self.nodes[node.0].swarm.stop(self.now);
+        self.settle(node);
+    }
+
+    /// Lets things happen until `done` or until so much virtual time has passed. True if `done`.
+    pub fn run(&mut self, limit: Duration, mut done: impl FnMut(&Self) -> bool) -> bool {
+        let end = self.now + limit;
+        while !done(self) {
+            match self.queue.peek() {
+                Some(Reverse(next)) if next.0 <= end => {}
+                _ => {
+                    self.now = end;
+                    return done(self);
+                }
+            }
+            let Some(Reverse(Queued(at, number, happening))) = self.queue.pop() else { return false };
+            self.now = at;
+            self.note(number, &happening);
+            self.happen(happening);
+        }
+        true
+    }
+
+    /// Lets so much virtual time pass.
+    pub fn run_for(&mut self, time: Duration) {
+        self.run(time, |_| false);
+    }
+
+    fn note(&mut self, number: u64, happening: &Happening) {
+        let kind = match happening {
+            Happening::Dialled { from, .. } => 1 + 16 * from.0 as u64,
+            Happening::Arrives { to, link, .. } => 2 + 16 * (to.0 as u64 + 1000 * link),
+            Happening::Departed { from, .. } => 3 + 16 * from.0 as u64,
+            Happening::Wake(node) => 4 + 16 * node.0 as u64,
+            Happening::ServerBlock { request, .. } => 5 + 16 * u64::from(request.piece.0 + request.begin),
+            Happening::ServerEnd { range, .. } => 6 + 16 * range,
+        };
+        for word in [self.elapsed().as_nanos() as u64, number, kind] {
+            self.trace = (self.trace ^ word).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn queue(&mut self, at: Instant, happening: Happening) {
+        self.count += 1;
+        self.queue.push(Reverse(Queued(at, self.count, happening)));
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Dialled { from, to } => self.dialled(from, to),
+            Happening::Arrives { to, link, parcel } => self.arrives(to, link, parcel),
+            Happening::Departed { from, key, bytes, block } => {
+                if let Some(end) = self.nodes[from.0].ends.get_mut(&key) {
+                    end.in_flight -= bytes;
+                    end.connection.handle_written(self.now, bytes);
+                    if let Some(request) = block {
+                        end.connection.handle_uploaded(self.now, request);
+                    }
+                    self.settle(from);
+                }
+            }
+            Happening::Wake(node) => self.wake(node),
+            Happening::ServerBlock { node, seed, range, request, content } => {
+                let current = self.nodes[node.0].web_seeds.get(&seed);
+                if current.is_some_and(|seed| seed.range == range && seed.active) {
+                    self.store(node, request, SourceKey::WebSeed(seed), content);
+                    let fact = WebSeedFact::BlockReceived(request);
+                    self.nodes[node.0].swarm.handle_web_seed(self.now, seed, fact);
+                    self.settle(node);
+                }
+            }
+            Happening::ServerEnd { node, seed, range, end } => {
+                let Some(current) = self.nodes[node.0].web_seeds.get_mut(&seed) else { return };
+                if current.range == range && current.active {
+                    current.active = false;
+                    self.nodes[node.0].swarm.handle_web_seed(self.now, seed, WebSeedFact::Ended(end));
+                    self.settle(node);
+                }
+            }
+        }
+    }
+
+    fn wake(&mut self, id: NodeId) {
+        let now = self.now;
+        let node = &mut self.nodes[id.0];
+        if node.wakes_at.is_some_and(|at| at <= now) {
+            node.wakes_at = None;
+        }
+        if node.swarm.poll_timeout().is_some_and(|at| at <= now) {
+            node.swarm.handle_timeout(now);
+        }
+        for end in node.ends.values_mut() {
+            if end.connection.poll_timeout().is_some_and(|at| at <= now) {
+                end.connection.handle_timeout(now);
+            }
+        }
+        self.settle(id);
+    }
+
+    fn dialled(&mut self, from: NodeId, to: SocketAddr) {
+        let now = self.now;
+        let Some(other) = self.nodes.iter().position(|node| node.address == to) else {
+            self.nodes[from.0].swarm.handle_connect_failed(now, to, ConnectFailure::Unreachable);
+            return self.settle(from);
+        };
+        let node = &mut self.nodes[from.0];
+        if let Ok(key) = node.swarm.handle_connected(now, to, Direction::Outgoing) {
+            let link = self.next_link;
+            self.next_link += 1;
+            let connection = Connection::outgoing(wire_config(node, to), self.rng.u64(..), now);
+            node.ends.insert(key, End { connection, link, in_flight: 0 });
+            let nodes = [from, NodeId(other)];
+            let greeting = Vec::new();
+            self.links.insert(link, Link { nodes, keys: [Some(key), None], arrives: [now; 2], greeting });
+        }
+        self.settle(from);
+    }
+
+    fn arrives(&mut self, to: NodeId, link_id: u64, parcel: Parcel) {
+        let Some(link) = self.links.get_mut(&link_id) else { return };
+        let side = usize::from(link.nodes[1] == to);
+        let Some(key) = link.keys[side] else {
+            match parcel {
+                Parcel::Control(bytes) => {
+                    link.greeting.extend_from_slice(&bytes);
+                    self.greeted(to, link_id);
+                }
+                _ => drop(self.links.remove(&link_id)),
+            }
+            return;
+        };
+        let other = self.nodes[link.nodes[1 - side].0].address;
+        let now = self.now;
+        let node = &mut self.nodes[to.0];
+        let Some(end) = node.ends.get_mut(&key) else { return };
+        match parcel {
+            Parcel::Control(bytes) => {
+                let mut rest = bytes.as_slice();
+                while !rest.is_empty() && !end.connection.is_closed() {
+                    let used = end.connection.handle_bytes(now, rest);
+                    assert!(used > 0, "a control parcel holds no payload");
+                    rest = &rest[used..];
+                }
+            }
+            Parcel::Block { request, content } => {
+                end.connection.handle_bytes(now, &wire::piece_header(&request));
+                if let Some(payload) = end.connection.payload() {
+                    end.connection.handle_payload(now, payload.request.length);
+                    if payload.wanted {
+                        *node.received_from.entry(other).or_default() += u64::from(request.length);
+                        self.store(to, request, SourceKey::Peer(key), content);
+                    }
+                }
+            }
+            Parcel::Closed => end.connection.handle_order(now, Order::Close(Close::Remote)),
+        }
+        self.settle(to);
+    }
+
+    /// The dialled end has got handshake bytes.
+    fn greeted(&mut self, id: NodeId, link_id: u64) {
+        let now = self.now;
+        let Some(link) = self.links.get_mut(&link_id) else { return };
+        let Some((head, rest)) = link.greeting.split_first_chunk::<HANDSHAKE_LENGTH>() else { return };
+        let address = self.nodes[link.nodes[0].0].address;
+        let node = &mut self.nodes[id.0];
+        let admitted = node.swarm.handle_connected(now, address, Direction::Incoming);
+        let (Ok(theirs), Ok(key)) = (Handshake::decode(head), admitted) else {
+            self.send(link_id, id, None, Parcel::Closed);
+            return self.settle(id);
+        };
+        let mut connection = Connection::incoming(wire_config(node, address), theirs, self.rng.u64(..), now);
+        let mut rest = rest;
+        while !rest.is_empty() {
+            rest = &rest[connection.handle_bytes(now, rest)..];
+        }
+        link.keys[1] = Some(key);
+        node.ends.insert(key, End { connection, link: link_id, in_flight: 0 });
+        self.settle(id);
+    }
+
+    fn store(&mut self, id: NodeId, request: BlockRequest, source: SourceKey, content: u64) {
+        let node = &mut self.nodes[id.0];
+        let geometry = Arc::clone(&node.geometry);
+        for fact in node.disk.write(&geometry, request, source, content) {
+            node.swarm.handle_storage(self.now, fact);
+        }
+    }
+
+    /// Carries out everything a node's machines have to say, until they are quiet.
+    fn settle(&mut self, id: NodeId) {
+        loop {
+            let mut quiet = true;
+            let keys: Vec<PeerKey> = self.nodes[id.0].ends.keys().copied().collect();
+            for key in keys {
+                self.pump(id, key);
+                while let Some(fact) =
+                    self.nodes[id.0].ends.get_mut(&key).and_then(|end| end.connection.poll_fact())
+                {
+                    quiet = false;
+                    if matches!(fact, Fact::Closed(_)) {
+                        self.close(id, key);
+                    }
+                    self.nodes[id.0].swarm.handle_fact(self.now, key, fact);
+                }
+            }
+            while let Some(output) = self.nodes[id.0].swarm.poll_output() {
+                quiet = false;
+                self.carry_out(id, output);
+            }
+            if quiet {
+                break;
+            }
+        }
+        self.plan_wake(id);
+    }
+
+    fn plan_wake(&mut self, id: NodeId) {
+        let now = self.now;
+        let node = &mut self.nodes[id.0];
+        let ends = node.ends.values().filter_map(|end| end.connection.poll_timeout());
+        let Some(next) = ends.chain(node.swarm.poll_timeout()).min() else { return };
+        // A timeout in the past would stop the clock for ever: the least step is a millisecond.
+        let next = next.max(now + Duration::from_millis(1));
+        if node.wakes_at.is_none_or(|at| next < at) {
+            node.wakes_at = Some(next);
+            self.queue(next, Happening::Wake(id));
+        }
+    }
+
+    fn carry_out(&mut self, id: NodeId, output: Output) {
+        match output {
+            Output::Connect(address) => {
+                let at = self.now + 4 * self.nodes[id.0].line.latency;
+                self.queue(at, Happening::Dialled { from: id, to: address });
+            }
+            Output::Peer(key, order) => {
+                if let Some(end) = self.nodes[id.0].ends.get_mut(&key) {
+                    end.connection.handle_order(self.now, order);
+                }
+            }
+            Output::WebSeed(key, WebSeedOrder::Fetch { offset, length }) => {
+                self.fetch(id, key, offset, length)
+            }
+            Output::WebSeed(key, WebSeedOrder::Cancel) => {
+                if let Some(seed) = self.nodes[id.0].web_seeds.get_mut(&key)
+                    && seed.active
+                {
+                    let (range, end) = (seed.range, FetchEnd::Cancelled);
+                    self.queue(self.now, Happening::ServerEnd { node: id, seed: key, range, end });
+                }
+            }
+            Output::Event(Event::Complete) => self.nodes[id.0].completed_at = Some(self.now),
+            Output::Event(_) => {}
+        }
+    }
+
+    fn fetch(&mut self, id: NodeId, key: WebSeedKey, offset: u64, length: u64) {
+        let now = self.now;
+        let geometry = Arc::clone(&self.geometry);
+        let Some(seed) = self.nodes[id.0].web_seeds.get_mut(&key) else { return };
+        seed.range += 1;
+        seed.active = true;
+        seed.requests.push(now);
+        let range = seed.range;
+        let first = now + 2 * seed.latency;
+        let content = match seed.state {
+            ServerState::Sound => TRUE_CONTENT,
+            ServerState::Corrupt => 1_000_000 + u64::from(key.0),
+            ServerState::Silent => return,
+            ServerState::Missing => {
+                let end = FetchEnd::Missing;
+                return self.queue(first, Happening::ServerEnd { node: id, seed: key, range, end });
+            }
+            ServerState::Busy(wait) => {
+                let end = FetchEnd::Busy { retry_after: Some(wait) };
+                return self.queue(first, Happening::ServerEnd { node: id, seed: key, range, end });
+            }
+        };
+        let mut arrivals = Vec::new();
+        for request in web_seed::blocks(&geometry, offset, length) {
+            let sent = seed.pipe.send(first, request.length as usize);
+            arrivals.push((sent, request));
+        }
+        let mut last = first;
+        for (sent, request) in arrivals {
+            last = self.nodes[id.0].down.send(sent, request.length as usize);
+            self.queue(last, Happening::ServerBlock { node: id, seed: key, range, request, content });
+        }
+        self.queue(last, Happening::ServerEnd { node: id, seed: key, range, end: FetchEnd::Complete });
+    }
+
+    /// Sends what one connection wants sent.
+    fn pump(&mut self, id: NodeId, key: PeerKey) {
+        let node = &mut self.nodes[id.0];
+        let Some(end) = node.ends.get_mut(&key) else { return };
+        let link = end.link;
+        let mut bytes = Vec::new();
+        if end.connection.poll_transmit(&mut bytes) {
+            end.in_flight += bytes.len();
+            self.send(link, id, Some(key), Parcel::Control(bytes));
+        }
+        loop {
+            let node = &mut self.nodes[id.0];
+            let Some(end) = node.ends.get_mut(&key) else { return };
+            let silent = match node.behaviour {
+                Behaviour::FreeRider => true,
+                Behaviour::StallsAfter(count) => node.blocks_sent >= count,
+                _ => false,
+            };
+            if silent || end.in_flight >= WINDOW {
+                return;
+            }
+            let Some(request) = end.connection.next_upload() else { return };
+            if !node.swarm.have().contains(request.piece) {
+                end.connection.handle_unavailable(self.now, request);
+                continue;
+            }
+            node.blocks_sent += 1;
+            let lies = match node.behaviour {
+                Behaviour::Liar => true,
+                Behaviour::LiesOneIn(count) => node.blocks_sent.is_multiple_of(count),
+                _ => node.disk.state == DiskState::Lying,
+            };
+            let content = if lies { 1 + id.0 as u64 } else { TRUE_CONTENT };
+            end.in_flight += request.length as usize + 13;
+            self.send(link, id, Some(key), Parcel::Block { request, content });
+        }
+    }
+
+    fn send(&mut self, link_id: u64, from: NodeId, key: Option<PeerKey>, parcel: Parcel) {
+        let Some(link) = self.links.get_mut(&link_id) else { return };
+        let side = usize::from(link.nodes[1] == from);
+        let to = link.nodes[1 - side];
+        let (bytes, block) = match &parcel {
+            Parcel::Control(bytes) => (bytes.len(), None),
+            Parcel::Block { request, .. } => (request.length as usize + 13, Some(*request)),
+            Parcel::Closed => (0, None),
+        };
+        let latency = self.nodes[from.0].line.latency + self.nodes[to.0].line.latency;
+        let losses = self.nodes[from.0].line.loss_one_in;
+        let departed = self.nodes[from.0].up.send(self.now, bytes + 40);
+        let mut arrives = self.nodes[to.0].down.send(departed + latency, bytes + 40);
+        if losses > 0 && self.rng.u32(..losses) == 0 {
+            arrives += 2 * latency;
+        }
+        let arrives = arrives.max(link.arrives[1 - side]);
+        link.arrives[1 - side] = arrives;
+        if let Some(key) = key {
+            self.queue(departed, Happening::Departed { from, key, bytes, block });
+        }
+        self.queue(arrives, Happening::Arrives { to, link: link_id, parcel });
+    }
+
+    fn close(&mut self, id: NodeId, key: PeerKey) {
+        if let Some(end) = self.nodes[id.0].ends.remove(&key) {
+            self.send(end.link, id, None, Parcel::Closed);
+        }
+    }
+}
+
+fn wire_config(node: &Node, remote: SocketAddr) -> wire::Config {
+    wire::Config {
+        info_hash: *b"the simulated hash..",
+        peer_id: node.peer_id,
+        geometry: Arc::clone(&node.geometry),
+        client: "simulated".to_owned(),
+        listen_port: Some(node.address.port()),
+        request_queue: 500,
+        remote,
+        upload_only: false,
+    }
+}

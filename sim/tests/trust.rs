@@ -1,0 +1,108 @@
+//! Who is believed, and who is served.
+
+use sim::{Behaviour, Line, NodeId, World, seed};
+use std::time::Duration;
+use swarm::{CandidateSource, Config};
+
+#[test]
+fn liar_is_banned_and_innocents_are_not() {
+    let mut world = World::new(seed(1), 256 * 1024, 16 << 20);
+    let line = Line { up_bytes_per_second: 2 << 20, ..Line::default() };
+    let seeds: Vec<NodeId> = (0..5).map(|_| world.add_seed(line)).collect();
+    world.nodes[2].behaviour = Behaviour::LiesOneIn(5);
+    let leech = world.add_leech(Line::default());
+    world.introduce(leech, &seeds);
+    assert!(world.run(Duration::from_secs(120), |world| world.nodes[leech.0].is_complete()));
+    let stats = world.nodes[leech.0].swarm.stats();
+    assert_eq!(stats.peers_banned, 1, "exactly the liar is banned");
+    assert!(stats.pieces_failed > 0);
+    for honest in [0, 1, 3, 4] {
+        let got = world.nodes[leech.0].received_from(world.nodes[honest].address);
+        assert!(got > 1 << 20, "innocent {honest} was not used: {got} bytes");
+    }
+}
+
+#[test]
+fn a_liar_among_liars_cannot_complete_a_download_with_wrong_bytes() {
+    let mut world = World::new(seed(2), 256 * 1024, 4 << 20);
+    let liars: Vec<NodeId> = (0..3).map(|_| world.add_seed(Line::default())).collect();
+    for liar in &liars {
+        world.nodes[liar.0].behaviour = Behaviour::Liar;
+    }
+    let leech = world.add_leech(Line::default());
+    world.introduce(leech, &liars);
+    world.run_for(Duration::from_secs(60));
+    assert_eq!(world.nodes[leech.0].swarm.have().count(), 0);
+    assert_eq!(world.nodes[leech.0].swarm.stats().peers_banned, 3);
+    // A seed that is honest but new finishes the job.
+    let honest = world.add_seed(Line::default());
+    world.introduce(leech, &[honest]);
+    assert!(world.run(Duration::from_secs(60), |world| world.nodes[leech.0].is_complete()));
+}
+
+/// Leeches that never send, beside a seed with few slots: each gets its turn.
+#[test]
+fn optimistic_unchoke_is_fair() {
+    let mut world = World::new(seed(3), 256 * 1024, 64 << 20);
+    let slow = Line { up_bytes_per_second: 1 << 20, ..Line::default() };
+    let source = world.add_seed(slow);
+    let leeches: Vec<NodeId> = (0..12).map(|_| world.add_leech(Line::default())).collect();
+    for leech in &leeches {
+        world.nodes[leech.0].behaviour = Behaviour::FreeRider;
+        world.introduce(*leech, &[source]);
+    }
+    world.run_for(Duration::from_secs(600));
+    let got: Vec<u64> = leeches
+        .iter()
+        .map(|leech| world.nodes[leech.0].received_from(world.nodes[source.0].address))
+        .collect();
+    let (least, most) = (got.iter().min().copied().unwrap_or(0), got.iter().max().copied().unwrap_or(0));
+    assert!(least * 4 >= most, "the seed's slots are not shared: {got:?}");
+}
+
+#[test]
+fn free_rider_gets_little() {
+    let mut world = World::new(seed(4), 256 * 1024, 48 << 20);
+    let thin = Line { up_bytes_per_second: 512 << 10, down_bytes_per_second: 20 << 20, ..Line::default() };
+    let source = world.add_seed(thin);
+    let few = |world: &World| Config { upload_slots: 3, ..world.config(world.nodes.len()) };
+    let mut leeches = Vec::new();
+    for _ in 0..8 {
+        let config = few(&world);
+        let have = metainfo::Bitfield::new(world.geometry().piece_count());
+        leeches.push(world.add_node(thin, config, have));
+    }
+    let rider = leeches[7];
+    world.nodes[rider.0].behaviour = Behaviour::FreeRider;
+    for leech in &leeches {
+        let mut others = leeches.clone();
+        others.push(source);
+        world.introduce(*leech, &others);
+    }
+    let honest = &leeches[..7];
+    world
+        .run(Duration::from_secs(900), |world| honest.iter().all(|leech| world.nodes[leech.0].is_complete()));
+    let share = |id: NodeId| world.nodes[id.0].swarm.have().count();
+    let least = honest.iter().map(|leech| share(*leech)).min().unwrap_or(0);
+    assert!(
+        share(rider) < least,
+        "the free rider has {} pieces, the poorest honest leech {least}",
+        share(rider)
+    );
+}
+
+/// A node is told its own address: it talks to itself once at most and does not try again.
+#[test]
+fn a_connection_to_oneself_is_closed_and_not_retried() {
+    let mut world = World::new(seed(5), 256 * 1024, 1 << 20);
+    let node = world.add_leech(Line::default());
+    let address = world.nodes[node.0].address;
+    for _ in 0..5 {
+        let now = world.now();
+        world.nodes[node.0].swarm.handle_candidates(now, CandidateSource::Tracker, &[address]);
+        world.introduce(node, &[]);
+        world.run_for(Duration::from_secs(120));
+    }
+    assert_eq!(world.nodes[node.0].connections(), 0);
+    assert!(world.nodes[node.0].swarm.stats().peers_connected <= 2);
+}
