@@ -1,6 +1,8 @@
 //! The system calls on files, behind one trait: the reference, a test double that fails on demand, and one day
 //! others. Everything above works on whole buffers; a backend may do less than asked, as the system does.
 
+#[cfg(test)]
+pub(crate) mod faulty;
 pub(crate) mod fs;
 
 use std::io::{self, IoSlice};

@@ -7,7 +7,7 @@ use crate::limits::{OPEN_FILES, POOL_BLOCKS, READERS, WORKERS};
 use crate::outbox::Outbox;
 use crate::readers::{self, Read};
 use crate::sync::{Request, SyncHandle, Syncer};
-use crate::torrent::Torrent;
+use crate::torrent::{Torrent, locked};
 use crate::transfer::Transfer;
 use crate::worker::{Gauge, Job, Surroundings, Worker};
 use crate::{BlockPool, DiskError, DiskEvent, ResumeRecord, StateStore, TorrentLayout, TorrentStore};
@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use tokio::sync::{mpsc, oneshot};
 
 /// Settings of a [`Disk`].
@@ -64,6 +64,8 @@ pub(crate) struct Shared {
     /// Held by the one torrent that is checked.
     pub(crate) checking: Mutex<()>,
     pub(crate) check_threads: usize,
+    /// Workers and the sync thread, until they are waited for.
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Disk {
@@ -86,7 +88,7 @@ impl Disk {
             dirty: BTreeMap::new(),
             untold: BTreeMap::new(),
         };
-        spawn("disk-sync", move || syncer.run(&inbox))?;
+        let mut threads = vec![spawn("disk-sync", move || syncer.run(&inbox))?];
         let around = Arc::new(Surroundings {
             pool: pool.clone(),
             transfer: transfer.clone(),
@@ -98,13 +100,14 @@ impl Disk {
             let (jobs, inbox) = channel();
             let gauge = Arc::new(Gauge::default());
             let worker = Worker::new(around.clone(), gauge.clone());
-            spawn("disk-worker", move || worker.run(&inbox))?;
+            threads.push(spawn("disk-worker", move || worker.run(&inbox))?);
             workers.push(jobs);
             gauges.push(gauge);
         }
         for _ in 0..READERS {
             let (reads, inbox) = channel();
             let (transfer, sync) = (transfer.clone(), sync.clone());
+            // Not joined: they end when nobody is left to ask.
             spawn("disk-reader", move || readers::run(&transfer, &sync, &inbox))?;
             readers.push(reads);
         }
@@ -120,10 +123,24 @@ impl Disk {
             state: config.state,
             checking: Mutex::new(()),
             check_threads: cores(),
+            threads: Mutex::new(threads),
         });
         let weak = Arc::downgrade(&shared);
         shared.pool.on_low(move || _ = weak.upgrade().map(|shared| shared.relieve()));
         Ok(Self(shared))
+    }
+
+    /// Ends the threads and waits for them. Close the torrents first; what is not closed is not recorded.
+    pub async fn shutdown(&self) {
+        self.0.stop();
+        let threads = std::mem::take(&mut *locked(&self.0.threads));
+        let joined = on_thread("shutdown", move || {
+            for thread in threads {
+                let _ = thread.join();
+            }
+            Ok(())
+        });
+        let _ = joined.await;
     }
 
     /// The pool that blocks come from.
@@ -212,6 +229,12 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Shared {
+    fn stop(&self) {
         for jobs in &self.workers {
             let _ = jobs.send(Job::Stop);
         }
@@ -219,9 +242,9 @@ impl Drop for Shared {
     }
 }
 
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), DiskError> {
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, DiskError> {
     let started = thread::Builder::new().name(name.into()).spawn(work);
-    started.map(drop).map_err(|error| DiskError::Thread { reason: error.to_string() })
+    started.map_err(|error| DiskError::Thread { reason: error.to_string() })
 }
 
 /// Runs something that may wait for the disk on a thread of its own.

@@ -1,6 +1,6 @@
 //! What storage needs to know of a torrent: sizes, hashes, and where the files go.
 
-use metainfo::{FileIndex, Geometry, InfoHash, PieceIndex};
+use metainfo::{FileIndex, Geometry, InfoHash, Metainfo, PieceIndex};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -59,6 +59,25 @@ pub struct TorrentLayout {
 }
 
 impl Layout {
+    /// The layout of a v1 or hybrid torrent.
+    pub fn new(metainfo: &Metainfo) -> Self {
+        let files = metainfo.files.iter().map(|file| {
+            let kind = match &file.symlink {
+                _ if file.pad => FileKind::Pad,
+                Some(target) => FileKind::Symlink { target: target.iter().collect() },
+                None => FileKind::Data { executable: file.executable },
+            };
+            LayoutFile { path: file.path.iter().collect(), kind }
+        });
+        Self {
+            name: metainfo.name.clone(),
+            info_hash: metainfo.info_hash(),
+            geometry: metainfo.geometry.clone(),
+            hashes: metainfo.piece_hashes.clone(),
+            files: files.collect(),
+        }
+    }
+
     /// The hash that `piece` must have.
     pub(crate) fn piece_hash(&self, piece: PieceIndex) -> Option<&[u8; 20]> {
         self.hashes.get(piece.as_usize())

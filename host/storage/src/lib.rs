@@ -27,6 +27,8 @@ mod selection;
 mod state;
 mod store;
 mod sync;
+#[cfg(test)]
+mod tests;
 mod torrent;
 mod transfer;
 mod worker;
