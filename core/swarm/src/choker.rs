@@ -78,7 +78,9 @@ impl Choker {
         giving_only: bool,
         clients: &[Client],
     ) -> Option<PeerKey> {
-        if clients.iter().filter(|client| client.served && client.interested).count() >= self.slots {
+        // Who is served keeps its slot until the next round even if it wants nothing now: peers that take turns at
+        // losing interest could otherwise all be served.
+        if clients.iter().filter(|client| client.served).count() >= self.slots {
             return None;
         }
         let waiting = clients.iter().filter(|client| client.interested && !client.served);

@@ -9,6 +9,8 @@ use std::time::Duration;
 pub const CANDIDATES: usize = 1000;
 /// Addresses one message may add; trackers and peer exchange send at most a few hundred of use.
 pub const CANDIDATES_AT_ONCE: usize = 200;
+/// Addresses taken from one peer by peer exchange in all, so that none fills the list alone.
+pub const CANDIDATES_FROM_ONE_PEER: usize = 300;
 /// Outgoing connections begun per second, so that a long list of addresses is not a storm.
 pub const CONNECTS_PER_SECOND: u32 = 30;
 /// Outgoing connections that may begin at once after a start: the first peers should come without waiting.

@@ -44,7 +44,7 @@ pub(crate) struct Peer {
     pub(crate) pipeline: Pipeline,
     /// What it was asked for, oldest first.
     pub(crate) outstanding: VecDeque<BlockRequest>,
-    pub(crate) suggested: VecDeque<PieceIndex>,
+    pub(crate) suggested: Vec<PieceIndex>,
     pub(crate) allowed_fast: Vec<PieceIndex>,
     rejected: BTreeMap<PieceIndex, Instant>,
     rejects_in_a_row: u32,
@@ -55,6 +55,8 @@ pub(crate) struct Peer {
     /// Nothing to double for it either, until the clock says so.
     pub(crate) end_game_dry: bool,
     pub(crate) on_parole: bool,
+    /// Addresses it told of (BEP 11).
+    pub(crate) exchanged: usize,
 
     up: Rate,
     pub(crate) bytes_down: u64,
@@ -92,7 +94,7 @@ impl Peer {
             choke_changed_at: now,
             pipeline: Pipeline::new(now),
             outstanding: VecDeque::new(),
-            suggested: VecDeque::new(),
+            suggested: Vec::new(),
             allowed_fast: Vec::new(),
             rejected: BTreeMap::new(),
             rejects_in_a_row: 0,
@@ -100,6 +102,7 @@ impl Peer {
             dry_at: None,
             end_game_dry: false,
             on_parole: false,
+            exchanged: 0,
             up: Rate::new(now),
             bytes_down: 0,
             bytes_up: 0,

@@ -59,6 +59,8 @@ pub(crate) struct Picker {
     /// Block tables of pieces done with.
     spare: Vec<Vec<Block>>,
     sequential: bool,
+    /// No piece before this one is untouched.
+    first_untouched: u32,
     /// Grows whenever something becomes free.
     epoch: u64,
     rng: fastrand::Rng,
@@ -84,6 +86,7 @@ impl Picker {
             current: BTreeMap::new(),
             spare: Vec::new(),
             sequential,
+            first_untouched: 0,
             epoch: 0,
             rng: fastrand::Rng::with_seed(seed),
         };
@@ -135,7 +138,7 @@ impl Picker {
             let piece = PieceIndex(index);
             let untouched = self.is_missing(piece) && !self.partials.contains_key(&piece);
             if untouched {
-                self.rarity.insert(piece, &mut self.rng);
+                self.make_untouched(piece);
             } else {
                 self.rarity.remove(piece);
             }
@@ -155,6 +158,12 @@ impl Picker {
     /// The block that begins at `begin`, if a block does.
     fn block_of(request: BlockRequest) -> Option<BlockIndex> {
         request.begin.is_multiple_of(BLOCK_LENGTH).then_some(BlockIndex(request.begin / BLOCK_LENGTH))
+    }
+
+    /// Puts a piece among those nobody has begun.
+    fn make_untouched(&mut self, piece: PieceIndex) {
+        self.rarity.insert(piece, &mut self.rng);
+        self.first_untouched = self.first_untouched.min(piece.0);
     }
 
     /// Makes an untouched piece a partial one.
@@ -217,7 +226,7 @@ impl Picker {
         if partial.received == 0 && partial.free as usize == partial.blocks.len() {
             self.drop_partial(request.piece);
             if self.is_missing(request.piece) {
-                self.rarity.insert(request.piece, &mut self.rng);
+                self.make_untouched(request.piece);
             }
         } else {
             self.note_joinable(request.piece);
@@ -250,7 +259,7 @@ impl Picker {
         self.suspects.insert(piece);
         self.epoch += 1;
         if self.is_missing(piece) {
-            self.rarity.insert(piece, &mut self.rng);
+            self.make_untouched(piece);
         }
         awaited
     }

@@ -1,8 +1,8 @@
 //! Whole swarms against scripted peers, through the public API.
 
-use crate::contract::{CandidateSource, Direction, Event, FetchEnd, StorageFact};
+use crate::contract::{CandidateSource, ConnectFailure, Direction, Event, FetchEnd, StorageFact};
 use crate::world::{Script, World, config};
-use crate::{Refusal, WebSeedState};
+use crate::{Refusal, WebSeedState, limits};
 use metainfo::{Bitfield, Geometry, PieceIndex};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -325,4 +325,41 @@ fn peers_of_no_use_are_closed_after_minutes() {
     let idle = world.join(1, Script { have: Bitfield::new(40), ..Script::seed(40) }).unwrap();
     world.run(600 * SECOND, |_| false);
     assert_eq!(world.peer(idle).closed, Some(Close::NothingToTrade));
+}
+
+#[test]
+fn a_suspect_piece_does_not_stay_with_a_peer_that_falls_silent() {
+    for choke in [false, true] {
+        let mut world = World::new(config(Geometry::new(65_536, [65_536]).unwrap()), 20);
+        let lies = Some(BTreeSet::from([(0, 0)]));
+        world.join(1, Script { lies, ..Script::seed(1) }).unwrap();
+        assert!(world.run(10 * SECOND, |world| world.swarm.stats().peers_banned == 1));
+        let silent = world.join(2, Script { blocks: 1, ..Script::seed(1) }).unwrap();
+        assert!(world.run(10 * SECOND, |world| world.peer(silent).sent == 1));
+        if choke {
+            world.tell(silent, Fact::Choked);
+        }
+        world.join(3, Script::seed(1)).unwrap();
+        assert!(world.completes(60 * SECOND), "choke {choke}");
+    }
+}
+
+#[test]
+fn one_peer_s_word_fills_only_a_part_of_the_list() {
+    let mut world = world(21);
+    let peer = world.join(1, Script { have: Bitfield::new(40), ..Script::seed(40) }).unwrap();
+    world.tell(peer, Fact::Peers(vec!["127.0.0.1:22".parse().unwrap()]));
+    assert!(world.connects.is_empty(), "a stranger does not send us to ourselves");
+    for n in 0..1000u16 {
+        world.tell(peer, Fact::Peers(vec![([10, 7, (n >> 8) as u8, n as u8], 6881).into()]));
+    }
+    let mut tried = BTreeSet::new();
+    for _ in 0..100 {
+        for address in std::mem::take(&mut world.connects) {
+            tried.insert(address);
+            world.swarm.handle_connect_failed(world.now, address, ConnectFailure::Unreachable);
+        }
+        world.run(SECOND, |_| false);
+    }
+    assert_eq!(tried.len(), limits::CANDIDATES_FROM_ONE_PEER);
 }

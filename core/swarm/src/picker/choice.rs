@@ -52,6 +52,10 @@ impl Picker {
     /// Hands up to `count` free blocks to the source, appended to `out`. Fewer means that nothing is free for it.
     pub(crate) fn pick(&mut self, ask: &Ask<'_>, count: usize, out: &mut Vec<BlockRequest>) {
         let goal = out.len() + count;
+        let end = self.geometry.piece_count();
+        while self.first_untouched < end && !self.is_untouched(PieceIndex(self.first_untouched)) {
+            self.first_untouched += 1;
+        }
         while out.len() < goal {
             let Some(step) = self.next_step(ask) else { return };
             self.take(ask, step, goal, out);
@@ -139,7 +143,9 @@ impl Picker {
             ask.may(*piece) && self.partials.get(piece).is_some_and(|it| open_to(it, ask.source, false))
         });
         let end = joinable.map_or(self.geometry.piece_count(), |piece| piece.0);
-        let untouched = (0..end).map(PieceIndex).find(|piece| self.is_untouched(*piece) && ask.may(*piece));
+        let untouched = (self.first_untouched..end)
+            .map(PieceIndex)
+            .find(|piece| self.is_untouched(*piece) && ask.may(*piece));
         untouched.map(Step::Begin).or(joinable.map(Step::Join))
     }
 

@@ -1,6 +1,7 @@
 //! What time brings.
 
 use super::Swarm;
+use crate::contract::SourceKey;
 use crate::limits;
 use std::time::Instant;
 
@@ -26,12 +27,14 @@ impl Swarm {
         let mut snubbed = Vec::new();
         for peer in self.peers.values_mut() {
             if peer.pipeline.on_tick(now, peer.outstanding.len()) {
-                snubbed.push(peer.key);
+                // One request stays with it as a question; a peer that chokes us has no answer to give.
+                snubbed.push((peer.key, usize::from(!peer.chokes_us)));
             }
         }
         self.stats.snubs += snubbed.len() as u64;
-        for key in snubbed {
-            self.release_requests(key, 1);
+        for (key, keep) in snubbed {
+            self.release_requests(key, keep);
+            self.picker.forget_source(SourceKey::Peer(key));
         }
     }
 }

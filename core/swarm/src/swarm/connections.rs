@@ -1,7 +1,7 @@
 //! Who comes in, who is met, who is closed.
 
 use super::Swarm;
-use crate::admission::{Held, Verdict};
+use crate::admission::{Held, Standing, Verdict, worst};
 use crate::contract::{CandidateSource, ConnectFailure, Direction, Event, Output, PeerKey, Refusal};
 use crate::limits;
 use crate::peer::Peer;
@@ -26,7 +26,9 @@ impl Swarm {
             Err(refusal) => {
                 self.stats.peers_refused += 1;
                 if direction == Direction::Outgoing {
-                    self.peer_list.disconnected(now, address, Close::Replaced, false);
+                    let stopped = refusal == Refusal::Stopped;
+                    let reason = if stopped { Close::Stopped } else { Close::Replaced };
+                    self.peer_list.disconnected(now, address, reason, false);
                 }
                 return Err(refusal);
             }
@@ -58,9 +60,9 @@ impl Swarm {
         match self.admission.judge(address.ip(), named, &held) {
             Verdict::Admit => Ok(()),
             Verdict::Refuse(refusal) => Err(refusal),
-            Verdict::Replace(worst) => {
+            Verdict::Replace(key) => {
                 self.stats.peers_evicted += 1;
-                self.close(now, worst, Close::Replaced);
+                self.close(now, key, Close::Replaced);
                 Ok(())
             }
         }
@@ -124,7 +126,10 @@ impl Swarm {
         if !peer.am_choking {
             self.fill_slots(now);
         }
-        if !peer.outstanding.is_empty() {
+        if self.peers.is_empty() {
+            self.web_seeds.wake();
+        }
+        if self.peers.is_empty() || !peer.outstanding.is_empty() {
             self.refill_all(now);
             self.schedule_web_seeds(now);
         }
@@ -196,11 +201,16 @@ impl Swarm {
     }
 
     /// Closes what has been of no use for long, and, when the table is full, the worst few for untried ones.
+    /// Who has what we want may take its time to serve us while there is room.
     pub(super) fn prune(&mut self, now: Instant) {
+        let crowded = self.peers.len() * 2 >= self.config.max_peers;
         let useless = |peer: &Peer| {
-            let idle = peer.idle_for(now);
-            let wanted = peer.am_interested || peer.is_interested;
-            idle >= limits::SILENT_AFTER || (!wanted && idle >= limits::USELESS_AFTER)
+            let patience = match (peer.am_interested, peer.is_interested) {
+                (true, _) if !crowded => return false,
+                (false, false) => limits::USELESS_AFTER,
+                _ => limits::SILENT_AFTER,
+            };
+            peer.idle_for(now) >= patience
         };
         let keys: Vec<_> = self.peers.values().filter(|peer| useless(peer)).map(|peer| peer.key).collect();
         for key in keys {
@@ -213,9 +223,11 @@ impl Swarm {
         if self.peers.len() >= self.config.max_peers && self.peer_list.has_untried() {
             for _ in 0..(self.peers.len() * limits::TURNOVER_PERCENT).div_ceil(100) {
                 let held: Vec<Held> = self.peers.values().map(|peer| peer.held(now)).collect();
-                let Some(worst) = crate::admission::worst(held.iter()).map(|held| held.key) else { break };
+                let Some(worst) = worst(held.iter()).filter(|it| it.standing < Standing::Trading) else {
+                    break;
+                };
                 self.stats.peers_evicted += 1;
-                self.close(now, worst, Close::Replaced);
+                self.close(now, worst.key, Close::Replaced);
             }
         }
     }

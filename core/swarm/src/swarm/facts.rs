@@ -1,9 +1,10 @@
 //! What a peer says.
 
 use super::Swarm;
-use crate::contract::{CandidateSource, PeerKey};
+use crate::contract::{CandidateSource, PeerKey, SourceKey};
 use crate::limits;
 use metainfo::{Bitfield, PeerId, PieceIndex};
+use std::net::SocketAddr;
 use std::time::Instant;
 use wire::{Close, ExtendedHandshake, Fact, Order};
 
@@ -29,7 +30,7 @@ impl Swarm {
             Fact::BlockReceived(request) => self.on_block(now, peer, request),
             Fact::Rejected(request) => self.on_rejected(now, peer, request),
             Fact::Uploaded(bytes) => self.on_uploaded(now, peer, bytes),
-            Fact::Peers(addresses) => self.handle_candidates(now, CandidateSource::Pex, &addresses),
+            Fact::Peers(addresses) => self.on_peers(now, peer, &addresses),
             Fact::Closed(reason) => self.on_closed(now, peer, reason),
         }
     }
@@ -105,6 +106,8 @@ impl Swarm {
         if let Some(peer) = self.peers.get_mut(&key) {
             peer.chokes_us = true;
             peer.pipeline.on_choked();
+            // Whether it ever goes on with its pieces is open: others may take them up.
+            self.picker.forget_source(SourceKey::Peer(key));
         }
     }
 
@@ -119,10 +122,10 @@ impl Swarm {
     fn on_suggested(&mut self, key: PeerKey, piece: PieceIndex) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         if self.picker.is_missing(piece) && !peer.suggested.contains(&piece) {
-            peer.suggested.push_back(piece);
-            if peer.suggested.len() > limits::SUGGESTED {
-                peer.suggested.pop_front();
+            if peer.suggested.len() >= limits::SUGGESTED {
+                peer.suggested.remove(0);
             }
+            peer.suggested.push(piece);
         }
     }
 
@@ -133,6 +136,17 @@ impl Swarm {
             peer.dry_at = None;
             self.refill(now, key);
         }
+    }
+
+    /// Peer exchange: one peer's word goes only so far, and only a peer on this machine knows others on it.
+    fn on_peers(&mut self, now: Instant, key: PeerKey, addresses: &[SocketAddr]) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        let local = peer.address.ip().is_loopback();
+        let left = limits::CANDIDATES_FROM_ONE_PEER.saturating_sub(peer.exchanged);
+        let usable = addresses.iter().filter(|it| local || !it.ip().to_canonical().is_loopback());
+        let taken: Vec<SocketAddr> = usable.take(left).copied().collect();
+        peer.exchanged += taken.len();
+        self.handle_candidates(now, CandidateSource::Pex, &taken);
     }
 
     fn on_uploaded(&mut self, now: Instant, key: PeerKey, bytes: u32) {

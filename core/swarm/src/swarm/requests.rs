@@ -6,7 +6,7 @@ use crate::limits;
 use crate::peer::Peer;
 use crate::picker::{Arrival, Ask, Rivals};
 use crate::web_seed::WebSeeds;
-use metainfo::{BlockRequest, Geometry, PieceIndex};
+use metainfo::{BlockRequest, Geometry};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use wire::Order;
@@ -84,21 +84,18 @@ impl Swarm {
 
     fn pick_for(&mut self, now: Instant, key: PeerKey, picked: &mut Vec<BlockRequest>) {
         let epoch = self.picker.epoch();
-        let Some(peer) = self.peers.get_mut(&key).filter(|peer| peer.is_askable(now)) else { return };
+        let Some(peer) = self.peers.get(&key).filter(|peer| peer.is_askable(now)) else { return };
         let room = peer.pipeline.room(peer.outstanding.len());
         if room == 0 || (peer.dry_at == Some(epoch) && peer.end_game_dry) {
             return;
         }
         let was_dry = peer.dry_at == Some(epoch);
-        let suggested: &[PieceIndex] = peer.suggested.make_contiguous();
-        let suggested = if suggested.is_empty() { Vec::new() } else { suggested.to_vec() };
-        let Some(peer) = self.peers.get(&key) else { return };
         let ask = Ask {
             source: peer.source(),
             have: &peer.have,
             pace: peer.pace(now, self.config.geometry.piece_length()),
             only: peer.chokes_us.then_some(peer.allowed_fast.as_slice()),
-            suggested: &suggested,
+            suggested: &peer.suggested,
             barred: &|piece| peer.bars(now, piece),
         };
         if !was_dry {
@@ -191,6 +188,7 @@ impl Swarm {
             peer.allowed_fast.swap_remove(at);
         }
         self.picker.release(SourceKey::Peer(key), request);
+        self.picker.forget_source(SourceKey::Peer(key));
     }
 
     /// Takes back all that a peer owes but its oldest `keep` requests, and makes it free for others.

@@ -18,7 +18,9 @@ impl Swarm {
             return;
         }
         peer.is_interested = interested;
-        self.fill_slots(now);
+        if interested {
+            self.fill_slots(now);
+        }
     }
 
     fn clients(&self) -> Vec<Client> {

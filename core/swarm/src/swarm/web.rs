@@ -33,8 +33,8 @@ impl Swarm {
         let source = SourceKey::WebSeed(key);
         if !seed.has_ranges() {
             // It sends everything from the first byte on: only when nobody else brings anything.
-            let others =
-                self.web_seeds.any_fetching() || self.peers.values().any(|peer| peer.is_askable(now));
+            let others = self.web_seeds.any_fetching()
+                || self.peers.values().any(|peer| peer.is_askable(now) && !peer.pipeline.is_snubbed());
             return if others { None } else { self.picker.pick_everything(source, seed.excluded()) };
         }
         if let Some(run) = self.picker.pick_run(source, seed.range_bytes(), seed.excluded()) {
