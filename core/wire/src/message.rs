@@ -22,6 +22,9 @@ pub(crate) mod id {
     pub(crate) const EXTENDED: u8 = 20;
 }
 
+/// Bytes of a `piece` message before its payload.
+pub(crate) const PIECE_HEADER_LENGTH: u64 = 13;
+
 /// One message. Block payloads are never part of it: they pass beside.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Message<'a> {
@@ -102,10 +105,12 @@ impl Message<'_> {
 
 /// The 13 bytes before a block's payload.
 pub fn piece_header(request: &BlockRequest) -> [u8; 13] {
-    let [a, b, c, d] = request.length.saturating_add(9).to_be_bytes();
-    let [e, f, g, h] = request.piece.0.to_be_bytes();
-    let [i, j, k, l] = request.begin.to_be_bytes();
-    [a, b, c, d, id::PIECE, e, f, g, h, i, j, k, l]
+    let mut header = [0; 13];
+    header[..4].copy_from_slice(&request.length.saturating_add(9).to_be_bytes());
+    header[4] = id::PIECE;
+    header[5..9].copy_from_slice(&request.piece.0.to_be_bytes());
+    header[9..].copy_from_slice(&request.begin.to_be_bytes());
+    header
 }
 
 fn head(out: &mut Vec<u8>, length: usize, id: u8) {

@@ -1,0 +1,276 @@
+//! Judging what the peer says: every message is legal only in its state, every index inside the torrent, and
+//! what is cheap to send has a price.
+
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+use super::{Connection, Payload, Phase};
+use crate::handshake::HANDSHAKE_LENGTH;
+use crate::limits::{ALLOWED_FAST_TAKEN, REQUEST_TOLERATED, price};
+use crate::message::Message;
+use crate::requests::{Arrival, Rejection};
+use crate::uploads::Verdict;
+use crate::{Close, ExtendedHandshake, Fact, Handshake, Violation, extended};
+use metainfo::{Bitfield, BlockRequest, PieceIndex};
+use std::time::Instant;
+
+/// The judgement of one message.
+type Judged = Result<(), Violation>;
+
+impl Connection {
+    /// Takes the handshake off the front of `bytes`, as far as it came.
+    pub(super) fn read_handshake(&mut self, bytes: &mut &[u8]) {
+        let Phase::Handshake { bytes: theirs, filled, .. } = &mut self.phase else { return };
+        let (part, rest) = bytes.split_at_checked(HANDSHAKE_LENGTH - *filled).unwrap_or((bytes, &[]));
+        if let Some(room) = theirs.get_mut(*filled..*filled + part.len()) {
+            room.copy_from_slice(part);
+        }
+        *filled += part.len();
+        *bytes = rest;
+        if theirs.get(..*filled).is_some_and(Handshake::looks_wrong) {
+            self.violate(Violation::BadHandshake);
+        } else if *filled == HANDSHAKE_LENGTH {
+            match Handshake::decode(theirs) {
+                Ok(theirs) => self.greet(&theirs),
+                Err(violation) => self.violate(violation),
+            }
+        }
+    }
+
+    /// Judges the peer's handshake and opens the connection.
+    pub(super) fn greet(&mut self, theirs: &Handshake) {
+        if theirs.info_hash != self.config.info_hash {
+            self.violate(Violation::BadHandshake);
+        } else if theirs.peer_id == self.config.peer_id {
+            self.close(Close::Myself);
+        } else {
+            self.phase = Phase::Open;
+            self.fast = theirs.fast();
+            self.extended = theirs.extended();
+            let (fast, extended) = (self.fast, self.extended);
+            self.facts.push_back(Fact::Handshaken { peer_id: theirs.peer_id, fast, extended });
+        }
+    }
+
+    /// Takes messages off the front of `bytes` until a payload begins or all are taken.
+    pub(super) fn read_messages(&mut self, now: Instant, bytes: &mut &[u8]) {
+        while self.payload.is_none() && matches!(self.phase, Phase::Open) && !bytes.is_empty() {
+            // Apart for the moment, since a message may lie in the decoder's own buffer.
+            let mut decoder = std::mem::take(&mut self.decoder);
+            let judged = match decoder.next(bytes) {
+                Ok(Some(message)) => self.judge(now, message),
+                Ok(None) => Ok(()),
+                Err(violation) => Err(violation),
+            };
+            self.decoder = decoder;
+            if let Err(violation) = judged {
+                self.violate(violation);
+            }
+        }
+    }
+
+    fn judge(&mut self, now: Instant, message: Message<'_>) -> Judged {
+        match message {
+            Message::Piece(block) => self.on_piece(block),
+            Message::Request(request) => self.on_request(now, request),
+            Message::Have(piece) => self.on_have(piece),
+            Message::Cancel(request) => self.on_cancel(now, request),
+            Message::Choke => self.on_choke(now),
+            Message::Unchoke => self.on_unchoke(now),
+            Message::Interested => self.on_interest(now, true),
+            Message::NotInterested => self.on_interest(now, false),
+            Message::Bitfield(bytes) => {
+                let pieces = Bitfield::from_bytes(bytes, self.config.geometry.piece_count());
+                self.on_availability(pieces.ok_or(Violation::BadBitfield)?, Violation::BadBitfield)
+            }
+            Message::HaveAll | Message::HaveNone => {
+                self.needs_fast()?;
+                let piece_count = self.config.geometry.piece_count();
+                let all = message == Message::HaveAll;
+                let pieces = if all { Bitfield::full(piece_count) } else { Bitfield::new(piece_count) };
+                self.on_availability(pieces, Violation::Unexpected)
+            }
+            Message::Suggest(piece) => {
+                self.on_advice(now, piece)?;
+                self.facts.push_back(Fact::Suggested(piece));
+                Ok(())
+            }
+            Message::AllowedFast(piece) => self.on_allowed_fast(now, piece),
+            Message::Reject(request) => self.on_reject(request),
+            Message::Extended(number, content) => self.on_extended(now, number, content),
+            Message::KeepAlive => self.pay(now, price::PLAIN),
+            // Nothing is done with it: the peer's DHT node is no business of a connection without one of ours.
+            Message::Port(_) => self.pay(now, price::PORT),
+            Message::Unknown(_, length) => self.pay(now, price::PLAIN + length / price::UNKNOWN_BYTES),
+        }
+    }
+
+    fn pay(&mut self, now: Instant, price: u32) -> Judged {
+        if self.cheap.pay(now, price) { Ok(()) } else { Err(Violation::Flood) }
+    }
+
+    fn pay_churn(&mut self, now: Instant, price: u32) -> Judged {
+        if self.churn.pay(now, price) { Ok(()) } else { Err(Violation::Flood) }
+    }
+
+    fn needs_fast(&self) -> Judged {
+        if self.fast { Ok(()) } else { Err(Violation::Unexpected) }
+    }
+
+    fn in_torrent(&self, piece: PieceIndex) -> Judged {
+        if piece.0 < self.config.geometry.piece_count() { Ok(()) } else { Err(Violation::OutOfRange) }
+    }
+
+    /// Told once, before any `have`, request or block; choke, interest and advice may come before it, since
+    /// clients differ in what they hurry to say.
+    fn on_availability(&mut self, pieces: Bitfield, offence: Violation) -> Judged {
+        if self.availability_known {
+            return Err(offence);
+        }
+        self.availability_known = true;
+        self.facts.push_back(Fact::Availability(pieces));
+        Ok(())
+    }
+
+    /// From here on the peer that told nothing has nothing.
+    fn settle_availability(&mut self) {
+        if !self.availability_known {
+            self.availability_known = true;
+            self.facts.push_back(Fact::Availability(Bitfield::new(self.config.geometry.piece_count())));
+        }
+    }
+
+    fn on_have(&mut self, piece: PieceIndex) -> Judged {
+        self.in_torrent(piece)?;
+        self.haves_left = self.haves_left.checked_sub(1).ok_or(Violation::Flood)?;
+        self.settle_availability();
+        self.facts.push_back(Fact::Have(piece));
+        Ok(())
+    }
+
+    fn on_choke(&mut self, now: Instant) -> Judged {
+        self.pay(now, price::PLAIN)?;
+        if self.we_are_choked {
+            return Ok(());
+        }
+        self.we_are_choked = true;
+        self.facts.push_back(Fact::Choked);
+        if !self.fast {
+            self.facts.extend(self.requests.lose_all().into_iter().map(Fact::Rejected));
+        }
+        Ok(())
+    }
+
+    fn on_unchoke(&mut self, now: Instant) -> Judged {
+        self.pay(now, price::UNCHOKE)?;
+        if std::mem::take(&mut self.we_are_choked) {
+            self.facts.push_back(Fact::Unchoked);
+        }
+        Ok(())
+    }
+
+    fn on_interest(&mut self, now: Instant, interested: bool) -> Judged {
+        self.pay(now, price::INTEREST)?;
+        if self.peer_is_interested != interested {
+            self.peer_is_interested = interested;
+            self.facts.push_back(if interested { Fact::Interested } else { Fact::NotInterested });
+        }
+        Ok(())
+    }
+
+    fn on_request(&mut self, now: Instant, request: BlockRequest) -> Judged {
+        if !self.config.geometry.holds(request) || request.length > REQUEST_TOLERATED {
+            return Err(Violation::OutOfRange);
+        }
+        self.settle_availability();
+        match self.uploads.request(request) {
+            Verdict::Queued => Ok(()),
+            Verdict::Repeated => self.pay_churn(now, price::REPEAT),
+            Verdict::Duplicate => self.pay_churn(now, price::CHURN),
+            Verdict::Refused => {
+                self.pay_churn(now, price::CHURN)?;
+                self.reject(now, request);
+                Ok(())
+            }
+        }
+    }
+
+    fn on_cancel(&mut self, now: Instant, request: BlockRequest) -> Judged {
+        if !self.config.geometry.holds(request) {
+            return Err(Violation::OutOfRange);
+        }
+        self.pay_churn(now, price::CHURN)?;
+        if self.uploads.cancel(request) {
+            self.reject(now, request);
+        }
+        Ok(())
+    }
+
+    fn on_piece(&mut self, block: BlockRequest) -> Judged {
+        if block.length > 0 && !self.config.geometry.holds(block) {
+            return Err(Violation::OutOfRange);
+        }
+        self.in_torrent(block.piece)?;
+        self.settle_availability();
+        let wanted = match self.requests.arrived(block) {
+            Arrival::Wanted => true,
+            Arrival::Lapsed => false,
+            Arrival::WrongLength => return Err(Violation::WrongLength),
+            Arrival::Unrequested => {
+                let left = self.unrequested_blocks_left.checked_sub(1);
+                self.unrequested_blocks_left = left.ok_or(Violation::Unrequested)?;
+                false
+            }
+        };
+        if block.length > 0 {
+            self.payload = Some(Payload { request: block, received: 0, wanted });
+        }
+        Ok(())
+    }
+
+    fn on_reject(&mut self, request: BlockRequest) -> Judged {
+        self.needs_fast()?;
+        match self.requests.rejected(request) {
+            Rejection::Outstanding => self.facts.push_back(Fact::Rejected(request)),
+            Rejection::Lapsed => {}
+            Rejection::Unrequested => {
+                let left = self.unrequested_rejects_left.checked_sub(1);
+                self.unrequested_rejects_left = left.ok_or(Violation::Flood)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn on_advice(&mut self, now: Instant, piece: PieceIndex) -> Judged {
+        self.needs_fast()?;
+        self.in_torrent(piece)?;
+        self.pay(now, price::PLAIN)
+    }
+
+    fn on_allowed_fast(&mut self, now: Instant, piece: PieceIndex) -> Judged {
+        self.on_advice(now, piece)?;
+        if self.allowed_fast.len() < ALLOWED_FAST_TAKEN && !self.allowed_fast.contains(&piece) {
+            self.allowed_fast.push(piece);
+            self.facts.push_back(Fact::AllowedFast(piece));
+        }
+        Ok(())
+    }
+
+    fn on_extended(&mut self, now: Instant, number: u8, content: &[u8]) -> Judged {
+        if !self.extended {
+            return Err(Violation::Unexpected);
+        }
+        if number == extended::UPLOAD_ONLY {
+            self.pay(now, price::PLAIN)?;
+            let upload_only = content.first().map(|flag| *flag != 0);
+            self.facts.push_back(Fact::Extended(ExtendedHandshake { upload_only, ..Default::default() }));
+            return Ok(());
+        }
+        self.pay(now, price::EXTENDED_HANDSHAKE)?;
+        let received = extended::decode(content).ok_or(Violation::BadExtension)?;
+        if let Some(number) = received.upload_only_number {
+            self.upload_only_number = Some(number).filter(|number| *number != 0);
+        }
+        self.facts.push_back(Fact::Extended(received.told));
+        Ok(())
+    }
+}
