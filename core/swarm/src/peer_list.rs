@@ -7,6 +7,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 use wire::Close;
 
+/// The time between attempts that are evenly spaced.
+const SPACING: Duration = Duration::from_nanos(1_000_000_000 / limits::CONNECTS_PER_SECOND as u64);
+/// How far attempts may run ahead.
+const BURST_AHEAD: Duration = SPACING.saturating_mul(limits::CONNECT_BURST - 1);
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
     Idle,
@@ -32,22 +37,14 @@ pub(crate) struct PeerList {
     candidates: BTreeMap<SocketAddr, Candidate>,
     own: BTreeSet<SocketAddr>,
     connecting: usize,
-    /// Attempts that may begin, as of `tokens_at`.
-    tokens: f64,
-    tokens_at: Instant,
+    /// Where attempts would stand had they always been evenly spaced; may run ahead of the clock by the burst.
+    paced_until: Instant,
     rng: fastrand::Rng,
 }
 
 impl PeerList {
     pub(crate) fn new(now: Instant, rng: fastrand::Rng) -> Self {
-        Self {
-            candidates: BTreeMap::new(),
-            own: BTreeSet::new(),
-            connecting: 0,
-            tokens: f64::from(limits::CONNECT_BURST),
-            tokens_at: now,
-            rng,
-        }
+        Self { candidates: BTreeMap::new(), own: BTreeSet::new(), connecting: 0, paced_until: now, rng }
     }
 
     /// Attempts under way.
@@ -96,18 +93,10 @@ impl PeerList {
         }
     }
 
-    fn refill(&mut self, now: Instant) {
-        let passed = now.saturating_duration_since(self.tokens_at).as_secs_f64();
-        self.tokens_at = now;
-        let most = f64::from(limits::CONNECT_BURST);
-        self.tokens = passed.mul_add(f64::from(limits::CONNECTS_PER_SECOND), self.tokens).min(most);
-    }
-
     /// The next address to connect to; it counts as being tried from now on. Addresses that failed least come
     /// first, then those trusted most, system ports last, and chance decides.
     pub(crate) fn next(&mut self, now: Instant) -> Option<SocketAddr> {
-        self.refill(now);
-        if self.tokens < 1.0 {
+        if self.paced_until.saturating_duration_since(now) > BURST_AHEAD {
             return None;
         }
         let mut best = None;
@@ -121,7 +110,7 @@ impl PeerList {
             }
         }
         let (.., address) = best?;
-        self.tokens -= 1.0;
+        self.paced_until = self.paced_until.max(now) + SPACING;
         self.connecting += 1;
         let candidate = self.candidates.get_mut(&address)?;
         (candidate.state, candidate.tried) = (State::Connecting, true);
@@ -132,8 +121,8 @@ impl PeerList {
     pub(crate) fn next_at(&self) -> Option<Instant> {
         let idle = self.candidates.values().filter(|candidate| candidate.state == State::Idle);
         let ready = idle.map(|candidate| candidate.next).min()?;
-        let missing = (1.0 - self.tokens).max(0.0) / f64::from(limits::CONNECTS_PER_SECOND);
-        Some(ready.max(self.tokens_at + Duration::from_secs_f64(missing)))
+        let paced = self.paced_until.checked_sub(BURST_AHEAD);
+        Some(paced.map_or(ready, |paced| ready.max(paced)))
     }
 
     fn set_state(&mut self, address: SocketAddr, state: State) -> Option<&mut Candidate> {
