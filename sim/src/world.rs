@@ -135,6 +135,7 @@ impl World {
         Config {
             geometry: Arc::clone(&self.geometry),
             peer_id: PeerId(peer_id),
+            info_hash: *b"the simulated hash..",
             wanted: Bitfield::full(self.geometry.piece_count()),
             sequential: false,
             seed: true,

@@ -46,6 +46,8 @@ pub struct Config {
     pub geometry: Arc<Geometry>,
     /// Our id, to find connections to ourselves.
     pub peer_id: PeerId,
+    /// The info-hash as it stands in handshakes, for allowed-fast sets (BEP 6).
+    pub info_hash: [u8; 20],
     /// The pieces somebody selected; others are neither fetched nor counted.
     pub wanted: Bitfield,
     /// Fetch pieces in order of their index.

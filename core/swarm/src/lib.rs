@@ -4,7 +4,6 @@
 //! clock or thread, and never sees the bytes of a block.
 
 mod admission;
-mod allowed_fast;
 mod bans;
 mod choker;
 mod contract;

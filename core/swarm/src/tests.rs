@@ -363,3 +363,34 @@ fn one_peer_s_word_fills_only_a_part_of_the_list() {
     }
     assert_eq!(tried.len(), limits::CANDIDATES_FROM_ONE_PEER);
 }
+
+#[test]
+fn a_newcomer_with_nothing_may_ask_for_a_few_pieces_that_we_have() {
+    let config = config(geometry());
+    let set = wire::allowed_fast_set("10.0.0.1".parse().unwrap(), &config.info_hash, 40, 10);
+    let mut world = World::new(config, 22);
+    world.join(9, Script::seed(40)).unwrap();
+    assert!(world.completes(10 * SECOND));
+    let newcomer = world.join(1, Script { have: Bitfield::new(40), ..Script::seed(40) }).unwrap();
+    assert!(world.peer(newcomer).orders.contains(&Order::AllowedFast(set)));
+    let half = Script { have: bitfield(0..20), ..Script::seed(40) };
+    let other = world.join(2, half).unwrap();
+    assert_eq!(world.peer(other).count(|order| matches!(order, Order::AllowedFast(_))), 0);
+}
+
+#[test]
+fn allowed_pieces_are_asked_for_while_choked() {
+    let mut world = world(23);
+    let peer = world.join(1, Script { generous: false, ..Script::seed(40) }).unwrap();
+    assert_eq!(world.peer(peer).pending, []);
+    world.tell(peer, Fact::AllowedFast(PieceIndex(5)));
+    assert_eq!(world.peer(peer).pending.iter().map(|it| it.piece.0).collect::<Vec<_>>(), [5; 4]);
+}
+
+fn bitfield(pieces: std::ops::Range<u32>) -> Bitfield {
+    let mut set = Bitfield::new(40);
+    for piece in pieces {
+        set.insert(PieceIndex(piece));
+    }
+    set
+}

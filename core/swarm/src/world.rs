@@ -23,6 +23,7 @@ pub(crate) fn config(geometry: Geometry) -> Config {
         wanted: Bitfield::full(geometry.piece_count()),
         geometry: Arc::new(geometry),
         peer_id: PeerId(*b"-ST0001-000000000000"),
+        info_hash: [7; 20],
         sequential: false,
         seed: true,
         use_peers: true,

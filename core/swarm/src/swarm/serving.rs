@@ -97,7 +97,8 @@ impl Swarm {
         if !peer.fast || peer.have.count() as usize >= limits::ALLOWED_FAST_GIVEN || self.have.is_empty() {
             return;
         }
-        let set = crate::allowed_fast::set(peer.address.ip(), self.allowed_fast_seed, self.have.length());
+        let (hash, pieces) = (&self.config.info_hash, self.have.length());
+        let set = wire::allowed_fast_set(peer.address.ip(), hash, pieces, limits::ALLOWED_FAST_GIVEN);
         let offered: Vec<PieceIndex> = set.into_iter().filter(|piece| self.have.contains(*piece)).collect();
         if !offered.is_empty() {
             self.order(key, Order::AllowedFast(offered));
