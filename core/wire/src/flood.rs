@@ -64,8 +64,8 @@ mod tests {
         assert!(bucket.pay(now, 10));
         assert!(!bucket.pay(now + Duration::from_millis(400), 1));
         assert!(bucket.pay(now + Duration::from_millis(500), 1));
-        assert!(!bucket.pay(now + Duration::from_secs(3600), 11));
-        assert!(bucket.pay(now + Duration::from_secs(3600), 10));
+        assert!(!bucket.pay(now + Duration::from_hours(1), 11));
+        assert!(bucket.pay(now + Duration::from_hours(1), 10));
     }
 
     #[test]

@@ -71,8 +71,11 @@ pub(crate) const NAME_CHARACTERS: usize = 64;
 /// Largest size of an info dict that is believed (BEP 9), 32 MiB.
 pub(crate) const METADATA_SIZE: i64 = 32 * 1024 * 1024;
 
-/// Names of extensions looked at in one handshake; the known ones are a dozen.
-pub(crate) const EXTENSION_NAMES: usize = 256;
+/// Values in an extension handshake; honest ones have a few dozen.
+pub(crate) const HANDSHAKE_TOKENS: usize = 4096;
+
+/// Nesting of an extension handshake; the protocol needs two.
+pub(crate) const HANDSHAKE_DEPTH: usize = 16;
 
 /// Cheap messages (choke, interest, keepalive, extension handshakes...) in a burst, in units of [`price`]. Near
 /// the end of a download interest changes with each piece, so it is wide.
