@@ -59,6 +59,8 @@ pub struct AddTorrent {
     pub use_peers: bool,
     /// Use web seeds at all.
     pub use_web_seeds: bool,
+    /// End with [`Event::Failed`] on the first fault of the disk, instead of waiting for it to come back.
+    pub stop_on_disk_error: bool,
     /// What happens once everything selected is complete.
     pub after_completion: AfterCompletion,
 }
@@ -142,6 +144,9 @@ pub enum StartError {
         /// What is wrong.
         reason: String,
     },
+    /// The storage threads cannot start.
+    #[error("{0}")]
+    Disk(String),
 }
 
 /// Why a torrent was not taken in.

@@ -61,3 +61,60 @@ pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
 
 /// Connections waiting for a busy torrent to take them in.
 pub(crate) const INCOMING_QUEUE: usize = 64;
+
+/// Buffers for blocks on their way out, in all: 8 MiB, so that a few fast readers and many slow ones find one.
+pub(crate) const UPLOAD_POOL_BLOCKS: usize = 512;
+
+/// Commands of handles on their way to a torrent.
+pub(crate) const COMMAND_QUEUE: usize = 16;
+
+/// Disk events on their way to a torrent: one a piece, so pieces finish no faster than they are announced.
+pub(crate) const DISK_EVENT_QUEUE: usize = 1024;
+
+/// Events on their way to the listener of a torrent.
+pub(crate) const EVENT_QUEUE: usize = 256;
+
+/// Events kept for a listener whose queue is full; beyond, news about sources is dropped, never the ends.
+pub(crate) const EVENTS_UNTOLD: usize = 1024;
+
+/// How often a torrent at work shows what it is doing.
+pub(crate) const SNAPSHOT_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How long goodbye may take: trackers that do not answer by then are not told.
+pub(crate) const GOODBYE_TIMEOUT: Duration = Duration::from_millis(1200);
+
+/// Batches of facts taken in before their consequences are carried out.
+pub(crate) const FACT_BATCHES_A_TURN: usize = 32;
+
+/// Pause before something held back is tried again.
+pub(crate) const RETRY_PAUSE: Duration = Duration::from_millis(20);
+
+/// Connections of one torrent.
+pub(crate) const MAX_PEERS: usize = 120;
+
+/// Outgoing connections of one torrent under way.
+pub(crate) const MAX_HALF_OPEN: usize = 30;
+
+/// Connections of one torrent from one address: a household or a test machine runs a few clients, not dozens.
+pub(crate) const MAX_PEERS_PER_ADDRESS: usize = 3;
+
+/// Peers of one torrent served at once.
+pub(crate) const UPLOAD_SLOTS: usize = 8;
+
+/// Requests of one peer that we queue (`reqq`), as most clients do.
+pub(crate) const REQUEST_QUEUE: u32 = 500;
+
+/// The time over which shown rates are measured.
+pub(crate) const RATE_WINDOW: Duration = Duration::from_secs(3);
+
+/// Pause before a disk that failed is tried again.
+pub(crate) const DISK_RETRY: Duration = Duration::from_secs(15);
+
+/// Announces of one torrent under way; the rest wait their turn.
+pub(crate) const ANNOUNCES_AT_ONCE: usize = 8;
+
+/// Web seeds of one torrent; the longest list seen in the wild has some 400.
+pub(crate) const MAX_WEB_SEEDS: usize = 1024;
+
+/// Orders on their way to a web seed's task: a cancel and a fetch, twice over.
+pub(crate) const WEB_SEED_ORDER_QUEUE: usize = 8;

@@ -8,11 +8,11 @@ mod send;
 
 use crate::limits::{FACT_BATCH, READS_IN_A_ROW};
 use crate::rate_limit::RateLimit;
+use metainfo::BlockRequest;
 use receive::{Received, Receiver, Surroundings};
 use send::{Filled, Sender};
 use std::future::Future;
 use std::pin::Pin;
-use metainfo::BlockRequest;
 use std::sync::Arc;
 use storage::{Block, BlockBuffer, BlockPool, DiskError, TorrentStore};
 use swarm::{PeerKey, SourceKey};
@@ -22,14 +22,14 @@ use tokio::time::{Instant, sleep_until};
 use wire::{Close, Connection, Fact, Order};
 
 /// What the peers of one torrent share.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct PeerContext {
     /// Where blocks go and come from.
     pub(crate) store: TorrentStore,
     /// Buffers for blocks coming in; the one back-pressure of the whole data path.
-    pub(crate) pool: Arc<BlockPool>,
+    pub(crate) pool: BlockPool,
     /// Buffers for blocks going out, apart so that a full disk queue does not stop the giving.
-    pub(crate) upload_pool: Arc<BlockPool>,
+    pub(crate) upload_pool: BlockPool,
     /// Limit of bytes coming in.
     pub(crate) down: Arc<RateLimit>,
     /// Limit of bytes going out.
@@ -103,11 +103,7 @@ impl Peer {
     }
 
     /// Runs until the connection is closed. The last fact is always [`Fact::Closed`].
-    /// `first` are bytes that were read behind the handshake.
-    pub(crate) async fn run(mut self, first: Vec<u8>) {
-        if !first.is_empty() {
-            self.replay(&first);
-        }
+    pub(crate) async fn run(mut self) {
         loop {
             self.settle();
             if self.connection.is_closed() {
@@ -115,7 +111,8 @@ impl Peer {
             }
             match self.wait().await {
                 Woken::Orders(Some(orders)) => self.obey(orders),
-                Woken::Orders(None) | Woken::TorrentGone => return,
+                Woken::Orders(None) => self.connection.handle_order(now(), Order::Close(Close::Stopped)),
+                Woken::TorrentGone => return,
                 Woken::Readable => self.read(),
                 Woken::Writable => self.write(),
                 Woken::FactsTaken => {}
@@ -138,7 +135,10 @@ impl Peer {
 
     /// Lines up and writes what can be written, collects facts, hands whole blocks to storage.
     fn settle(&mut self) {
-        if self.slow_read.is_none() && !self.upload_starved && self.paid(self.write_from) {
+        if self.slow_read.is_none()
+            && !self.upload_starved
+            && self.write_from.is_none_or(|when| when <= Instant::now())
+        {
             self.write();
         } else if !self.connection.is_closed() {
             self.sender.fill_control(&mut self.connection);
@@ -181,25 +181,10 @@ impl Peer {
         }
     }
 
-    fn paid(&self, from: Option<Instant>) -> bool {
-        from.is_none_or(|when| when <= Instant::now())
-    }
-
     fn obey(&mut self, orders: Vec<Order>) {
         for order in orders {
             self.connection.handle_order(now(), order);
         }
-    }
-
-    /// Bytes the listener read behind the handshake go the ordinary way.
-    fn replay(&mut self, bytes: &[u8]) {
-        let mut around = Surroundings {
-            connection: &mut self.connection,
-            pool: &self.context.pool,
-            source: SourceKey::Peer(self.key).to_tag(),
-            blocks: &mut self.blocks,
-        };
-        self.receiver.feed(now(), bytes, &mut around);
     }
 
     fn read(&mut self) {
@@ -239,7 +224,7 @@ impl Peer {
             Filled::NoBuffer => self.upload_starved = true,
             Filled::Slow(request) => {
                 let store = context.store.clone();
-                let pool = Arc::clone(&context.upload_pool);
+                let pool = context.upload_pool.clone();
                 self.slow_read = Some(Box::pin(async move {
                     let buffer = pool.acquire().await;
                     (request, store.read(request, buffer).await)

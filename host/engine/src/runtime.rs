@@ -13,3 +13,13 @@ pub fn build() -> io::Result<tokio::runtime::Runtime> {
         .max_blocking_threads(crate::limits::BLOCKING_THREADS)
         .build()
 }
+
+/// Raises the limit of open files to what the system allows without asking: sockets and files share it.
+pub(crate) fn raise_handle_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
+}

@@ -77,7 +77,8 @@ impl Receiver {
         let lead = self.lead(around.connection, limit);
         let lead_length = lead.len();
         let n = {
-            let mut slices: [IoSliceMut<'_>; 2 * SCATTER_BLOCKS + 2] = std::array::from_fn(|_| IoSliceMut::new(&mut []));
+            let mut slices: [IoSliceMut<'_>; 2 * SCATTER_BLOCKS + 2] =
+                std::array::from_fn(|_| IoSliceMut::new(&mut []));
             let mut used = 0;
             let mut push = |slice| {
                 slices[used] = IoSliceMut::new(slice);
@@ -144,7 +145,13 @@ impl Receiver {
     }
 
     /// `length` bytes of `block` came in; they are a block's payload from its start if the guess was right.
-    fn place(&mut self, now: Instant, block: &mut Option<BlockBuffer>, length: usize, around: &mut Surroundings<'_>) {
+    fn place(
+        &mut self,
+        now: Instant,
+        block: &mut Option<BlockBuffer>,
+        length: usize,
+        around: &mut Surroundings<'_>,
+    ) {
         let right = self.held.is_empty()
             && around.connection.payload().is_some_and(|payload| {
                 payload.wanted && payload.received == 0 && payload.request.length == BLOCK_LENGTH
@@ -177,7 +184,7 @@ impl Receiver {
     }
 
     /// Hands bytes to the connection, payloads copied into block buffers; what finds no buffer is held.
-    pub(super) fn feed(&mut self, now: Instant, mut bytes: &[u8], around: &mut Surroundings<'_>) {
+    fn feed(&mut self, now: Instant, mut bytes: &[u8], around: &mut Surroundings<'_>) {
         if !self.held.is_empty() {
             self.held.extend_from_slice(bytes);
             return;

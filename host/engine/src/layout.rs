@@ -1,0 +1,51 @@
+//! From a torrent's metainfo to what storage and swarm need of it.
+
+use crate::api::AddTorrent;
+use metainfo::{Bitfield, InfoHash, Metainfo, PieceIndex};
+use std::path::PathBuf;
+use std::sync::Arc;
+use storage::{FileKind, Layout, LayoutFile, TorrentLayout};
+
+impl AddTorrent {
+    /// The pieces that hold a byte of a selected file.
+    pub(crate) fn wanted_pieces(&self) -> Bitfield {
+        let geometry = &self.metainfo.geometry;
+        let Some(selected) = &self.selected else { return Bitfield::full(geometry.piece_count()) };
+        let mut wanted = Bitfield::new(geometry.piece_count());
+        for file in selected.iter().filter(|file| file.0 < geometry.file_count()) {
+            for piece in geometry.file_pieces(*file) {
+                wanted.insert(PieceIndex(piece));
+            }
+        }
+        wanted
+    }
+
+    /// The torrent as storage sees it.
+    pub(crate) fn layout(&self, info_hash: [u8; 20]) -> TorrentLayout {
+        TorrentLayout {
+            layout: Arc::new(layout(&self.metainfo, InfoHash::V1(info_hash))),
+            download_directory: self.download_directory.clone(),
+            selected: self.selected.clone(),
+            preallocate: self.preallocate,
+        }
+    }
+}
+
+/// Sizes, hashes and file names of a v1 or hybrid torrent, as storage wants them.
+pub fn layout(metainfo: &Metainfo, info_hash: InfoHash) -> Layout {
+    let files = metainfo.files.iter().map(|file| {
+        let kind = match &file.symlink {
+            _ if file.pad => FileKind::Pad,
+            Some(target) => FileKind::Symlink { target: target.iter().collect() },
+            None => FileKind::Data { executable: file.executable },
+        };
+        LayoutFile { path: file.path.iter().collect::<PathBuf>(), kind }
+    });
+    Layout {
+        name: metainfo.name.clone(),
+        info_hash,
+        geometry: Arc::clone(&metainfo.geometry),
+        hashes: Arc::clone(&metainfo.piece_hashes),
+        files: files.collect(),
+    }
+}

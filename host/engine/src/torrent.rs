@@ -1,0 +1,386 @@
+//! One torrent: a task that owns its [`Swarm`] and carries its decisions out.
+//!
+//! Everything reaches the task through one of a few bounded channels; after each wake the swarm's outputs are
+//! drained and become sockets, orders and requests. No payload byte passes here.
+
+mod disk;
+mod peers;
+mod show;
+mod sources;
+mod trackers;
+
+use crate::api::{AddTorrent, Event, Phase, Snapshot, SourceKind};
+use crate::limits::{
+    FACT_BATCHES_A_TURN, FACT_QUEUE, GOODBYE_TIMEOUT, MAX_HALF_OPEN, MAX_PEERS, MAX_PEERS_PER_ADDRESS,
+    REQUEST_QUEUE, RETRY_PAUSE, SNAPSHOT_INTERVAL, UPLOAD_SLOTS,
+};
+use crate::listen::Incoming;
+use crate::lsd::LocalPeer;
+use crate::peer::PeerContext;
+use crate::session::Shared;
+use disk::Faults;
+use metainfo::Bitfield;
+use peers::Peers;
+use show::{Rates, Teller};
+use sources::WebSeeds;
+use std::sync::Arc;
+use storage::{DiskEvent, TorrentStore};
+use swarm::{CandidateSource, Event as SwarmEvent, Output, PeerKey, Swarm, WebSeedFact, WebSeedKey};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+use trackers::Trackers;
+use wire::Fact;
+
+/// A handle on one torrent of a session. Dropping it stops the torrent.
+#[derive(Debug)]
+pub struct Torrent {
+    pub(crate) commands: mpsc::Sender<Command>,
+    pub(crate) events: mpsc::Receiver<Event>,
+    pub(crate) snapshot: watch::Receiver<Snapshot>,
+}
+
+impl Torrent {
+    /// The next event, in order; `None` once the torrent has ended and everything was told.
+    pub async fn next_event(&mut self) -> Option<Event> {
+        self.events.recv().await
+    }
+
+    /// The torrent as it was at most a quarter of a second ago.
+    pub fn snapshot(&self) -> Snapshot {
+        self.snapshot.borrow().clone()
+    }
+
+    /// Falls silent, saves what was verified, tells the trackers. Takes two seconds at most.
+    pub async fn stop(&self) {
+        let (done, wait) = oneshot::channel();
+        if self.commands.send(Command::Stop(done)).await.is_ok() {
+            // An error means that the task is gone already, which is what was asked for.
+            let _ = wait.await;
+        }
+    }
+}
+
+/// What a handle asks of the task.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Stop(oneshot::Sender<()>),
+}
+
+/// What the task is made of.
+pub(crate) struct Parts {
+    pub(crate) add: AddTorrent,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) store: TorrentStore,
+    pub(crate) disk_events: mpsc::Receiver<DiskEvent>,
+    pub(crate) incoming: mpsc::Receiver<Incoming>,
+    pub(crate) commands: mpsc::Receiver<Command>,
+    pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) snapshot: watch::Sender<Snapshot>,
+}
+
+/// One torrent's task.
+pub(crate) struct TorrentTask {
+    add: AddTorrent,
+    store: TorrentStore,
+    swarm: Swarm,
+    peers: Peers,
+    web_seeds: WebSeeds,
+    trackers: Option<Trackers>,
+    teller: Teller,
+    rates: Rates,
+    phase: Phase,
+    faults: Faults,
+    /// Storage has given every selected file its final name.
+    files_finished: bool,
+    /// The swarm has every wanted piece.
+    pieces_complete: bool,
+    completed_at: Option<Instant>,
+    next_snapshot: Instant,
+}
+
+/// The channels a running task listens on.
+struct Inbox {
+    commands: mpsc::Receiver<Command>,
+    disk: mpsc::Receiver<DiskEvent>,
+    incoming: mpsc::Receiver<Incoming>,
+    facts: mpsc::Receiver<(PeerKey, Vec<Fact>)>,
+    web_seed_facts: mpsc::Receiver<(WebSeedKey, Vec<WebSeedFact>)>,
+    local_peers: Option<broadcast::Receiver<LocalPeer>>,
+}
+
+impl TorrentTask {
+    /// Checks what is there, fetches the rest, gives back, until stopped.
+    pub(crate) async fn run(mut parts: Parts) {
+        match disk::check(&mut parts).await {
+            disk::Checked::Have(have) => {
+                let (mut task, mut inbox) = Self::begin(parts, have);
+                let reply = task.work(&mut inbox).await;
+                task.end(&mut inbox).await;
+                if let Some(reply) = reply {
+                    // The asker may have stopped waiting.
+                    let _ = reply.send(());
+                }
+            }
+            disk::Checked::Stopped(reply) => {
+                if let Err(error) = parts.store.close().await {
+                    tracing::debug!(%error, "stopped while checking");
+                }
+                let _ = reply.send(());
+            }
+            disk::Checked::Failed(error) => {
+                let mut teller = Teller::new(parts.events);
+                teller.tell(Event::Failed(error));
+                parts.snapshot.send_modify(|snapshot| snapshot.phase = Phase::Failed);
+                teller.finish().await;
+            }
+        }
+    }
+
+    fn begin(parts: Parts, have: Bitfield) -> (Self, Inbox) {
+        let Parts { add, shared, store, disk_events, incoming, commands, events, snapshot } = parts;
+        let now = Instant::now();
+        let (facts_sender, facts) = mpsc::channel(FACT_QUEUE);
+        let (web_seed_sender, web_seed_facts) = mpsc::channel(FACT_QUEUE);
+        let mut rng = fastrand::Rng::new();
+        let config = configure(&add, &shared);
+        let mut swarm = Swarm::new(config, have, rng.u64(..), now.into_std());
+        swarm.handle_candidates(now.into_std(), CandidateSource::User, &add.peers);
+        let context = PeerContext {
+            store: store.clone(),
+            pool: shared.disk.pool().clone(),
+            upload_pool: shared.upload_pool.clone(),
+            down: Arc::clone(&shared.down),
+            up: Arc::clone(&shared.up),
+            facts: facts_sender,
+        };
+        let peers = Peers::new(peers::Settings::new(&add, &shared), context, rng.u64(..));
+        let web_seeds = WebSeeds::start(&add, &shared, &store, &web_seed_sender, &mut swarm);
+        let rates = Rates::new(&add, snapshot);
+        let progress = rates.progress(&swarm);
+        let trackers = add.use_peers.then(|| Trackers::new(&add, &shared, progress, rng.u64(..)));
+        let local_peers = sources::listen_locally(&add, &shared);
+        let inbox = Inbox { commands, disk: disk_events, incoming, facts, web_seed_facts, local_peers };
+        let task = Self {
+            rates,
+            teller: Teller::new(events),
+            add,
+            store,
+            swarm,
+            peers,
+            web_seeds,
+            trackers,
+            phase: Phase::Downloading,
+            faults: Faults::default(),
+            files_finished: false,
+            pieces_complete: false,
+            completed_at: None,
+            next_snapshot: now,
+        };
+        (task, inbox)
+    }
+
+    /// Runs until told to stop, or until there is nothing left to do. The answer, if any, wants a reply.
+    async fn work(&mut self, inbox: &mut Inbox) -> Option<oneshot::Sender<()>> {
+        loop {
+            let retry = self.turn();
+            if matches!(self.phase, Phase::Stopped | Phase::Failed) {
+                return None;
+            }
+            let wake = self.wake(retry);
+            tokio::select! {
+                command = inbox.commands.recv() => {
+                    return command.map(|Command::Stop(reply)| reply);
+                }
+                Some(event) = inbox.disk.recv() => self.handle_disk(event),
+                Some((key, facts)) = inbox.facts.recv() => {
+                    self.handle_facts(key, facts);
+                    // Under load many peers' batches wait: one drain of outputs serves them all.
+                    for _ in 0..FACT_BATCHES_A_TURN {
+                        let Ok((key, facts)) = inbox.facts.try_recv() else { break };
+                        self.handle_facts(key, facts);
+                    }
+                }
+                Some((key, facts)) = inbox.web_seed_facts.recv() => {
+                    for fact in facts {
+                        self.handle_web_seed(key, fact);
+                    }
+                }
+                Some(incoming) = inbox.incoming.recv() => {
+                    if self.add.use_peers {
+                        self.peers.admit(now(), &mut self.swarm, incoming);
+                    }
+                }
+                (address, stream) = self.peers.dialled() => {
+                    self.peers.connected(now(), &mut self.swarm, address, stream);
+                }
+                ended = trackers::ended(&mut self.trackers) => self.handle_announce(ended),
+                peer = sources::local_peer(&mut inbox.local_peers) => {
+                    self.handle_local_peer(&peer);
+                }
+                () = sleep_until(wake) => self.handle_timers(),
+            }
+        }
+    }
+
+    /// Carries out what the last inputs led to. True if something must be tried again soon.
+    fn turn(&mut self) -> bool {
+        while let Some(output) = self.swarm.poll_output() {
+            match output {
+                Output::Connect(address) => self.peers.dial(address),
+                Output::Peer(key, order) => self.peers.order(key, order),
+                Output::WebSeed(key, order) => self.web_seeds.order(key, order),
+                Output::Event(event) => self.handle_event(&event),
+            }
+        }
+        self.peers.reap();
+        let held = self.peers.flush() | !self.teller.flush();
+        if let Some(trackers) = &mut self.trackers {
+            trackers.drain();
+        }
+        held
+    }
+
+    /// When to wake at the latest.
+    fn wake(&self, retry: bool) -> Instant {
+        let swarm = self.swarm.poll_timeout().map(Instant::from_std);
+        let trackers = self.trackers.as_ref().and_then(Trackers::poll_timeout);
+        let retry = retry.then(|| Instant::now() + RETRY_PAUSE);
+        [swarm, trackers, retry, self.faults.poll_timeout()]
+            .into_iter()
+            .flatten()
+            .fold(self.next_snapshot, Instant::min)
+    }
+
+    fn handle_timers(&mut self) {
+        let now = Instant::now();
+        if self.swarm.poll_timeout().is_some_and(|when| when <= now.into_std()) {
+            self.swarm.handle_timeout(now.into_std());
+        }
+        if let Some(trackers) = &mut self.trackers {
+            trackers.handle_timeout(now, self.rates.progress(&self.swarm));
+        }
+        self.retry_disk(now);
+        if now >= self.next_snapshot {
+            self.next_snapshot = now + SNAPSHOT_INTERVAL;
+            self.show();
+            self.check_goal();
+        }
+    }
+
+    fn handle_facts(&mut self, key: PeerKey, facts: Vec<Fact>) {
+        let now = now();
+        for fact in facts {
+            if matches!(fact, Fact::Closed(_)) {
+                self.peers.forget(key);
+            }
+            self.swarm.handle_fact(now, key, fact);
+        }
+    }
+
+    fn handle_web_seed(&mut self, key: WebSeedKey, fact: WebSeedFact) {
+        if let Some(state) = sources::describe(&fact) {
+            self.teller.tell_source(SourceKind::WebSeed, self.web_seeds.name(key), state);
+        }
+        self.swarm.handle_web_seed(now(), key, fact);
+    }
+
+    fn handle_event(&mut self, event: &SwarmEvent) {
+        match *event {
+            SwarmEvent::PieceFailed(piece) => self.teller.tell(Event::PieceFailed { piece }),
+            SwarmEvent::Banned(address) => {
+                self.teller.tell_source(
+                    SourceKind::Peer,
+                    address.to_string(),
+                    "banned: it sent bad data".into(),
+                );
+            }
+            SwarmEvent::WebSeedDropped(key) => {
+                let name = self.web_seeds.name(key);
+                self.teller.tell_source(SourceKind::WebSeed, name, "given up for this torrent".into());
+            }
+            SwarmEvent::Complete => {
+                self.pieces_complete = true;
+                self.phase = Phase::Finishing;
+                self.complete_if_finished();
+            }
+        }
+    }
+
+    /// The torrent is complete once every piece is stored, and every file synced and under its final name.
+    fn complete_if_finished(&mut self) {
+        if !self.files_finished || !self.pieces_complete || self.completed_at.is_some() {
+            return;
+        }
+        if let Some(trackers) = &mut self.trackers {
+            trackers.completed(self.rates.progress(&self.swarm));
+        }
+        self.completed_at = Some(Instant::now());
+        self.phase = if self.add.after_completion.seed { Phase::Seeding } else { Phase::Stopped };
+        self.teller.tell(Event::Complete);
+    }
+
+    /// Ends the seeding when its goal is reached.
+    fn check_goal(&mut self) {
+        let (Phase::Seeding, Some(completed_at)) = (self.phase, self.completed_at) else { return };
+        let goal = self.add.after_completion;
+        let given = self.swarm.stats().bytes_uploaded as f64;
+        let enough = goal.ratio.is_some_and(|ratio| given >= ratio * self.rates.bytes_wanted() as f64);
+        let long = goal.time.is_some_and(|time| completed_at.elapsed() >= time);
+        if enough || long {
+            self.phase = Phase::Stopped;
+            self.teller.tell(Event::SeedingDone);
+        }
+    }
+
+    /// Falls silent, then says goodbye to trackers and disk within [`GOODBYE_TIMEOUT`] each.
+    async fn end(&mut self, inbox: &mut Inbox) {
+        self.swarm.stop(now());
+        self.turn();
+        self.web_seeds.clear();
+        self.peers.clear();
+        inbox.facts.close();
+        inbox.web_seed_facts.close();
+        let progress = self.rates.progress(&self.swarm);
+        let goodbye = async {
+            if let Some(trackers) = &mut self.trackers {
+                trackers.stop(progress).await;
+            }
+        };
+        // Trackers that do not answer in time have been told as well as they can be.
+        let (_, closed) = tokio::join!(timeout(GOODBYE_TIMEOUT, goodbye), self.store.close());
+        if let Err(error) = closed {
+            tracing::warn!(%error, "what was fetched last may have to be checked again");
+        }
+        if self.phase != Phase::Failed {
+            self.phase = Phase::Stopped;
+        }
+        self.show();
+        self.teller.finish().await;
+    }
+
+    fn show(&mut self) {
+        self.rates.show(self.phase, &self.swarm, &self.web_seeds);
+    }
+}
+
+/// The swarm's settings for this torrent.
+fn configure(add: &AddTorrent, shared: &Shared) -> swarm::Config {
+    swarm::Config {
+        geometry: Arc::clone(&add.metainfo.geometry),
+        peer_id: shared.peer_id,
+        info_hash: add.metainfo.wire_info_hash(),
+        wanted: add.wanted_pieces(),
+        sequential: add.sequential,
+        seed: add.after_completion.seed,
+        use_peers: add.use_peers,
+        max_peers: MAX_PEERS,
+        max_half_open: MAX_HALF_OPEN,
+        max_peers_per_address: MAX_PEERS_PER_ADDRESS,
+        upload_slots: UPLOAD_SLOTS,
+        request_queue: REQUEST_QUEUE,
+    }
+}
+
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
+}

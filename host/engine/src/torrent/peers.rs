@@ -1,0 +1,192 @@
+//! The connections of one torrent: dialled or taken in, given their orders, forgotten at the end.
+
+use crate::api::AddTorrent;
+use crate::dial;
+use crate::limits::{ORDER_QUEUE, ORDERS_HELD, REQUEST_QUEUE};
+use crate::listen::Incoming;
+use crate::peer::{Peer, PeerContext};
+use crate::session::Shared;
+use metainfo::{Geometry, PeerId};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+use swarm::{ConnectFailure, Direction, PeerKey, Swarm};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use wire::{Connection, Handshake, Order};
+
+/// What every connection of this torrent starts from.
+pub(super) struct Settings {
+    pub(super) info_hash: [u8; 20],
+    pub(super) peer_id: PeerId,
+    pub(super) geometry: Arc<Geometry>,
+    pub(super) client: String,
+    pub(super) listen_port: u16,
+    pub(super) request_queue: u32,
+    pub(super) bind: Option<IpAddr>,
+}
+
+impl Settings {
+    pub(super) fn new(add: &AddTorrent, shared: &Shared) -> Self {
+        Self {
+            info_hash: add.metainfo.wire_info_hash(),
+            peer_id: shared.peer_id,
+            geometry: Arc::clone(&add.metainfo.geometry),
+            client: format!("starling {}", env!("CARGO_PKG_VERSION")),
+            listen_port: shared.port,
+            request_queue: REQUEST_QUEUE,
+            bind: shared.settings.bind,
+        }
+    }
+}
+
+/// The way to one peer's task.
+struct Line {
+    orders: mpsc::Sender<Vec<Order>>,
+    /// Orders of this turn, and those that found the queue full.
+    held: Vec<Order>,
+}
+
+/// All connections of one torrent.
+pub(super) struct Peers {
+    settings: Settings,
+    context: PeerContext,
+    lines: BTreeMap<PeerKey, Line>,
+    /// Lines with orders held; few at any time.
+    waiting: Vec<PeerKey>,
+    dials: JoinSet<(SocketAddr, Result<TcpStream, ConnectFailure>)>,
+    tasks: JoinSet<()>,
+    rng: fastrand::Rng,
+}
+
+impl Peers {
+    pub(super) fn new(settings: Settings, context: PeerContext, seed: u64) -> Self {
+        Self {
+            settings,
+            context,
+            lines: BTreeMap::new(),
+            waiting: Vec::new(),
+            dials: JoinSet::new(),
+            tasks: JoinSet::new(),
+            rng: fastrand::Rng::with_seed(seed),
+        }
+    }
+
+    /// Starts a connection to `address`; [`Self::dialled`] tells how it went.
+    pub(super) fn dial(&mut self, address: SocketAddr) {
+        let bind = self.settings.bind;
+        self.dials.spawn(async move { (address, dial::connect(address, bind).await) });
+    }
+
+    /// The next dial to end; pending while none is under way.
+    pub(super) async fn dialled(&mut self) -> (SocketAddr, Result<TcpStream, ConnectFailure>) {
+        loop {
+            match self.dials.join_next().await {
+                Some(Ok(ended)) => return ended,
+                Some(Err(_)) => {}
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Drops what is left of tasks that ended.
+    pub(super) fn reap(&mut self) {
+        while self.tasks.try_join_next().is_some() {}
+    }
+
+    /// Takes the end of a dial to the swarm, and its connection to a task.
+    pub(super) fn connected(
+        &mut self,
+        now: Instant,
+        swarm: &mut Swarm,
+        address: SocketAddr,
+        stream: Result<TcpStream, ConnectFailure>,
+    ) {
+        match stream {
+            Ok(stream) => {
+                if let Ok(key) = swarm.handle_connected(now, address, Direction::Outgoing) {
+                    let config = self.config(address);
+                    let connection = Connection::outgoing(config, self.rng.u64(..), now);
+                    self.start(key, stream, connection);
+                }
+            }
+            Err(failure) => swarm.handle_connect_failed(now, address, failure),
+        }
+    }
+
+    /// Takes in a connection from outside, if the swarm has room.
+    pub(super) fn admit(&mut self, now: Instant, swarm: &mut Swarm, incoming: Incoming) {
+        let Incoming { stream, address, handshake } = incoming;
+        if let Ok(key) = swarm.handle_connected(now, address, Direction::Incoming) {
+            let connection = self.incoming(address, handshake, now);
+            self.start(key, stream, connection);
+        }
+    }
+
+    fn incoming(&mut self, address: SocketAddr, theirs: Handshake, now: Instant) -> Connection {
+        Connection::incoming(self.config(address), theirs, self.rng.u64(..), now)
+    }
+
+    fn config(&self, remote: SocketAddr) -> wire::Config {
+        wire::Config {
+            info_hash: self.settings.info_hash,
+            peer_id: self.settings.peer_id,
+            geometry: Arc::clone(&self.settings.geometry),
+            client: self.settings.client.clone(),
+            listen_port: Some(self.settings.listen_port),
+            request_queue: self.settings.request_queue,
+            remote,
+            upload_only: false,
+        }
+    }
+
+    fn start(&mut self, key: PeerKey, stream: TcpStream, connection: Connection) {
+        let (orders, receiver) = mpsc::channel(ORDER_QUEUE);
+        self.lines.insert(key, Line { orders, held: Vec::new() });
+        self.tasks.spawn(Peer::new(key, stream, connection, self.context.clone(), receiver).run());
+    }
+
+    /// Lines up one order; [`Self::flush`] sends what a turn brought in one batch a peer.
+    pub(super) fn order(&mut self, key: PeerKey, order: Order) {
+        if let Some(line) = self.lines.get_mut(&key) {
+            if line.held.is_empty() {
+                self.waiting.push(key);
+            }
+            line.held.push(order);
+        }
+    }
+
+    /// Sends the orders lined up. True if some found a queue full and should be tried again soon.
+    pub(super) fn flush(&mut self) -> bool {
+        let lines = &mut self.lines;
+        self.waiting.retain(|key| {
+            let Some(line) = lines.get_mut(key) else { return false };
+            if let Ok(slot) = line.orders.try_reserve() {
+                slot.send(std::mem::take(&mut line.held));
+                return false;
+            }
+            // A peer that takes no orders for long is stuck: its connection ends when its line is dropped.
+            let stuck = line.held.len() >= ORDERS_HELD || line.orders.is_closed();
+            if stuck {
+                lines.remove(key);
+            }
+            !stuck
+        });
+        !self.waiting.is_empty()
+    }
+
+    /// A connection told its last fact.
+    pub(super) fn forget(&mut self, key: PeerKey) {
+        self.lines.remove(&key);
+    }
+
+    /// Ends everything at once, dials included.
+    pub(super) fn clear(&mut self) {
+        self.lines.clear();
+        self.waiting.clear();
+        self.dials.abort_all();
+        self.tasks.abort_all();
+    }
+}

@@ -1,0 +1,180 @@
+//! What the user sees of a torrent: events in order, and a snapshot now and then.
+
+use super::sources::WebSeeds;
+use crate::api::{AddTorrent, Event, Phase, Snapshot, SourceKind, SourceSnapshot};
+use crate::limits::{EVENTS_UNTOLD, GOODBYE_TIMEOUT, RATE_WINDOW};
+use metainfo::{Bitfield, Geometry};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use swarm::{Swarm, WebSeedState};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, timeout};
+use tracker::Progress;
+
+/// Tells events to a listener that may be slow, without ever waiting for it.
+pub(super) struct Teller {
+    events: mpsc::Sender<Event>,
+    untold: VecDeque<Event>,
+}
+
+impl Teller {
+    pub(super) fn new(events: mpsc::Sender<Event>) -> Self {
+        Self { events, untold: VecDeque::new() }
+    }
+
+    /// Tells `event`; news of sources and pieces is dropped when the listener is far behind.
+    pub(super) fn tell(&mut self, event: Event) {
+        let droppable = matches!(event, Event::Source { .. } | Event::PieceFailed { .. });
+        if !droppable || self.untold.len() < EVENTS_UNTOLD {
+            self.untold.push_back(event);
+            self.flush();
+        }
+    }
+
+    /// Tells news of one source.
+    pub(super) fn tell_source(&mut self, kind: SourceKind, name: String, state: String) {
+        self.tell(Event::Source { kind, name, state });
+    }
+
+    /// Hands over what fits; true if nothing is left.
+    pub(super) fn flush(&mut self) -> bool {
+        while let Some(event) = self.untold.pop_front() {
+            match self.events.try_send(event) {
+                Ok(()) => {}
+                Err(mpsc::error::TrySendError::Full(event)) => {
+                    self.untold.push_front(event);
+                    return false;
+                }
+                Err(mpsc::error::TrySendError::Closed(_)) => self.untold.clear(),
+            }
+        }
+        true
+    }
+
+    /// Hands over the rest, as long as the listener takes it.
+    pub(super) async fn finish(&mut self) {
+        while let Some(event) = self.untold.pop_front() {
+            if !matches!(timeout(GOODBYE_TIMEOUT, self.events.send(event)).await, Ok(Ok(()))) {
+                return;
+            }
+        }
+    }
+}
+
+/// Byte counts at one moment.
+#[derive(Clone, Copy)]
+struct Sample {
+    at: Instant,
+    down: u64,
+    up: u64,
+}
+
+/// Turns counters into rates and snapshots.
+pub(super) struct Rates {
+    snapshot: watch::Sender<Snapshot>,
+    geometry: Arc<Geometry>,
+    wanted: Bitfield,
+    bytes_wanted: u64,
+    samples: VecDeque<Sample>,
+}
+
+impl Rates {
+    pub(super) fn new(add: &AddTorrent, snapshot: watch::Sender<Snapshot>) -> Self {
+        let geometry = Arc::clone(&add.metainfo.geometry);
+        let wanted = add.wanted_pieces();
+        Self {
+            bytes_wanted: bytes_of(&geometry, &wanted, &wanted),
+            snapshot,
+            geometry,
+            wanted,
+            samples: VecDeque::new(),
+        }
+    }
+
+    /// Bytes of the pieces wanted.
+    pub(super) const fn bytes_wanted(&self) -> u64 {
+        self.bytes_wanted
+    }
+
+    /// What trackers are told.
+    pub(super) fn progress(&self, swarm: &Swarm) -> Progress {
+        let stats = swarm.stats();
+        Progress {
+            downloaded: stats.bytes_from_peers + stats.bytes_from_web_seeds,
+            uploaded: stats.bytes_uploaded,
+            left: Some(self.bytes_wanted - bytes_of(&self.geometry, &self.wanted, swarm.have())),
+        }
+    }
+
+    /// Publishes what the torrent is doing now.
+    pub(super) fn show(&mut self, phase: Phase, swarm: &Swarm, web_seeds: &WebSeeds) {
+        let stats = swarm.stats();
+        let now = Instant::now();
+        let down = stats.bytes_from_peers + stats.bytes_from_web_seeds;
+        let (down_rate, up_rate) = self.rates(Sample { at: now, down, up: stats.bytes_uploaded });
+        let mut snapshot = Snapshot {
+            phase,
+            bytes_wanted: self.bytes_wanted,
+            bytes_done: bytes_of(&self.geometry, &self.wanted, swarm.have()),
+            bytes_checked: self.bytes_wanted,
+            bytes_from_peers: stats.bytes_from_peers,
+            bytes_from_web_seeds: stats.bytes_from_web_seeds,
+            bytes_wasted: stats.bytes_wasted,
+            bytes_uploaded: stats.bytes_uploaded,
+            down_rate,
+            up_rate,
+            ..Snapshot::default()
+        };
+        for peer in swarm.peers(now.into_std()) {
+            if peer.peer_id.is_none() {
+                continue;
+            }
+            snapshot.peers_connected += 1;
+            snapshot.peers_active += u32::from(peer.down_rate > 0);
+            snapshot.sources.push(SourceSnapshot {
+                kind: SourceKind::Peer,
+                name: peer.address.to_string(),
+                client: peer.client,
+                bytes_down: peer.bytes_down,
+                bytes_up: peer.bytes_up,
+            });
+        }
+        for seed in swarm.web_seeds(now.into_std()) {
+            snapshot.web_seeds_known += 1;
+            snapshot.web_seeds_active += u32::from(seed.state == WebSeedState::Fetching);
+            snapshot.sources.push(SourceSnapshot {
+                kind: SourceKind::WebSeed,
+                name: web_seeds.name(seed.key),
+                client: None,
+                bytes_down: seed.bytes_down,
+                bytes_up: 0,
+            });
+        }
+        self.snapshot.send_replace(snapshot);
+    }
+
+    /// Bytes per second over the last window, down and up.
+    fn rates(&mut self, sample: Sample) -> (u64, u64) {
+        self.samples.push_back(sample);
+        while self.samples.len() > 2 && sample.at - self.samples[0].at > RATE_WINDOW {
+            self.samples.pop_front();
+        }
+        let first = self.samples[0];
+        let seconds = (sample.at - first.at).as_secs_f64();
+        let rate = |from: u64, to: u64| {
+            if seconds > 0.0 { ((to.saturating_sub(from)) as f64 / seconds) as u64 } else { 0 }
+        };
+        (rate(first.down, sample.down), rate(first.up, sample.up))
+    }
+}
+
+/// Bytes of the pieces in both sets.
+pub(super) fn bytes_of(geometry: &Geometry, wanted: &Bitfield, have: &Bitfield) -> u64 {
+    if wanted.is_full() && have.is_full() {
+        return geometry.total_length();
+    }
+    have.iter()
+        .filter(|piece| wanted.contains(*piece))
+        .map(|piece| u64::from(geometry.piece_size(piece)))
+        .sum()
+}

@@ -1,0 +1,135 @@
+//! The web seeds of one torrent, and peers found on the local network.
+
+use super::{TorrentTask, now};
+use crate::api::AddTorrent;
+use crate::http::Origin;
+use crate::limits::{MAX_WEB_SEEDS, WEB_SEED_ORDER_QUEUE};
+use crate::lsd::LocalPeer;
+use crate::session::Shared;
+use crate::web_seed::{self, WebSeedConfig};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use storage::TorrentStore;
+use swarm::{CandidateSource, FetchEnd, Swarm, WebSeedFact, WebSeedKey, WebSeedOrder};
+use tokio::sync::{broadcast, mpsc};
+use url::Url;
+
+/// The way to one web seed's task.
+struct Line {
+    name: String,
+    orders: mpsc::Sender<WebSeedOrder>,
+}
+
+/// All web seeds of one torrent.
+pub(super) struct WebSeeds {
+    lines: BTreeMap<WebSeedKey, Line>,
+}
+
+impl WebSeeds {
+    /// Starts a task for each usable URL, the user's own first.
+    pub(super) fn start(
+        add: &AddTorrent,
+        shared: &Arc<Shared>,
+        store: &TorrentStore,
+        facts: &mpsc::Sender<(WebSeedKey, Vec<WebSeedFact>)>,
+        swarm: &mut Swarm,
+    ) -> Self {
+        let mut lines = BTreeMap::new();
+        if !add.use_web_seeds {
+            return Self { lines };
+        }
+        let own = add.web_seeds.iter().map(|url| (url.clone(), Origin::User));
+        let given = add.metainfo.web_seeds.iter().filter_map(|text| Some((usable(text)?, Origin::Torrent)));
+        for (url, origin) in own.chain(given).take(MAX_WEB_SEEDS) {
+            let key = swarm.add_web_seed(now());
+            let (orders, receiver) = mpsc::channel(WEB_SEED_ORDER_QUEUE);
+            let name = crate::http::without_credentials(&url);
+            web_seed::spawn(
+                WebSeedConfig {
+                    key,
+                    url,
+                    origin,
+                    metainfo: Arc::clone(&add.metainfo),
+                    store: store.clone(),
+                    pool: shared.disk.pool().clone(),
+                    limit: Arc::clone(&shared.down),
+                    http: shared.http.clone(),
+                },
+                receiver,
+                facts.clone(),
+            );
+            lines.insert(key, Line { name, orders });
+        }
+        Self { lines }
+    }
+
+    /// Passes an order on. A task takes one range at a time, so its queue has room for what a swarm may order.
+    pub(super) fn order(&mut self, key: WebSeedKey, order: WebSeedOrder) {
+        if let Some(line) = self.lines.get(&key)
+            && line.orders.try_send(order).is_err()
+        {
+            tracing::warn!(web_seed = %line.name, "does not take orders; dropped");
+            self.lines.remove(&key);
+        }
+    }
+
+    /// The URL, without credentials.
+    pub(super) fn name(&self, key: WebSeedKey) -> String {
+        self.lines.get(&key).map(|line| line.name.clone()).unwrap_or_default()
+    }
+
+    /// Ends all of them; bodies under way are cut.
+    pub(super) fn clear(&mut self) {
+        self.lines.clear();
+    }
+}
+
+/// A web seed URL that can be asked at all; relative, broken and foreign ones are left out.
+fn usable(text: &str) -> Option<Url> {
+    Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
+
+/// What a fact about a web seed means to a person, where it means something.
+pub(super) fn describe(fact: &WebSeedFact) -> Option<String> {
+    let text = match fact {
+        WebSeedFact::Ended(FetchEnd::Busy { retry_after: Some(wait) }) => {
+            return Some(format!("busy; asked to wait {} s", wait.as_secs()));
+        }
+        WebSeedFact::Ended(FetchEnd::Busy { retry_after: None }) => "busy",
+        WebSeedFact::Ended(FetchEnd::Failed) => "failed; tried again later",
+        WebSeedFact::Ended(FetchEnd::Missing) => "does not have the file",
+        WebSeedFact::Ended(FetchEnd::Unusable) => "breaks the rules; not asked again",
+        WebSeedFact::NoRanges => "sends whole files only",
+        WebSeedFact::Ended(FetchEnd::Complete | FetchEnd::Cancelled) | WebSeedFact::BlockReceived(_) => {
+            return None;
+        }
+    };
+    Some(text.to_owned())
+}
+
+/// Announces the torrent on the local network and listens for others that have it.
+pub(super) fn listen_locally(add: &AddTorrent, shared: &Shared) -> Option<broadcast::Receiver<LocalPeer>> {
+    let lsd = shared.lsd.as_ref().filter(|_| add.use_peers && !add.metainfo.private)?;
+    lsd.announce(add.metainfo.wire_info_hash());
+    Some(lsd.subscribe())
+}
+
+/// The next peer found on the local network; pending where nobody listens.
+pub(super) async fn local_peer(peers: &mut Option<broadcast::Receiver<LocalPeer>>) -> LocalPeer {
+    loop {
+        let Some(receiver) = peers else { return std::future::pending().await };
+        match receiver.recv().await {
+            Ok(peer) => return peer,
+            Err(broadcast::error::RecvError::Lagged(_)) => {}
+            Err(broadcast::error::RecvError::Closed) => *peers = None,
+        }
+    }
+}
+
+impl TorrentTask {
+    pub(super) fn handle_local_peer(&mut self, peer: &LocalPeer) {
+        if peer.info_hash == self.add.metainfo.wire_info_hash() {
+            self.swarm.handle_candidates(now(), CandidateSource::Lsd, &[peer.address]);
+        }
+    }
+}
