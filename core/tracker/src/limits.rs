@@ -81,3 +81,9 @@ pub const MAX_SERVED_SWARMS: usize = 1024;
 
 /// Peers a server of ours keeps of one torrent; the one silent longest is forgotten first.
 pub const MAX_SWARM_PEERS: usize = 2048;
+
+/// The longest answer of an HTTP tracker that is read: thousands of peers in dict form.
+pub const MAX_RESPONSE_BYTES: usize = 2 << 20;
+
+/// Values in an answer of an HTTP tracker: 50,000 peers in dict form, 6 MiB while it is read.
+pub const MAX_RESPONSE_TOKENS: usize = 400_000;

@@ -128,6 +128,19 @@ impl UdpClient {
         }
     }
 
+    /// Datagrams to this address cannot be sent: what waits for it fails at once.
+    pub fn handle_unreachable(&mut self, address: SocketAddr, reason: &str) {
+        let lost: Vec<UdpRequestKey> = self
+            .requests
+            .iter()
+            .filter(|(_, request)| request.address == address)
+            .map(|(key, _)| *key)
+            .collect();
+        for key in lost {
+            self.finish(key, AnnounceError::Unreachable(reason.to_owned()));
+        }
+    }
+
     /// A datagram came in.
     pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
         let Some(response) = UdpResponse::decode(bytes, from.is_ipv6()) else { return };

@@ -458,6 +458,20 @@ fn a_scrape_brings_counts_in_order_and_no_more_than_asked() {
 }
 
 #[test]
+fn what_cannot_be_sent_fails_at_once() {
+    let mut world = World::new();
+    world.announce(address(1));
+    world.connect_asked();
+    world.client.handle_unreachable(address(2), "no route");
+    assert!(world.sent().is_empty() && world.ends.is_empty());
+    world.client.handle_unreachable(address(1), "no route");
+    world.sent();
+    let error = AnnounceError::Unreachable("no route".into());
+    assert_eq!(world.ends, [UdpOutput::Announced(UdpRequestKey(0), Err(error))]);
+    assert_eq!(world.client.poll_timeout(), None);
+}
+
+#[test]
 fn cancelling_silences() {
     let mut world = World::new();
     let key = world.announce(address(1));
