@@ -31,6 +31,7 @@ mod sync;
 mod tests;
 mod torrent;
 mod transfer;
+mod verify;
 mod worker;
 
 pub use block::{Block, BlockData, SharedBlock};
@@ -43,3 +44,4 @@ pub use pool::{BlockBuffer, BlockPool, PoolPermit};
 pub use resume::CheckReport;
 pub use state::{FileStamp, ResumeRecord, StateError, StateStore};
 pub use store::{TorrentStore, TryRead};
+pub use verify::{FileReport, Verdict, VerifyReport, verify};

@@ -39,12 +39,21 @@ pub(crate) fn prepare(torrent: &Torrent) -> Result<(), DiskError> {
     if !torrent.root.is_dir() {
         return Err(DiskError::NoDirectory { path: torrent.root.clone() });
     }
-    for file in &torrent.files {
-        if !paths::is_plain(&file.path) {
-            return Err(DiskError::UnsafePath { name: file.path.to_string_lossy().into_owned() });
-        }
-    }
+    check_paths(torrent)?;
     *locked(&torrent.lock) = Some(lock(torrent)?);
+    locate_files(torrent)
+}
+
+fn check_paths(torrent: &Torrent) -> Result<(), DiskError> {
+    match torrent.files.iter().find(|file| !paths::is_plain(&file.path)) {
+        Some(file) => Err(DiskError::UnsafePath { name: file.path.to_string_lossy().into_owned() }),
+        None => Ok(()),
+    }
+}
+
+/// Finds each file under one of its names.
+pub(crate) fn locate_files(torrent: &Torrent) -> Result<(), DiskError> {
+    check_paths(torrent)?;
     for file in torrent.files.iter().filter(|file| file.is_data() && file.length > 0) {
         let length = |path: &Path| regular_length(&torrent.root, path);
         let (part, whole) = (length(&file.part)?, length(&file.path)?);
@@ -60,7 +69,7 @@ pub(crate) fn prepare(torrent: &Torrent) -> Result<(), DiskError> {
 }
 
 /// The length of a regular file; `None` if nothing is there; anything else is in the way.
-fn regular_length(root: &Path, path: &Path) -> Result<Option<u64>, DiskError> {
+pub(crate) fn regular_length(root: &Path, path: &Path) -> Result<Option<u64>, DiskError> {
     match paths::stat(root, path) {
         Ok(Some(stat)) if paths::is_regular(&stat) => Ok(Some(stat.st_size as u64)),
         Ok(Some(_)) => Err(DiskError::InTheWay { path: root.join(path) }),

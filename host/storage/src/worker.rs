@@ -149,35 +149,39 @@ impl Worker {
         }
     }
 
-    /// Verifies a piece that has all its blocks, and stores it.
-    fn complete(&mut self, torrent: &Arc<Torrent>, piece: PieceIndex, mut partial: Partial) {
-        let around = self.around.clone();
+    /// Verifies a piece that has all its blocks, stores it, and tells what became of it; its buffers are free by then.
+    fn complete(&mut self, torrent: &Arc<Torrent>, piece: PieceIndex, partial: Partial) {
+        match self.store(torrent, piece, partial) {
+            Ok(event) => self.tell(torrent, event),
+            Err(error) => self.write_failed(torrent, piece, error),
+        }
+    }
+
+    fn store(
+        &mut self,
+        torrent: &Arc<Torrent>,
+        piece: PieceIndex,
+        mut partial: Partial,
+    ) -> Result<DiskEvent, DiskError> {
+        let Surroundings { transfer, digester, sync, .. } = &*self.around;
         let naming = torrent.naming.read().unwrap_or_else(PoisonError::into_inner);
         let hash = partial.finish_hash(|begin, into| {
             let request = BlockRequest { piece, begin, length: into.len() as u32 };
-            around.transfer.read(torrent, request, into)
-        });
-        let hash = match hash {
-            Ok(hash) => hash,
-            Err(error) => return self.write_failed(torrent, piece, error),
-        };
+            transfer.read(torrent, request, into)
+        })?;
         let key = (torrent.id, piece);
         if torrent.layout.piece_hash(piece) != Some(&hash) {
             if self.failed.len() < FAILED_PIECES {
                 self.failed.insert(key);
             }
-            let blocks = partial.reports(&around.digester);
-            return self.tell(torrent, DiskEvent::PieceFailed { piece, blocks });
+            return Ok(DiskEvent::PieceFailed { piece, blocks: partial.reports(digester) });
         }
-        if let Err(error) = around.transfer.write(torrent, piece, &partial.runs()) {
-            return self.write_failed(torrent, piece, error);
-        }
-        let blocks = if self.failed.remove(&key) { partial.reports(&around.digester) } else { Vec::new() };
-        drop(partial);
+        transfer.write(torrent, piece, &partial.runs())?;
+        let blocks = if self.failed.remove(&key) { partial.reports(digester) } else { Vec::new() };
         torrent.insert_stored(piece);
         drop(naming);
-        around.sync.stored(torrent, piece);
-        self.tell(torrent, DiskEvent::PieceStored { piece, blocks });
+        sync.stored(torrent, piece);
+        Ok(DiskEvent::PieceStored { piece, blocks })
     }
 
     fn write_failed(&mut self, torrent: &Arc<Torrent>, piece: PieceIndex, error: DiskError) {
