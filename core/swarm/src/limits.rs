@@ -35,6 +35,8 @@ pub const DEPARTED: usize = 2000;
 pub const NEWCOMER_GRACE: Duration = Duration::from_secs(1);
 /// A connection that traded nothing for this long counts as idle when room is needed.
 pub const IDLE_AFTER: Duration = Duration::from_mins(1);
+/// A connection whose handshake is not over by then is closed.
+pub const HANDSHAKE_WITHIN: Duration = Duration::from_secs(15);
 /// A connection of no interest to either side is closed after this.
 pub const USELESS_AFTER: Duration = Duration::from_mins(3);
 /// A connection on which nothing useful happened, whatever it promises, is closed after this.
@@ -55,7 +57,7 @@ pub const MOST_REQUESTS: u32 = 500;
 /// What a peer is taken to queue if it does not say (`reqq`).
 pub const ASSUMED_REQUEST_QUEUE: u32 = 250;
 /// How much time of a peer's measured rate is kept requested.
-pub const QUEUE_TIME: Duration = Duration::from_secs(2);
+pub const QUEUE_TIME: Duration = Duration::from_secs(1);
 /// A peer that owes blocks and sent none for this long is snubbed.
 pub const SNUB_AFTER: Duration = Duration::from_secs(30);
 /// A source that owes blocks and sent none for this long may be doubled in the end game.
@@ -89,6 +91,11 @@ pub const PARTIAL_PIECES_LEAST: usize = 8;
 pub const PARTIAL_PIECES_MOST: usize = 2048;
 /// Empty block tables of pieces kept for the next piece.
 pub const SPARE_TABLES: usize = 64;
+/// How long a piece that starts over is left alone: what was on its way inside this machine, and is thrown away
+/// by storage, is not taken for an answer to new requests.
+pub const REST_AFTER_RESET: Duration = Duration::from_secs(1);
+/// Blocks of stored pieces whose arrival was not told yet, because storage was quicker.
+pub const UNCONFIRMED: usize = 4096;
 /// Failed pieces whose senders are remembered.
 pub const FAILED_PIECES: usize = 256;
 /// Attempts at one failing piece that are remembered for blame.

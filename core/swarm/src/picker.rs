@@ -39,6 +39,8 @@ pub(crate) enum Arrival {
         /// The sender had been asked for it, and not taken that back.
         asked: bool,
     },
+    /// Its piece was stored before its arrival was told.
+    Confirmed,
     /// It was there already, or nobody waits for it: wasted.
     Useless,
 }
@@ -52,6 +54,10 @@ pub(crate) struct Picker {
     partials: BTreeMap<PieceIndex, Partial>,
     /// Wanted partial pieces with a free block.
     joinable: BTreeSet<PieceIndex>,
+    /// Pieces that start over, but not yet.
+    resting: BTreeSet<PieceIndex>,
+    /// Blocks of stored pieces that nobody said had arrived.
+    unconfirmed: BTreeSet<BlockRequest>,
     /// Pieces that failed or were lost once: fetched from one source, and only answers to requests count.
     suspects: BTreeSet<PieceIndex>,
     /// Per source: the piece it works on.
@@ -82,6 +88,8 @@ impl Picker {
             rarity: Rarity::new(pieces),
             partials: BTreeMap::new(),
             joinable: BTreeSet::new(),
+            resting: BTreeSet::new(),
+            unconfirmed: BTreeSet::new(),
             suspects: BTreeSet::new(),
             current: BTreeMap::new(),
             spare: Vec::new(),
@@ -101,7 +109,7 @@ impl Picker {
 
     /// Whether no wanted block is left that nobody was asked for.
     pub(crate) fn is_end_game(&self) -> bool {
-        self.rarity.order().is_empty() && self.joinable.is_empty()
+        self.rarity.order().is_empty() && self.joinable.is_empty() && self.resting.is_empty()
     }
 
     /// Pieces under way.
@@ -136,8 +144,8 @@ impl Picker {
         self.epoch += 1;
         for index in 0..self.geometry.piece_count() {
             let piece = PieceIndex(index);
-            let untouched = self.is_missing(piece) && !self.partials.contains_key(&piece);
-            if untouched {
+            if self.is_missing(piece) && !self.partials.contains_key(&piece) && !self.resting.contains(&piece)
+            {
                 self.make_untouched(piece);
             } else {
                 self.rarity.remove(piece);
@@ -188,6 +196,9 @@ impl Picker {
     pub(crate) fn receive(&mut self, source: SourceKey, request: BlockRequest) -> Arrival {
         let Some(block) = Self::block_of(request) else { return Arrival::Useless };
         let piece = request.piece;
+        if self.unconfirmed.remove(&request) {
+            return Arrival::Confirmed;
+        }
         if self.stored.contains(piece) || self.geometry.block(piece, block) != Some(request) {
             return Arrival::Useless;
         }
@@ -244,24 +255,43 @@ impl Picker {
 
     /// The piece is verified and on disk. True if that is news.
     pub(crate) fn piece_stored(&mut self, piece: PieceIndex) -> bool {
+        self.expect_confirmation(piece);
         self.drop_partial(piece);
+        self.resting.remove(&piece);
         self.rarity.remove(piece);
         self.suspects.remove(&piece);
         self.stored.insert(piece)
     }
 
-    /// The piece starts over: it failed its hash, or its blocks were lost. Returns who was asked for blocks of
-    /// it, so that they be told.
+    /// Storage may tell of a whole piece before a peer told of its last blocks.
+    fn expect_confirmation(&mut self, piece: PieceIndex) {
+        let Some(partial) = self.partials.get(&piece) else { return };
+        for (at, block) in (0..).zip(&partial.blocks) {
+            if !block.received && self.unconfirmed.len() < limits::UNCONFIRMED {
+                self.unconfirmed.extend(self.geometry.block(piece, BlockIndex(at)));
+            }
+        }
+    }
+
+    /// The piece starts over: it failed its hash, or its blocks were lost. It rests until
+    /// [`Self::piece_returns`]. Returns who was asked for blocks of it, so that they be told.
     pub(crate) fn piece_reset(&mut self, piece: PieceIndex) -> Vec<(SourceKey, BlockRequest)> {
         let awaited = self.holders_of(piece);
         self.drop_partial(piece);
         self.stored.remove(piece);
         self.suspects.insert(piece);
-        self.epoch += 1;
-        if self.is_missing(piece) {
-            self.make_untouched(piece);
-        }
+        self.resting.insert(piece);
+        self.rarity.remove(piece);
+        self.unconfirmed.retain(|request| request.piece != piece);
         awaited
+    }
+
+    /// A piece that starts over has rested.
+    pub(crate) fn piece_returns(&mut self, piece: PieceIndex) {
+        if self.resting.remove(&piece) && self.is_missing(piece) {
+            self.make_untouched(piece);
+            self.epoch += 1;
+        }
     }
 
     /// Who was asked for which blocks of a piece.

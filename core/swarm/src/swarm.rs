@@ -28,7 +28,7 @@ use crate::smart_ban::SmartBan;
 use crate::stats::{PeerSnapshot, Stats, WebSeedSnapshot};
 use crate::web_seed::WebSeeds;
 use crate::{admission::Admission, limits};
-use metainfo::{Bitfield, BlockRequest};
+use metainfo::{Bitfield, BlockRequest, PieceIndex};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
@@ -57,6 +57,8 @@ pub struct Swarm {
     peer_list: PeerList,
     bans: Bans,
     smart_ban: SmartBan,
+    /// Pieces that start over, and when.
+    resting: VecDeque<(Instant, PieceIndex)>,
     /// Hosts of connections gone, for blame that comes late.
     departed: VecDeque<(PeerKey, IpAddr)>,
 
@@ -97,6 +99,7 @@ impl Swarm {
             peer_list: PeerList::new(now, rng.fork()),
             bans: Bans::default(),
             smart_ban: SmartBan::default(),
+            resting: VecDeque::new(),
             departed: VecDeque::new(),
             outputs: VecDeque::new(),
             stats: Stats::default(),
@@ -128,7 +131,7 @@ impl Swarm {
         match fact {
             StorageFact::PieceStored { piece, blocks } => self.on_piece_stored(now, piece, &blocks),
             StorageFact::PieceFailed { piece, blocks } => self.on_piece_failed(now, piece, blocks),
-            StorageFact::Failed { piece } => self.on_disk_failed(piece),
+            StorageFact::Failed { piece } => self.on_disk_failed(now, piece),
             StorageFact::Recovered => self.on_disk_recovered(now),
             StorageFact::PieceLost(piece) => self.on_piece_lost(now, piece),
         }
@@ -204,6 +207,7 @@ impl Swarm {
         if self.is_silent() {
             return;
         }
+        self.end_rests(now);
         if now >= self.tick_at {
             self.tick_at = now + limits::TICK;
             self.tick(now);
@@ -220,7 +224,8 @@ impl Swarm {
         let busy = !self.peers.is_empty() || self.web_seeds.any_fetching();
         let tick = busy.then_some(self.tick_at);
         let connect = self.may_connect().then(|| self.peer_list.next_at()).flatten();
-        [tick, connect, self.web_seed_at].into_iter().flatten().min()
+        let rest = self.resting.front().map(|(until, _)| *until);
+        [tick, connect, self.web_seed_at, rest].into_iter().flatten().min()
     }
 
     /// The next thing to be done.

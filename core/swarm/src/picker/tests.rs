@@ -352,6 +352,8 @@ fn a_failed_piece_is_fetched_from_one_source_alone() {
         let _ = it.receive(peer(1), *request);
     }
     assert!(it.piece_reset(PieceIndex(PIECES - 1)).is_empty());
+    assert!(pick(&mut it, peer(2), &full(), Pace::Slow, 1).is_empty() && !it.is_end_game());
+    it.piece_returns(PieceIndex(PIECES - 1));
     assert_eq!(it.receive(peer(1), blocks[0]), Arrival::Useless, "what was sent before does not count");
     assert_eq!(pick(&mut it, peer(2), &full(), Pace::Slow, 1).len(), 1);
     assert!(pick(&mut it, peer(3), &full(), Pace::Fast, 9).is_empty());

@@ -157,10 +157,14 @@ impl Swarm {
         }
     }
 
-    /// Judges a peer by the id it told: ourselves, somebody connected already, or welcome. False if it was closed.
+    /// Judges a peer by the id it told: ourselves, somebody connected already, or welcome. False if it is not.
     pub(super) fn welcome(&mut self, now: Instant, key: PeerKey, id: PeerId) -> bool {
         if id == self.config.peer_id {
-            self.close(now, key, Close::Myself);
+            // The end that dialled learns the same from the answer, and which address is our own. The other end
+            // waits for that and says nothing.
+            if self.peers.get(&key).is_some_and(|peer| peer.direction == Direction::Outgoing) {
+                self.close(now, key, Close::Myself);
+            }
             return false;
         }
         let twin =
@@ -203,6 +207,14 @@ impl Swarm {
     /// Closes what has been of no use for long, and, when the table is full, the worst few for untried ones.
     /// Who has what we want may take its time to serve us while there is room.
     pub(super) fn prune(&mut self, now: Instant) {
+        let late = |peer: &&Peer| {
+            !peer.is_handshaken()
+                && now.saturating_duration_since(peer.connected_at) >= limits::HANDSHAKE_WITHIN
+        };
+        let keys: Vec<_> = self.peers.values().filter(late).map(|peer| peer.key).collect();
+        for key in keys {
+            self.close(now, key, Close::TimedOut);
+        }
         let crowded = self.peers.len() * 2 >= self.config.max_peers;
         let useless = |peer: &Peer| {
             let patience = match (peer.am_interested, peer.is_interested) {

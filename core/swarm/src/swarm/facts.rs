@@ -9,9 +9,12 @@ use std::time::Instant;
 use wire::{Close, ExtendedHandshake, Fact, Order};
 
 impl Swarm {
-    /// A fact from a connection. Facts of connections already closed are ignored.
+    /// A fact from a connection. Of connections already closed only blocks count: storage has them.
     pub fn handle_fact(&mut self, now: Instant, peer: PeerKey, fact: Fact) {
         if !self.peers.contains_key(&peer) {
+            if let Fact::BlockReceived(request) = fact {
+                self.on_late_block(now, peer, request);
+            }
             return;
         }
         match fact {

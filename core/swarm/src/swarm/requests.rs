@@ -139,11 +139,18 @@ impl Swarm {
         self.refill(now, key);
     }
 
+    /// A block came from a peer just before it was closed.
+    pub(super) fn on_late_block(&mut self, now: Instant, key: PeerKey, request: BlockRequest) {
+        self.stats.bytes_from_peers += u64::from(request.length);
+        self.settle_arrival(now, SourceKey::Peer(key), request);
+    }
+
     /// Notes a block that arrived and takes it back from others who were asked for it too. True if the sender
     /// was awaited to bring it.
     pub(super) fn settle_arrival(&mut self, now: Instant, source: SourceKey, request: BlockRequest) -> bool {
         let (others, asked) = match self.picker.receive(source, request) {
             Arrival::New { others, asked } => (others, asked),
+            Arrival::Confirmed => return true,
             Arrival::Useless => {
                 self.stats.bytes_wasted += u64::from(request.length);
                 return false;

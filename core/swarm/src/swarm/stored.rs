@@ -2,6 +2,7 @@
 
 use super::Swarm;
 use crate::contract::{BlockDigest, Event, Output, SourceKey};
+use crate::limits;
 use crate::smart_ban::Blame;
 use metainfo::PieceIndex;
 use std::time::Instant;
@@ -35,18 +36,31 @@ impl Swarm {
         self.stats.pieces_failed += 1;
         self.stats.bytes_wasted += u64::from(self.config.geometry.piece_size(piece));
         self.outputs.push_back(Output::Event(Event::PieceFailed(piece)));
-        self.reset(piece);
+        self.reset(now, piece);
         let blame = self.smart_ban.failed(piece, blocks);
         self.apply_blame(now, piece, &blame);
         self.wake(now);
     }
 
     /// The piece starts over, and whoever is still asked for a block of it is told not to send it.
-    fn reset(&mut self, piece: PieceIndex) {
+    fn reset(&mut self, now: Instant, piece: PieceIndex) {
+        self.resting.push_back((now + limits::REST_AFTER_RESET, piece));
         for (source, request) in self.picker.piece_reset(piece) {
             if let SourceKey::Peer(key) = source {
                 self.take_back(key, request);
             }
+        }
+    }
+
+    /// Pieces that rested long enough are free again.
+    pub(super) fn end_rests(&mut self, now: Instant) {
+        let mut any = false;
+        while let Some((_, piece)) = self.resting.pop_front_if(|(until, _)| *until <= now) {
+            self.picker.piece_returns(piece);
+            any = true;
+        }
+        if any {
+            self.wake(now);
         }
     }
 
@@ -68,9 +82,9 @@ impl Swarm {
     }
 
     /// The disk fails: nothing is asked for until it works again, and what was asked for is taken back.
-    pub(super) fn on_disk_failed(&mut self, piece: PieceIndex) {
+    pub(super) fn on_disk_failed(&mut self, now: Instant, piece: PieceIndex) {
         self.faulty = true;
-        self.reset(piece);
+        self.reset(now, piece);
         let keys: Vec<_> = self.peers.keys().copied().collect();
         for key in keys {
             self.release_requests(key, 0);
@@ -92,7 +106,7 @@ impl Swarm {
         if !self.have.remove(piece) {
             return;
         }
-        self.reset(piece);
+        self.reset(now, piece);
         self.count_missing();
         self.told_complete &= self.missing == 0;
         self.count_interest();
