@@ -4,5 +4,4 @@ mod download;
 mod faults;
 mod files;
 mod resume;
-mod throughput;
 mod world;
