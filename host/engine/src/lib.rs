@@ -2,10 +2,14 @@
 
 mod api;
 mod limits;
+mod lsd;
 mod rate_limit;
+mod tracker_server;
+mod udp_tracker;
 
 pub use api::{
-    AddError, AddTorrent, AfterCompletion, Event, Phase, Settings, Snapshot, SourceKind, SourceSnapshot, StartError,
-    TorrentError, TorrentId,
+    AddError, AddTorrent, AfterCompletion, Event, Phase, Settings, Snapshot, SourceKind, SourceSnapshot,
+    StartError, TorrentError, TorrentId,
 };
 pub use rate_limit::RateLimit;
+pub use tracker_server::TrackerServer;

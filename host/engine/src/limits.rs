@@ -118,3 +118,51 @@ pub(crate) const MAX_WEB_SEEDS: usize = 1024;
 
 /// Orders on their way to a web seed's task: a cancel and a fetch, twice over.
 pub(crate) const WEB_SEED_ORDER_QUEUE: usize = 8;
+
+/// The largest UDP datagram that is read whole: a tracker's answer with as many peers as we keep fits.
+pub(crate) const MAX_UDP_PACKET: usize = 20 * 1024;
+
+/// How long the second family of a UDP tracker may still take once the first has answered: peers wait for it.
+pub(crate) const SECOND_FAMILY_GRACE: Duration = Duration::from_secs(2);
+
+/// Announces on their way to the task that speaks to UDP trackers.
+pub(crate) const UDP_ASK_QUEUE: usize = 64;
+
+/// HTTP connections of clients to a tracker of ours.
+pub(crate) const MAX_TRACKER_CONNECTIONS: usize = 256;
+
+/// The longest request to a tracker of ours, header lines and all: a scrape of 74 torrents fits.
+pub(crate) const MAX_TRACKER_REQUEST: usize = 16 * 1024;
+
+/// How long a client of a tracker of ours may take for a request, or for reading its answer.
+pub(crate) const TRACKER_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Questions of HTTP clients on their way to a tracker's swarms.
+pub(crate) const TRACKER_ASK_QUEUE: usize = 64;
+
+/// Torrents announced on the local network.
+pub(crate) const MAX_LSD_TORRENTS: usize = 10_000;
+
+/// Info-hashes in one announce on the local network: 1400 bytes, which no network splits (BEP 14).
+pub(crate) const LSD_HASHES_PER_PACKET: usize = 24;
+
+/// The longest announce on the local network that is read.
+pub(crate) const MAX_LSD_PACKET: usize = 4096;
+
+/// Peers heard on the local network that wait for the torrents to take them up.
+pub(crate) const LSD_PEER_QUEUE: usize = 256;
+
+/// Peers on the local network remembered as answered; beyond, the oldest is forgotten and answered again.
+pub(crate) const MAX_LSD_HEARD: usize = 512;
+
+/// Network interfaces announced on; a machine with more has containers, not neighbours.
+pub(crate) const MAX_LSD_INTERFACES: usize = 16;
+
+/// How often a torrent is announced on the local network (BEP 14).
+pub(crate) const LSD_INTERVAL: Duration = Duration::from_mins(5);
+
+/// Pause between two announces on the local network, whatever the torrents (BEP 14).
+pub(crate) const LSD_PAUSE: Duration = Duration::from_mins(1);
+
+/// How long a new torrent waits for others, to be announced with them in one packet.
+pub(crate) const LSD_GATHER: Duration = Duration::from_millis(250);

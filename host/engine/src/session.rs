@@ -62,7 +62,7 @@ impl Session {
         for listener in listeners {
             tasks.spawn(listen::accept(listener, registry.clone()));
         }
-        let lsd = if settings.lsd { Lsd::start(settings.bind, port, fastrand::u64(..)).await } else { None };
+        let lsd = if settings.lsd { Lsd::start(settings.bind, port, fastrand::u64(..)) } else { None };
         let shared = Shared {
             peer_id: new_peer_id(),
             port,

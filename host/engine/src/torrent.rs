@@ -340,6 +340,7 @@ impl TorrentTask {
         self.peers.clear();
         inbox.facts.close();
         inbox.web_seed_facts.close();
+        sources::leave_locally(&self.add, &self.shared);
         let progress = self.rates.progress(&self.swarm);
         let goodbye = async {
             if let Some(trackers) = &mut self.trackers {

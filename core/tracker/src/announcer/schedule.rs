@@ -105,14 +105,18 @@ impl Schedule {
         }
     }
 
-    /// It is to be told `stopped` now.
+    /// It is to be told `stopped` now, after `completed` if that is owed.
     pub(super) const fn owes_goodbye(&self) -> bool {
         self.started && !self.said_goodbye && self.in_flight.is_none() && self.due.is_some()
     }
 
     /// An announce leaves; the event it carries.
     pub(super) const fn send(&mut self, now: Instant, goodbye: bool) -> AnnounceEvent {
-        let event = if goodbye {
+        let event = if goodbye && self.owes_completed && self.started {
+            // The tracker's count of downloads is worth one packet more, but not a second try.
+            self.owes_completed = false;
+            AnnounceEvent::Completed
+        } else if goodbye {
             self.said_goodbye = true;
             AnnounceEvent::Stopped
         } else if !self.started {

@@ -379,6 +379,27 @@ fn goodbye_waits_for_an_announce_under_way_but_not_for_long() {
 }
 
 #[test]
+fn completed_comes_before_goodbye_even_in_a_hurry() {
+    for fails in [false, true] {
+        let mut world = World::of(&[&["http://a/announce"]]);
+        let key = world.one().key;
+        world.announcer.handle_completed(world.now);
+        world.announcer.handle_stopped(world.now);
+        assert!(world.asked().is_empty());
+        world.answer(key, &every(30 * MINUTE));
+        assert_eq!(world.one().request.event, AnnounceEvent::Completed);
+        if fails {
+            world.fail(key);
+        } else {
+            world.answer(key, &every(30 * MINUTE));
+        }
+        assert_eq!(world.one().request.event, AnnounceEvent::Stopped);
+        world.fail(key);
+        assert_eq!(world.announcer.poll_output(), Some(Output::Stopped));
+    }
+}
+
+#[test]
 fn nothing_to_say_means_stopped_at_once() {
     let mut world = World::of(&[]);
     assert_eq!(world.announcer.poll_timeout(), None);

@@ -114,6 +114,13 @@ pub(super) fn listen_locally(add: &AddTorrent, shared: &Shared) -> Option<broadc
     Some(lsd.subscribe())
 }
 
+/// Announces the torrent on the local network no more.
+pub(super) fn leave_locally(add: &AddTorrent, shared: &Shared) {
+    if let Some(lsd) = &shared.lsd {
+        lsd.forget(add.metainfo.wire_info_hash());
+    }
+}
+
 /// The next peer found on the local network; pending where nobody listens.
 pub(super) async fn local_peer(peers: &mut Option<broadcast::Receiver<LocalPeer>>) -> LocalPeer {
     loop {

@@ -90,13 +90,16 @@ impl Trackers {
         }
     }
 
-    /// Says goodbye where we were announced; ends when every tracker answered.
+    /// Says goodbye where we were announced; ends when every tracker answered. Announces under way come first: one
+    /// of them may be the `completed` that counts this download.
     pub(super) async fn stop(&mut self, progress: Progress) {
         self.announcer.handle_progress(progress);
         self.announcer.handle_stopped(Instant::now().into_std());
-        self.under_way.abort_all();
         self.drain();
-        while self.under_way.join_next().await.is_some() {
+        while let Some(ended) = self.under_way.join_next().await {
+            if let Ok(Ended { tracker, result, .. }) = ended {
+                self.announcer.handle_response(Instant::now().into_std(), tracker, result.as_ref());
+            }
             self.drain();
         }
     }
