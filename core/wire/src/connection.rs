@@ -270,7 +270,9 @@ impl Connection {
     /// So many bytes, control and blocks, were written to the socket. Without this the connection takes the peer
     /// for one that does not read.
     pub fn handle_written(&mut self, now: Instant, bytes: usize) {
-        self.outbox.written(now, bytes as u64);
+        if bytes > 0 {
+            self.outbox.written(now, bytes as u64);
+        }
     }
 
     /// To be called at [`Self::poll_timeout`]: closes on silence, sends keepalives.

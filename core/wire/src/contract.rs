@@ -8,7 +8,7 @@ use std::net::IpAddr;
 /// a block was asked for, and the order of messages is legal.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Fact {
-    /// The handshake is over; always the first fact.
+    /// The handshake is over; always the first fact, unless the connection ends before it ([`Fact::Closed`] alone).
     Handshaken {
         /// The other end's id.
         peer_id: PeerId,
@@ -19,7 +19,8 @@ pub enum Fact {
     },
     /// An extension handshake, the first or a later one (BEP 10).
     Extended(ExtendedHandshake),
-    /// What the peer has, told once after the handshake; have-all and have-none arrive as this too.
+    /// What the peer has, told once after the handshake; have-all and have-none arrive as this too. A peer that tells
+    /// nothing has nothing: that is told with its first `have`, request or block, or never.
     Availability(Bitfield),
     /// The peer got one more piece.
     Have(PieceIndex),
@@ -38,7 +39,7 @@ pub enum Fact {
     AllowedFast(PieceIndex),
     /// A block that was asked for arrived whole and went to storage; the bytes are not here.
     BlockReceived(BlockRequest),
-    /// A request will not be answered: rejected (BEP 6), or lost to a choke.
+    /// A request will not be answered: rejected (BEP 6), lost to a choke, or ordered when the peer did not let us ask.
     Rejected(BlockRequest),
     /// Payload bytes written to the peer since the last such fact.
     Uploaded(u32),
@@ -55,9 +56,11 @@ pub enum Order {
     Availability(Bitfield),
     /// One more piece is ours.
     Have(PieceIndex),
-    /// Ask for a block.
+    /// Ask for a block that is not being asked for. Answered by one [`Fact::BlockReceived`] or [`Fact::Rejected`], unless
+    /// it is taken back.
     Request(BlockRequest),
-    /// Take a request back (end game, or a file no longer wanted). The block may still arrive.
+    /// Take a request back (end game, or a file no longer wanted). A block already on its way in is still received;
+    /// one that comes later is thrown away.
     Cancel(BlockRequest),
     /// Stop serving the peer. Its queued requests are dropped (rejected with the fast extension).
     Choke,

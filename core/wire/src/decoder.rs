@@ -102,12 +102,6 @@ impl Decoder {
         }
     }
 
-    /// Bytes kept for a message not yet whole.
-    #[cfg(test)]
-    pub(crate) fn kept(&self) -> usize {
-        self.body.capacity()
-    }
-
     fn keep(&mut self, bytes: &mut &[u8], left: usize) -> usize {
         let part = take(bytes, left);
         self.body.extend_from_slice(part);
@@ -261,3 +255,6 @@ fn take<'a>(bytes: &mut &'a [u8], most: usize) -> &'a [u8] {
     *bytes = rest;
     part
 }
+
+#[cfg(test)]
+mod tests;

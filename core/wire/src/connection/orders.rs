@@ -56,9 +56,13 @@ impl Connection {
         self.send(now, &Message::Extended(extended::HANDSHAKE, &content));
     }
 
-    /// A request that the peer would not answer (it choked us while the order was on its way) is not made, so that
+    /// A block under way since before it was taken back needs no second request. A request that the peer would not
+    /// answer (it choked us while the order was on its way) is not made, so that
     /// the swarm hears of it at once and not when it gives up waiting.
     fn ask(&mut self, now: Instant, request: BlockRequest) {
+        if self.payload.is_some_and(|payload| payload.wanted && payload.request == request) {
+            return;
+        }
         let may_ask = !self.we_are_choked || self.allowed_fast.contains(&request.piece);
         if may_ask && self.requests.add(request) {
             self.send(now, &Message::Request(request));
