@@ -68,7 +68,7 @@ async fn measure(length: u64, piece_length: u32, folder: &Path) -> Result<(), Bo
     let mut burst = Vec::with_capacity(BURST);
     let blocks = (0..layout.geometry.piece_count()).flat_map(|piece| {
         let count = layout.geometry.block_count(PieceIndex(piece));
-        (0..count).filter_map(move |block| Some((PieceIndex(piece), BlockIndex(block))))
+        (0..count).map(move |block| (PieceIndex(piece), BlockIndex(block)))
     });
     for (index, block) in blocks {
         let request = layout.geometry.block(index, block).ok_or("no such block")?;

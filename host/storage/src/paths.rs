@@ -6,6 +6,7 @@
 use crate::limits::PATH_DEPTH;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, Stat};
 use rustix::io::Errno;
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -32,11 +33,19 @@ pub(crate) fn is_plain(path: &Path) -> bool {
     depth > 0
 }
 
-/// The path with a last name that ends in [`PART`].
-pub(crate) fn part_path(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_os_string();
-    name.push(PART);
-    name.into()
+/// The unfinished names of files: each with [`PART`] behind it, more than once where another file is called so.
+pub(crate) fn part_paths(paths: &[PathBuf]) -> Vec<PathBuf> {
+    let mut taken: BTreeSet<PathBuf> = paths.iter().cloned().collect();
+    let part = |path: &PathBuf| {
+        let mut name = path.as_os_str().to_os_string();
+        loop {
+            name.push(PART);
+            if taken.insert(name.clone().into()) {
+                return name.clone().into();
+            }
+        }
+    };
+    paths.iter().map(part).collect()
 }
 
 /// Shortens the names of a path so that each, with [`PART`] behind it, has at most `longest` bytes. The cut falls on
@@ -205,6 +214,13 @@ mod tests {
         assert_ne!(a, b);
         assert!(a.file_name().unwrap().len() + PART.len() <= 143 && a.extension().unwrap() == "iso");
         assert_eq!(fit(Path::new("dir/short"), 143), Path::new("dir/short"));
+    }
+
+    #[test]
+    fn unfinished_names_are_nobody_elses() {
+        let paths = ["a", "a.part", "b"].map(PathBuf::from);
+        let parts = ["a.part.part", "a.part.part.part", "b.part"].map(PathBuf::from);
+        assert_eq!(part_paths(&paths), parts);
     }
 
     #[test]

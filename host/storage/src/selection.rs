@@ -28,6 +28,7 @@ pub(crate) fn select(
         }
         file.wanted.store(wanted, Ordering::Release);
     }
+    torrent.count_incomplete();
     torrent.finished_told.store(false, Ordering::Release);
     Ok(())
 }

@@ -74,7 +74,10 @@ impl TorrentStore {
     }
 
     fn is_readable(&self, request: BlockRequest) -> bool {
-        self.torrent.layout.geometry.holds(request) && self.torrent.stored.contains(request.piece)
+        let torrent = &self.torrent;
+        torrent.layout.geometry.holds(request)
+            && torrent.stored.contains(request.piece)
+            && !torrent.is_closed()
     }
 
     /// Finds out what is there, by the resume record where it can be trusted and by hashing elsewhere.
@@ -144,7 +147,7 @@ impl TorrentStore {
     pub fn set_totals(&self, downloaded: u64, uploaded: u64) {
         self.torrent.downloaded.store(downloaded, Ordering::Release);
         self.torrent.uploaded.store(uploaded, Ordering::Release);
-        locked(&self.torrent.dirty).other = true;
+        self.shared.sync.changed(&self.torrent);
     }
 
     /// Syncs and records everything stored so far.

@@ -7,7 +7,7 @@ use crate::file_pool::Slot;
 use crate::finish;
 use crate::limits::{OUTBOX_TICK, SYNC_BYTES, SYNC_INTERVAL};
 use crate::state::{FileStamp, ResumeRecord, StateStore};
-use crate::torrent::{Place, Torrent, locked};
+use crate::torrent::{Dirty, Place, Torrent, locked};
 use crate::transfer::{Transfer, piece_extents};
 use crate::{BlockPool, DiskError, paths};
 use metainfo::PieceIndex;
@@ -49,27 +49,32 @@ impl SyncHandle {
     /// A piece was written: notes what must be synced.
     pub(crate) fn stored(&self, torrent: &Arc<Torrent>, piece: PieceIndex) {
         let size = u64::from(torrent.layout.geometry.piece_size(piece));
-        let first = {
-            let mut dirty = locked(&torrent.dirty);
-            let first = dirty.pieces.is_empty() && !dirty.other;
-            dirty.pieces.push(piece);
-            dirty.bytes += size;
-            first
-        };
+        let mut dirty = locked(&torrent.dirty);
+        dirty.pieces.push(piece);
+        dirty.bytes += size;
+        self.queue(torrent, &mut dirty);
+        drop(dirty);
         let before = self.dirty_bytes.fetch_add(size, Ordering::AcqRel);
-        if first {
-            let _ = self.requests.send(Request::Dirty(torrent.clone()));
-        }
         if before < SYNC_BYTES && before + size >= SYNC_BYTES || torrent.is_complete() {
             let _ = self.requests.send(Request::Now);
         }
     }
 
-    /// Something beside pieces is to be synced, recorded or finished.
+    /// Something beside pieces is to be recorded at the next tick.
+    pub(crate) fn changed(&self, torrent: &Arc<Torrent>) {
+        self.queue(torrent, &mut locked(&torrent.dirty));
+    }
+
+    /// Something beside pieces is to be synced, recorded or finished at once.
     pub(crate) fn touched(&self, torrent: &Arc<Torrent>) {
-        locked(&torrent.dirty).other = true;
-        let _ = self.requests.send(Request::Dirty(torrent.clone()));
+        self.changed(torrent);
         let _ = self.requests.send(Request::Now);
+    }
+
+    fn queue(&self, torrent: &Arc<Torrent>, dirty: &mut Dirty) {
+        if !std::mem::replace(&mut dirty.queued, true) {
+            let _ = self.requests.send(Request::Dirty(torrent.clone()));
+        }
     }
 }
 
@@ -122,6 +127,10 @@ impl Syncer {
 
     fn sync_all(&mut self) {
         for torrent in std::mem::take(&mut self.dirty).into_values() {
+            // Closing syncs and records by itself, for the last time.
+            if torrent.is_closed() {
+                continue;
+            }
             // A failure is told as an event, and tried again when the owner says so.
             let _ = self.sync(&torrent);
             if torrent.flush_events() {

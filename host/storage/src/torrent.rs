@@ -77,8 +77,8 @@ impl FileState {
 pub(crate) struct Dirty {
     pub(crate) pieces: Vec<PieceIndex>,
     pub(crate) bytes: u64,
-    /// Something else is to be recorded or finished.
-    pub(crate) other: bool,
+    /// The sync thread knows that there is something to do.
+    pub(crate) queued: bool,
 }
 
 /// One open torrent.
@@ -100,6 +100,8 @@ pub(crate) struct Torrent {
     /// Held shared while bytes are written or files opened, alone while a file changes its name or place.
     pub(crate) naming: RwLock<()>,
     outbox: Outbox,
+    /// Wanted files that miss pieces.
+    incomplete: AtomicU32,
     /// The piece whose write failed last, until a retry works.
     pub(crate) fault: Mutex<Option<PieceIndex>>,
     pub(crate) finished_told: AtomicBool,
@@ -120,15 +122,16 @@ impl Torrent {
     pub(crate) fn new(id: u64, options: &crate::TorrentLayout, outbox: Outbox, longest_name: usize) -> Self {
         let layout = options.layout.clone();
         let geometry = layout.geometry.clone();
-        let file = |(index, file): (usize, &crate::LayoutFile)| {
+        let whole: Vec<_> = layout.files.iter().map(|file| paths::fit(&file.path, longest_name)).collect();
+        let parts = paths::part_paths(&whole);
+        let file = |(index, ((file, path), part)): (usize, ((&crate::LayoutFile, PathBuf), PathBuf))| {
             let index = FileIndex(index as u32);
-            let path = paths::fit(&file.path, longest_name);
             let length = geometry.file_range(index).1;
             let data = matches!(file.kind, FileKind::Data { .. });
             let place = if data && length > 0 { Place::Part } else { Place::Nowhere };
             let pieces = geometry.file_pieces(index);
             FileState {
-                part: paths::part_path(&path),
+                part,
                 path,
                 length,
                 kind: file.kind.clone(),
@@ -139,12 +142,12 @@ impl Torrent {
                 place: AtomicU8::new(place as u8),
             }
         };
-        let files = layout.files.iter().enumerate().map(file).collect();
+        let files = layout.files.iter().zip(whole).zip(parts).enumerate().map(file).collect();
         let hash = layout.info_hash.wire_bytes();
         let mark = format!("{:02x}{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2], hash[3]);
         let edges = paths::fit(Path::new(&format!(".{}-{mark}.edges", layout.name)), longest_name);
         let pieces = geometry.piece_count();
-        Self {
+        let torrent = Self {
             id,
             root: options.download_directory.clone(),
             preallocate: options.preallocate,
@@ -155,6 +158,7 @@ impl Torrent {
             dirty: Mutex::default(),
             naming: RwLock::default(),
             outbox,
+            incomplete: AtomicU32::new(0),
             fault: Mutex::default(),
             finished_told: AtomicBool::new(false),
             closed: AtomicBool::new(false),
@@ -162,7 +166,9 @@ impl Torrent {
             downloaded: AtomicU64::new(0),
             uploaded: AtomicU64::new(0),
             layout,
-        }
+        };
+        torrent.count_incomplete();
+        torrent
     }
 
     /// Tells the owner something. True if events wait for room: call [`Self::flush_events`] before long.
@@ -199,34 +205,44 @@ impl Torrent {
         segments.map(|segment| &self.files[segment.file.as_usize()])
     }
 
-    /// Marks a piece as readable and counts it for its files. False if it was already.
-    pub(crate) fn insert_stored(&self, piece: PieceIndex) -> bool {
+    /// Marks a piece as readable and counts it for its files. The caller holds `naming`.
+    pub(crate) fn insert_stored(&self, piece: PieceIndex) {
         if !self.stored.insert(piece) {
-            return false;
+            return;
         }
         for file in self.piece_files(piece) {
-            file.missing.fetch_sub(1, Ordering::AcqRel);
+            if file.missing.fetch_sub(1, Ordering::AcqRel) == 1 && file.is_wanted() {
+                self.incomplete.fetch_sub(1, Ordering::AcqRel);
+            }
         }
-        true
     }
 
-    /// Takes a piece back: it is not ours any more. Its files are unfinished again.
+    /// Takes a piece back: it is not ours any more, and its files are unfinished again. The caller does not hold
+    /// `naming`, and has the sync thread look at the torrent afterwards.
     pub(crate) fn remove_stored(&self, piece: PieceIndex, error: &DiskError) {
+        let _names = self.naming.read().unwrap_or_else(PoisonError::into_inner);
         if !self.stored.remove(piece) {
             return;
         }
         for file in self.piece_files(piece) {
-            file.missing.fetch_add(1, Ordering::AcqRel);
+            if file.missing.fetch_add(1, Ordering::AcqRel) == 0 && file.is_wanted() {
+                self.incomplete.fetch_add(1, Ordering::AcqRel);
+            }
             file.finished.store(false, Ordering::Release);
         }
         self.finished_told.store(false, Ordering::Release);
         locked(&self.synced).remove(piece);
-        locked(&self.dirty).other = true;
         self.tell(DiskEvent::PieceLost { piece, error: error.clone() });
+    }
+
+    /// Counts the wanted files that miss pieces, after a change of what is wanted. The caller holds `naming` alone.
+    pub(crate) fn count_incomplete(&self) {
+        let missing = |file: &&FileState| file.is_wanted() && file.missing.load(Ordering::Acquire) > 0;
+        self.incomplete.store(self.files.iter().filter(missing).count() as u32, Ordering::Release);
     }
 
     /// Whether every wanted file has all its pieces.
     pub(crate) fn is_complete(&self) -> bool {
-        self.files.iter().all(|file| !file.is_wanted() || file.missing.load(Ordering::Acquire) == 0)
+        self.incomplete.load(Ordering::Acquire) == 0
     }
 }
