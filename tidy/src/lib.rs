@@ -61,9 +61,10 @@ pub fn sources() -> Vec<(PathBuf, Source)> {
         .collect()
 }
 
-/// Is this file nothing but tests?
+/// Is this file no part of what is shipped: tests, examples, benches?
 pub fn is_test_file(path: &Path) -> bool {
-    path.components().any(|c| c.as_os_str() == "tests")
+    let beside = ["tests", "examples", "benches"];
+    path.components().any(|part| beside.iter().any(|folder| part.as_os_str() == *folder))
         || path.file_stem().is_some_and(|stem| stem == "tests")
 }
 
