@@ -247,10 +247,13 @@ impl Connection {
         !self.uploads.is_empty()
     }
 
-    /// A block taken from [`Self::next_upload`] was written to the socket to its end.
+    /// A block taken from [`Self::next_upload`] was written to the socket to its end. Nobody is told after the end.
     pub fn handle_uploaded(&mut self, now: Instant, request: BlockRequest) {
         self.outbox.watch(now);
-        self.uploaded = self.uploaded.saturating_add(request.length);
+        let is_told = self.is_closed() && self.close.is_none();
+        if !is_told {
+            self.uploaded = self.uploaded.saturating_add(request.length);
+        }
     }
 
     /// A block taken from [`Self::next_upload`] cannot be served: rejected with the fast extension, else dropped.

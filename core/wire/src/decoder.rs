@@ -18,10 +18,9 @@ const ID_END: usize = 5;
 const EXTENSIONS_KEPT: [u8; 2] = [crate::extended::HANDSHAKE, crate::extended::UPLOAD_ONLY];
 
 /// What the next bytes are.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
     /// Part of a header.
-    #[default]
     Header,
     /// So many bytes of a bitfield.
     Bitfield(usize),
@@ -31,8 +30,30 @@ enum State {
     Skip(usize),
 }
 
+/// One message as it came out of the stream.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Frame {
+    /// Of fixed length, or without content that anybody looks at.
+    Plain(Message<'static>),
+    /// A bitfield.
+    Bitfield(Vec<u8>),
+    /// An extension message: our number of it, and its content.
+    Extended(u8, Vec<u8>),
+}
+
+impl Frame {
+    /// The message.
+    pub(crate) fn message(&self) -> Message<'_> {
+        match self {
+            Self::Plain(message) => *message,
+            Self::Bitfield(bytes) => Message::Bitfield(bytes),
+            Self::Extended(number, content) => Message::Extended(*number, content),
+        }
+    }
+}
+
 /// Cuts one stream into messages.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Decoder {
     state: State,
     header: [u8; LONGEST_FIXED],
@@ -56,48 +77,36 @@ impl Decoder {
 
     /// Takes bytes off the front of `bytes` up to the end of one message, or all of them. After
     /// [`Message::Piece`] the caller takes the payload off the stream itself.
-    pub(crate) fn next(&mut self, bytes: &mut &[u8]) -> Result<Option<Message<'_>>, Violation> {
+    pub(crate) fn next(&mut self, bytes: &mut &[u8]) -> Result<Option<Frame>, Violation> {
         loop {
-            match self.state {
+            let left = match self.state {
                 State::Header => {
-                    if !self.body.is_empty() {
-                        self.body = Vec::new();
+                    if let Some(message) = self.header(bytes)? {
+                        self.filled = 0;
+                        return Ok(Some(Frame::Plain(message)));
                     }
-                    let Some(message) = self.header(bytes)? else {
-                        if self.state == State::Header {
-                            return Ok(None);
-                        }
-                        continue;
-                    };
-                    self.filled = 0;
-                    return Ok(Some(message));
-                }
-                State::Skip(left) => {
-                    let left = left.saturating_sub(take(bytes, left).len());
-                    if left > 0 {
-                        self.state = State::Skip(left);
+                    if self.state == State::Header {
                         return Ok(None);
                     }
-                    self.state = State::Header;
+                    continue;
                 }
-                State::Bitfield(left) => {
-                    let left = self.keep(bytes, left);
-                    if left > 0 {
-                        self.state = State::Bitfield(left);
-                        return Ok(None);
-                    }
-                    self.state = State::Header;
-                    return Ok(Some(Message::Bitfield(&self.body)));
+                State::Skip(left) => left.saturating_sub(take(bytes, left).len()),
+                State::Bitfield(left) | State::Extended(_, left) => self.keep(bytes, left),
+            };
+            let frame = match &mut self.state {
+                State::Skip(now_left) | State::Bitfield(now_left) | State::Extended(_, now_left)
+                    if left > 0 =>
+                {
+                    *now_left = left;
+                    return Ok(None);
                 }
-                State::Extended(number, left) => {
-                    let left = self.keep(bytes, left);
-                    if left > 0 {
-                        self.state = State::Extended(number, left);
-                        return Ok(None);
-                    }
-                    self.state = State::Header;
-                    return Ok(Some(Message::Extended(number, &self.body)));
-                }
+                State::Header | State::Skip(_) => None,
+                State::Bitfield(_) => Some(Frame::Bitfield(std::mem::take(&mut self.body))),
+                State::Extended(number, _) => Some(Frame::Extended(*number, std::mem::take(&mut self.body))),
+            };
+            self.state = State::Header;
+            if frame.is_some() {
+                return Ok(frame);
             }
         }
     }

@@ -5,6 +5,7 @@
 //! it, and tells its swarm only what was checked; the bounds are in `limits.rs`.
 //!
 //! ```
+//! # use starling_wire as wire;
 //! use metainfo::{BLOCK_LENGTH, Bitfield, BlockRequest, Geometry, PeerId, PieceIndex};
 //! use std::{sync::Arc, time::Instant};
 //! use wire::{Config, Connection, Fact, HANDSHAKE_LENGTH, Handshake, Order};

@@ -21,10 +21,10 @@ pub(crate) enum Verdict {
 #[derive(Clone, Debug)]
 pub(crate) struct Uploads {
     queue: VecDeque<BlockRequest>,
-    /// The keys of `queue`, side by side so that looking for one is fast.
-    keys: VecDeque<u64>,
+    /// The keys of `queue`, small and side by side so that looking for one is fast.
+    keys: VecDeque<u32>,
     /// Keys of the blocks handed out last, a ring.
-    recent: Vec<u64>,
+    recent: Vec<u32>,
     oldest_recent: usize,
     limit: usize,
     choking: bool,
@@ -33,9 +33,9 @@ pub(crate) struct Uploads {
     fast_bytes_left: u64,
 }
 
-/// What makes two requests the same: piece and begin.
-fn key(request: &BlockRequest) -> u64 {
-    u64::from(request.piece.0) << 32 | u64::from(request.begin)
+/// Equal for requests of the same place, and hardly ever for others: the multiplier spreads pieces far apart.
+fn key(request: &BlockRequest) -> u32 {
+    request.piece.0.wrapping_mul(0x9e37_79b1).wrapping_add(request.begin)
 }
 
 impl Uploads {
@@ -98,7 +98,7 @@ impl Uploads {
         if request.length > BLOCK_LENGTH {
             return Verdict::Refused;
         }
-        if contains(&self.keys, key(&request)) {
+        if self.waits(&request) {
             return Verdict::Duplicate;
         }
         if self.queue.len() >= self.limit || (self.choking && !self.pass_fast(&request)) {
@@ -150,12 +150,15 @@ impl Uploads {
         self.fast_bytes_left = left.unwrap_or(self.fast_bytes_left);
         left.is_some()
     }
-}
 
-/// By slice, which the compiler turns into wide comparisons.
-fn contains(keys: &VecDeque<u64>, key: u64) -> bool {
-    let (front, back) = keys.as_slices();
-    front.contains(&key) || back.contains(&key)
+    /// Whether a request of the same place waits. Looked for by key first, which the compiler turns into wide
+    /// comparisons.
+    fn waits(&self, request: &BlockRequest) -> bool {
+        let (front, back) = self.keys.as_slices();
+        let key = key(request);
+        (front.contains(&key) || back.contains(&key))
+            && self.queue.iter().any(|other| other.piece == request.piece && other.begin == request.begin)
+    }
 }
 
 #[cfg(test)]

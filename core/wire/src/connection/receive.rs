@@ -54,14 +54,11 @@ impl Connection {
     /// Takes messages off the front of `bytes` until a payload begins or all are taken.
     pub(super) fn read_messages(&mut self, now: Instant, bytes: &mut &[u8]) {
         while self.payload.is_none() && matches!(self.phase, Phase::Open) && !bytes.is_empty() {
-            // Apart for the moment, since a message may lie in the decoder's own buffer.
-            let mut decoder = std::mem::take(&mut self.decoder);
-            let judged = match decoder.next(bytes) {
-                Ok(Some(message)) => self.judge(now, message),
+            let judged = match self.decoder.next(bytes) {
+                Ok(Some(frame)) => self.judge(now, frame.message()),
                 Ok(None) => Ok(()),
                 Err(violation) => Err(violation),
             };
-            self.decoder = decoder;
             if let Err(violation) = judged {
                 self.violate(violation);
             }

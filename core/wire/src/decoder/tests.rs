@@ -25,9 +25,9 @@ fn decode<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Owned>, Option<
         loop {
             payload -= take(&mut part, payload).len();
             match decoder.next(&mut part) {
-                Ok(Some(message)) => {
-                    messages.push(owned(&message));
-                    if let Message::Piece(block) = message {
+                Ok(Some(frame)) => {
+                    messages.push(owned(&frame.message()));
+                    if let Frame::Plain(Message::Piece(block)) = frame {
                         payload = block.length as usize;
                     }
                 }
@@ -77,7 +77,7 @@ fn a_block_ends_with_its_header() {
     let mut decoder = Decoder::new(PIECES);
     let mut bytes = &b"\0\0\0\x0d\x07\0\0\0\x02\0\0\x40\0payload"[..];
     let block = BlockRequest { piece: PieceIndex(2), begin: 0x4000, length: 4 };
-    assert_eq!(decoder.next(&mut bytes), Ok(Some(Message::Piece(block))));
+    assert_eq!(decoder.next(&mut bytes), Ok(Some(Frame::Plain(Message::Piece(block)))));
     assert_eq!(bytes, b"payload");
 }
 
@@ -114,7 +114,7 @@ fn memory_grows_with_the_bytes_that_came_and_is_given_back() {
     assert!(decoder.body.capacity() < 100);
     let rest = vec![b'x'; EXTENDED_LENGTH as usize - 3];
     assert!(
-        matches!(decoder.next(&mut &rest[..]), Ok(Some(Message::Extended(0, content))) if content.len() == EXTENDED_LENGTH as usize)
+        matches!(decoder.next(&mut &rest[..]), Ok(Some(Frame::Extended(0, content))) if content.len() == EXTENDED_LENGTH as usize)
     );
     assert_eq!(decoder.next(&mut &b"\0"[..]), Ok(None));
     assert_eq!(decoder.body.capacity(), 0);

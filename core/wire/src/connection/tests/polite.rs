@@ -285,6 +285,7 @@ fn the_last_fact_is_the_end() {
     let facts = lone.facts();
     assert_eq!(facts[1..], [Fact::Uploaded(BLOCK_LENGTH), Fact::Closed(Close::Replaced)]);
     lone.order(Order::Interested);
+    lone.connection.handle_uploaded(lone.now, block(0, 1));
     assert_eq!((lone.spoken(), lone.facts()), (vec![], vec![]));
 }
 
