@@ -35,6 +35,8 @@ pub enum Behaviour {
 pub(crate) struct End {
     pub(crate) connection: Connection,
     pub(crate) link: u64,
+    /// 0 where it was dialled from, 1 where it arrived.
+    pub(crate) side: usize,
     /// Bytes on their way out of this end.
     pub(crate) in_flight: usize,
 }

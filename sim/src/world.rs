@@ -12,13 +12,16 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use swarm::{
-    CandidateSource, Config, ConnectFailure, Direction, Event, FetchEnd, Output, PeerKey, SourceKey, Swarm,
-    WebSeedFact, WebSeedKey, WebSeedOrder,
+    CandidateSource, Config, ConnectFailure, Direction, Event, FetchEnd, Output, PeerKey, SourceKey,
+    StorageFact, Swarm, WebSeedFact, WebSeedKey, WebSeedOrder,
 };
 use wire::{Close, Connection, Fact, HANDSHAKE_LENGTH, Handshake, Order};
 
 /// Bytes of one connection on their way at most, like a socket's send buffer.
 const WINDOW: usize = 256 * 1024;
+
+/// What hashing and writing a piece takes.
+const DISK_TIME: Duration = Duration::from_millis(1);
 
 /// The seed of a scenario: `default`, or `SIM_SEED` to replay another one.
 pub fn seed(default: u64) -> u64 {
@@ -36,12 +39,45 @@ enum Parcel {
 
 /// What happens at a moment.
 enum Happening {
-    Dialled { from: NodeId, to: SocketAddr },
-    Arrives { to: NodeId, link: u64, parcel: Parcel },
-    Departed { from: NodeId, key: PeerKey, bytes: usize, block: Option<BlockRequest> },
+    Dialled {
+        from: NodeId,
+        to: SocketAddr,
+    },
+    /// At the far end of the network, before the receiver's own line.
+    Reaches {
+        to: NodeId,
+        bytes: usize,
+        next: Box<Happening>,
+    },
+    Arrives {
+        side: usize,
+        link: u64,
+        parcel: Parcel,
+    },
+    Departed {
+        from: NodeId,
+        key: PeerKey,
+        bytes: usize,
+        block: Option<BlockRequest>,
+    },
     Wake(NodeId),
-    ServerBlock { node: NodeId, seed: WebSeedKey, range: u64, request: BlockRequest, content: u64 },
-    ServerEnd { node: NodeId, seed: WebSeedKey, range: u64, end: FetchEnd },
+    Stored {
+        node: NodeId,
+        facts: Vec<StorageFact>,
+    },
+    ServerBlock {
+        node: NodeId,
+        seed: WebSeedKey,
+        range: u64,
+        request: BlockRequest,
+        content: u64,
+    },
+    ServerEnd {
+        node: NodeId,
+        seed: WebSeedKey,
+        range: u64,
+        end: FetchEnd,
+    },
 }
 
 /// A happening in the queue, ordered by time and then by the order of queueing.
@@ -64,11 +100,11 @@ impl Ord for Queued {
     }
 }
 
-/// Both ends of a connection, and when the last parcel in each direction arrives.
+/// Both ends of a connection, and when the last parcel in each direction gets there.
 struct Link {
     nodes: [NodeId; 2],
     keys: [Option<PeerKey>; 2],
-    arrives: [Instant; 2],
+    reaches: [Instant; 2],
     /// Handshake bytes that the dialled end has not taken in yet.
     greeting: Vec<u8>,
 }
@@ -271,9 +307,11 @@ impl World {
     fn note(&mut self, number: u64, happening: &Happening) {
         let kind = match happening {
             Happening::Dialled { from, .. } => 1 + 16 * from.0 as u64,
-            Happening::Arrives { to, link, .. } => 2 + 16 * (to.0 as u64 + 1000 * link),
+            Happening::Reaches { to, .. } => 8 + 16 * to.0 as u64,
+            Happening::Arrives { side, link, .. } => 2 + 16 * (*side as u64 + 2 * link),
             Happening::Departed { from, .. } => 3 + 16 * from.0 as u64,
             Happening::Wake(node) => 4 + 16 * node.0 as u64,
+            Happening::Stored { node, .. } => 7 + 16 * node.0 as u64,
             Happening::ServerBlock { request, .. } => 5 + 16 * u64::from(request.piece.0 + request.begin),
             Happening::ServerEnd { range, .. } => 6 + 16 * range,
         };
@@ -290,7 +328,11 @@ impl World {
     fn happen(&mut self, happening: Happening) {
         match happening {
             Happening::Dialled { from, to } => self.dialled(from, to),
-            Happening::Arrives { to, link, parcel } => self.arrives(to, link, parcel),
+            Happening::Reaches { to, bytes, next } => {
+                let through = self.nodes[to.0].down.send(self.now, bytes);
+                self.queue(through, *next);
+            }
+            Happening::Arrives { side, link, parcel } => self.arrives(side, link, parcel),
             Happening::Departed { from, key, bytes, block } => {
                 if let Some(end) = self.nodes[from.0].ends.get_mut(&key) {
                     end.in_flight -= bytes;
@@ -302,6 +344,12 @@ impl World {
                 }
             }
             Happening::Wake(node) => self.wake(node),
+            Happening::Stored { node, facts } => {
+                for fact in facts {
+                    self.nodes[node.0].swarm.handle_storage(self.now, fact);
+                }
+                self.settle(node);
+            }
             Happening::ServerBlock { node, seed, range, request, content } => {
                 let current = self.nodes[node.0].web_seeds.get(&seed);
                 if current.is_some_and(|seed| seed.range == range && seed.active) {
@@ -350,17 +398,17 @@ impl World {
             let link = self.next_link;
             self.next_link += 1;
             let connection = Connection::outgoing(wire_config(node, to), self.rng.u64(..), now);
-            node.ends.insert(key, End { connection, link, in_flight: 0 });
+            node.ends.insert(key, End { connection, link, side: 0, in_flight: 0 });
             let nodes = [from, NodeId(other)];
             let greeting = Vec::new();
-            self.links.insert(link, Link { nodes, keys: [Some(key), None], arrives: [now; 2], greeting });
+            self.links.insert(link, Link { nodes, keys: [Some(key), None], reaches: [now; 2], greeting });
         }
         self.settle(from);
     }
 
-    fn arrives(&mut self, to: NodeId, link_id: u64, parcel: Parcel) {
+    fn arrives(&mut self, side: usize, link_id: u64, parcel: Parcel) {
         let Some(link) = self.links.get_mut(&link_id) else { return };
-        let side = usize::from(link.nodes[1] == to);
+        let to = link.nodes[side];
         let Some(key) = link.keys[side] else {
             match parcel {
                 Parcel::Control(bytes) => {
@@ -408,7 +456,7 @@ impl World {
         let node = &mut self.nodes[id.0];
         let admitted = node.swarm.handle_connected(now, address, Direction::Incoming);
         let (Ok(theirs), Ok(key)) = (Handshake::decode(head), admitted) else {
-            self.send(link_id, id, None, Parcel::Closed);
+            self.send(link_id, 1, None, Parcel::Closed);
             return self.settle(id);
         };
         let mut connection = Connection::incoming(wire_config(node, address), theirs, self.rng.u64(..), now);
@@ -417,15 +465,16 @@ impl World {
             rest = &rest[connection.handle_bytes(now, rest)..];
         }
         link.keys[1] = Some(key);
-        node.ends.insert(key, End { connection, link: link_id, in_flight: 0 });
+        node.ends.insert(key, End { connection, link: link_id, side: 1, in_flight: 0 });
         self.settle(id);
     }
 
     fn store(&mut self, id: NodeId, request: BlockRequest, source: SourceKey, content: u64) {
         let node = &mut self.nodes[id.0];
         let geometry = Arc::clone(&node.geometry);
-        for fact in node.disk.write(&geometry, request, source, content) {
-            node.swarm.handle_storage(self.now, fact);
+        let facts = node.disk.write(&geometry, request, source, content);
+        if !facts.is_empty() {
+            self.queue(self.now + DISK_TIME, Happening::Stored { node: id, facts });
         }
     }
 
@@ -519,28 +568,30 @@ impl World {
                 return self.queue(first, Happening::ServerEnd { node: id, seed: key, range, end });
             }
         };
-        let mut arrivals = Vec::new();
+        let mut sent = first;
+        let mut planned = Vec::new();
         for request in web_seed::blocks(&geometry, offset, length) {
-            let sent = seed.pipe.send(first, request.length as usize);
-            arrivals.push((sent, request));
+            let bytes = request.length as usize;
+            sent = seed.pipe.send(first, bytes);
+            let next = Happening::ServerBlock { node: id, seed: key, range, request, content };
+            planned.push((sent, Happening::Reaches { to: id, bytes, next: Box::new(next) }));
         }
-        let mut last = first;
-        for (sent, request) in arrivals {
-            last = self.nodes[id.0].down.send(sent, request.length as usize);
-            self.queue(last, Happening::ServerBlock { node: id, seed: key, range, request, content });
+        let next = Happening::ServerEnd { node: id, seed: key, range, end: FetchEnd::Complete };
+        planned.push((sent, Happening::Reaches { to: id, bytes: 0, next: Box::new(next) }));
+        for (at, happening) in planned {
+            self.queue(at, happening);
         }
-        self.queue(last, Happening::ServerEnd { node: id, seed: key, range, end: FetchEnd::Complete });
     }
 
     /// Sends what one connection wants sent.
     fn pump(&mut self, id: NodeId, key: PeerKey) {
         let node = &mut self.nodes[id.0];
         let Some(end) = node.ends.get_mut(&key) else { return };
-        let link = end.link;
+        let (link, side) = (end.link, end.side);
         let mut bytes = Vec::new();
         if end.connection.poll_transmit(&mut bytes) {
             end.in_flight += bytes.len();
-            self.send(link, id, Some(key), Parcel::Control(bytes));
+            self.send(link, side, Some(key), Parcel::Control(bytes));
         }
         loop {
             let node = &mut self.nodes[id.0];
@@ -566,13 +617,13 @@ impl World {
             };
             let content = if lies { 1 + id.0 as u64 } else { TRUE_CONTENT };
             end.in_flight += request.length as usize + 13;
-            self.send(link, id, Some(key), Parcel::Block { request, content });
+            self.send(link, side, Some(key), Parcel::Block { request, content });
         }
     }
 
-    fn send(&mut self, link_id: u64, from: NodeId, key: Option<PeerKey>, parcel: Parcel) {
+    fn send(&mut self, link_id: u64, side: usize, key: Option<PeerKey>, parcel: Parcel) {
         let Some(link) = self.links.get_mut(&link_id) else { return };
-        let side = usize::from(link.nodes[1] == from);
+        let from = link.nodes[side];
         let to = link.nodes[1 - side];
         let (bytes, block) = match &parcel {
             Parcel::Control(bytes) => (bytes.len(), None),
@@ -582,21 +633,20 @@ impl World {
         let latency = self.nodes[from.0].line.latency + self.nodes[to.0].line.latency;
         let losses = self.nodes[from.0].line.loss_one_in;
         let departed = self.nodes[from.0].up.send(self.now, bytes + 40);
-        let mut arrives = self.nodes[to.0].down.send(departed + latency, bytes + 40);
-        if losses > 0 && self.rng.u32(..losses) == 0 {
-            arrives += 2 * latency;
-        }
-        let arrives = arrives.max(link.arrives[1 - side]);
-        link.arrives[1 - side] = arrives;
+        let lost = losses > 0 && self.rng.u32(..losses) == 0;
+        let reaches = departed + if lost { 3 * latency } else { latency };
+        let reaches = reaches.max(link.reaches[1 - side]);
+        link.reaches[1 - side] = reaches;
         if let Some(key) = key {
             self.queue(departed, Happening::Departed { from, key, bytes, block });
         }
-        self.queue(arrives, Happening::Arrives { to, link: link_id, parcel });
+        let next = Happening::Arrives { side: 1 - side, link: link_id, parcel };
+        self.queue(reaches, Happening::Reaches { to, bytes: bytes + 40, next: Box::new(next) });
     }
 
     fn close(&mut self, id: NodeId, key: PeerKey) {
         if let Some(end) = self.nodes[id.0].ends.remove(&key) {
-            self.send(end.link, id, None, Parcel::Closed);
+            self.send(end.link, end.side, None, Parcel::Closed);
         }
     }
 }

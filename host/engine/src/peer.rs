@@ -114,8 +114,8 @@ impl Peer {
                 Woken::Orders(None) => self.connection.handle_order(now(), Order::Close(Close::Stopped)),
                 Woken::TorrentGone => return,
                 Woken::Readable => self.read(),
-                Woken::Writable => self.write(),
-                Woken::FactsTaken => {}
+                // What became possible is done by `settle`.
+                Woken::Writable | Woken::FactsTaken => {}
                 Woken::Buffer(buffer) => {
                     self.receiver.lend(buffer);
                     self.starved = false;
@@ -144,7 +144,6 @@ impl Peer {
             self.sender.fill_control(&mut self.connection);
             self.push_out();
         }
-        self.context.store.write_all(&mut self.blocks);
         while let Some(fact) = self.connection.poll_fact() {
             self.facts.push(fact);
         }
@@ -153,6 +152,8 @@ impl Peer {
         {
             slot.send((self.key, std::mem::take(&mut self.facts)));
         }
+        // After the facts, so that the torrent hears of a block before storage tells of its piece.
+        self.context.store.write_all(&mut self.blocks);
         self.receiver.release(&self.connection);
     }
 
@@ -160,6 +161,8 @@ impl Peer {
         let may_read = self.facts.len() < FACT_BATCH && !self.starved;
         let read_from = self.read_from.filter(|when| *when > Instant::now());
         let write_from = self.write_from.filter(|when| *when > Instant::now());
+        let may_fill = self.connection.uploads_pending() && self.slow_read.is_none() && !self.upload_starved;
+        let may_write = self.sender.is_pending() || (may_fill && write_from.is_none());
         let deadline = self.connection.poll_timeout().map(Instant::from_std);
         let wake = [deadline, read_from, write_from].into_iter().flatten().min();
         tokio::select! {
@@ -173,8 +176,8 @@ impl Peer {
                 Err(_) => Woken::TorrentGone,
             },
             (request, result) = wait_for(&mut self.slow_read) => Woken::SlowRead(request, result),
-            _ = self.stream.writable(), if self.sender.is_pending() => Woken::Writable,
             _ = self.stream.readable(), if may_read && read_from.is_none() => Woken::Readable,
+            _ = self.stream.writable(), if may_write => Woken::Writable,
             buffer = self.context.pool.acquire(), if self.starved => Woken::Buffer(buffer),
             _ = self.context.upload_pool.acquire(), if self.upload_starved => Woken::UploadBuffer,
             () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => Woken::Timer,

@@ -81,6 +81,7 @@ pub(crate) struct Parts {
 /// One torrent's task.
 pub(crate) struct TorrentTask {
     add: AddTorrent,
+    shared: Arc<Shared>,
     store: TorrentStore,
     swarm: Swarm,
     peers: Peers,
@@ -164,6 +165,7 @@ impl TorrentTask {
             rates,
             teller: Teller::new(events),
             add,
+            shared,
             store,
             swarm,
             peers,

@@ -1,0 +1,116 @@
+//! What the tests of whole transfers share: torrents made on the spot, folders that go away, waiting with a limit.
+
+use engine::{AddTorrent, AfterCompletion, Event, Settings, Torrent};
+use metainfo::{File, Geometry, Metainfo};
+use sha1::{Digest, Sha1};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A folder that goes away at the end.
+pub(crate) struct Scratch(tempfile::TempDir);
+
+impl Scratch {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).expect(name)
+    }
+
+    pub(crate) fn write(&self, folder: &str, files: &[(&str, usize)], contents: &[Vec<u8>]) {
+        for ((name, _), content) in files.iter().zip(contents) {
+            let path = self.path(folder).join(name);
+            std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+            std::fs::write(path, content).expect("a file");
+        }
+    }
+
+    pub(crate) fn add(&self, folder: &str, metainfo: &Arc<Metainfo>, after_completion: AfterCompletion) -> AddTorrent {
+        std::fs::create_dir_all(self.path(folder)).expect("a folder");
+        AddTorrent {
+            metainfo: Arc::clone(metainfo),
+            download_directory: self.path(folder),
+            selected: None,
+            sequential: false,
+            preallocate: false,
+            peers: Vec::new(),
+            web_seeds: Vec::new(),
+            use_peers: true,
+            use_web_seeds: false,
+            stop_on_disk_error: true,
+            after_completion,
+        }
+    }
+}
+
+/// A session on loopback, any port, keeping nothing.
+pub(crate) fn settings() -> Settings {
+    Settings { port: 0, bind: Some([127, 0, 0, 1].into()), lsd: false, ..Settings::default() }
+}
+
+/// A torrent of random files, and their contents. One file that bears the torrent's name makes it single-file.
+pub(crate) fn torrent_of(
+    name: &str,
+    files: &[(&str, usize)],
+    piece_length: u32,
+    seed: u64,
+) -> (Arc<Metainfo>, Vec<Vec<u8>>) {
+    println!("contents from seed {seed}");
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let contents: Vec<Vec<u8>> = files.iter().map(|(_, length)| (0..*length).map(|_| rng.u8(..)).collect()).collect();
+    let whole = contents.concat();
+    let hashes: Vec<[u8; 20]> = whole.chunks(piece_length as usize).map(|piece| Sha1::digest(piece).into()).collect();
+    let is_multi_file = files.len() > 1 || files[0].0 != name;
+    let entries = files.iter().map(|(path, length)| {
+        let inner: Vec<String> = path.split('/').map(str::to_owned).collect();
+        File {
+            raw_path: inner.iter().map(|part| part.clone().into_bytes()).collect(),
+            path: if is_multi_file { [vec![name.to_owned()], inner].concat() } else { inner },
+            length: *length as u64,
+            pad: false,
+            executable: false,
+            symlink: None,
+            pieces_root: None,
+            piece_layer: Arc::default(),
+        }
+    });
+    let metainfo = Metainfo {
+        info_hash_v1: Some(Sha1::digest(hashes.concat()).into()),
+        info_hash_v2: None,
+        name: name.to_owned(),
+        raw_name: name.as_bytes().to_vec(),
+        is_multi_file,
+        geometry: Arc::new(Geometry::new(piece_length, files.iter().map(|(_, length)| *length as u64)).expect("sizes")),
+        piece_hashes: hashes.into(),
+        files: entries.collect(),
+        private: false,
+        comment: None,
+        created_by: None,
+        creation_date: None,
+        source: None,
+        trackers: Vec::new(),
+        web_seeds: Vec::new(),
+        nodes: Vec::new(),
+        info_bytes: Arc::default(),
+    };
+    (Arc::new(metainfo), contents)
+}
+
+/// Waits until such an event comes; a minute at most.
+pub(crate) async fn wait_for(torrent: &mut Torrent, wanted: impl Fn(&Event) -> bool) {
+    let wait = async {
+        while let Some(event) = torrent.next_event().await {
+            if wanted(&event) {
+                return;
+            }
+        }
+        panic!("the torrent ended before the event came");
+    };
+    tokio::time::timeout(Duration::from_secs(60), wait).await.expect("the event within a minute");
+}
