@@ -12,7 +12,7 @@ pub enum ParseError {
     Empty,
     /// The bytes are no bencode, so no torrent.
     #[error("not a torrent: {0}")]
-    Bencode(#[from] DecodeError),
+    Bencode(DecodeError),
     /// The bytes are bencode, but a key does not hold what it should.
     #[error("{key}: {problem}")]
     Key {
@@ -21,6 +21,12 @@ pub enum ParseError {
         /// What is wrong, as in `-5 is negative`.
         problem: String,
     },
+}
+
+impl From<DecodeError> for ParseError {
+    fn from(error: DecodeError) -> Self {
+        Self::Bencode(error)
+    }
 }
 
 impl ParseError {

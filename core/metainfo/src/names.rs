@@ -87,6 +87,18 @@ impl PathSet {
         *name = unique;
     }
 
+    /// Whether a path leads to a folder or a file, or through a file, which then has to be a symlink.
+    pub(crate) fn leads_somewhere(&self, path: &[String]) -> bool {
+        let mut key = Key::default();
+        for component in path {
+            key = below(key, component);
+            if self.files.contains(&key) {
+                return true;
+            }
+        }
+        self.folders.contains(&key)
+    }
+
     fn take(&mut self, key: Key) -> bool {
         !self.folders.contains(&key) && self.files.insert(key)
     }

@@ -67,7 +67,22 @@ fn files(info: &RawInfo<'_>, name: &str) -> Vec<File> {
     let mut taken = PathSet::default();
     files.iter().filter(|file| !file.pad).for_each(|file| taken.reserve_folders(&file.path));
     files.iter_mut().filter(|file| !file.pad).for_each(|file| taken.claim(&mut file.path));
+    for file in files.iter_mut().filter(|file| file.symlink.is_some()) {
+        let folder = file.path.len().saturating_sub(1);
+        let folder = file.path.get(..folder).unwrap_or_default();
+        file.symlink = file.symlink.take().map(|target| resolve(target, folder, &taken));
+    }
     files
+}
+
+/// The target of a symlink. BEP 47 counts it from the torrent's folder, but some makers count from the folder that the
+/// symlink is in; that holds where the torrent has something there and nothing at the other place.
+fn resolve(target: Vec<String>, folder: &[String], taken: &PathSet) -> Vec<String> {
+    if taken.leads_somewhere(&target) {
+        return target;
+    }
+    let beside: Vec<String> = folder.iter().chain(target.iter().skip(1)).cloned().collect();
+    if taken.leads_somewhere(&beside) { beside } else { target }
 }
 
 fn finished(file: &RawFile<'_>, info: &RawInfo<'_>, name: &str) -> File {
