@@ -1,15 +1,21 @@
 //! The BitTorrent engine: sessions, torrents, peers, trackers and web seeds on real sockets.
 
 mod api;
+mod fetch_torrent;
+mod http;
+mod http_tracker;
 mod limits;
 mod lsd;
 mod rate_limit;
 mod tracker_server;
 mod udp_tracker;
+mod web_seed;
 
 pub use api::{
     AddError, AddTorrent, AfterCompletion, Event, Phase, Settings, Snapshot, SourceKind, SourceSnapshot,
     StartError, TorrentError, TorrentId,
 };
+pub use fetch_torrent::{FetchError, fetch_torrent};
+pub use http::{HttpError, HttpSettings};
 pub use rate_limit::RateLimit;
 pub use tracker_server::TrackerServer;

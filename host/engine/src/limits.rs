@@ -166,3 +166,79 @@ pub(crate) const LSD_PAUSE: Duration = Duration::from_mins(1);
 
 /// How long a new torrent waits for others, to be announced with them in one packet.
 pub(crate) const LSD_GATHER: Duration = Duration::from_millis(250);
+
+/// The lines before an HTTP body, in bytes; also what one read of a body takes in.
+pub(crate) const MAX_HTTP_HEADER_BYTES: usize = 64 * 1024;
+
+/// Header lines of an HTTP answer.
+pub(crate) const MAX_HTTP_HEADERS: usize = 100;
+
+/// The longest URL that is asked or that a redirect may lead to.
+pub(crate) const MAX_URL_BYTES: usize = 8 * 1024;
+
+/// A name look-up; a slower resolver answers the next attempt from its cache.
+pub(crate) const DNS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Addresses of one host that are tried.
+pub(crate) const MAX_HOST_ADDRESSES: usize = 8;
+
+/// The lead that one address of a host has over the next (RFC 8305).
+pub(crate) const CONNECT_STAGGER: Duration = Duration::from_millis(250);
+
+/// TLS and HTTP/2 handshakes.
+pub(crate) const TLS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// From the request to the end of the header lines, whatever comes in between (1xx answers).
+pub(crate) const HTTP_HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Silence in the middle of a body.
+pub(crate) const HTTP_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Bytes of a body that must come in each [`HTTP_IDLE_TIMEOUT`] of waiting; fewer is a stall that drips.
+pub(crate) const HTTP_SLOWEST_BYTES: usize = 16 * 1024;
+
+/// A tracker's whole answer, redirects and all.
+pub(crate) const TRACKER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A tracker's body, after inflating.
+pub(crate) const MAX_TRACKER_BODY: usize = 2 << 20;
+
+/// Redirects of one announce.
+pub(crate) const TRACKER_REDIRECTS: usize = 5;
+
+/// Redirects of one range, or of one torrent file.
+pub(crate) const REDIRECTS: usize = 10;
+
+/// A torrent file, after inflating; the largest in the wild are a few MiB.
+pub(crate) const MAX_TORRENT_BYTES: usize = 64 << 20;
+
+/// Fetching a torrent file in all: the largest allowed at 220 KiB/s.
+pub(crate) const TORRENT_TIMEOUT: Duration = Duration::from_mins(5);
+
+/// Bytes of an error page or redirect that are read to keep its connection.
+pub(crate) const MAX_DISCARDED_BODY: u64 = 16 * 1024;
+
+/// How long the end of a body is waited for once everything wanted is here, to keep its connection.
+pub(crate) const BODY_END_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Idle HTTP connections kept for the next request, in all and to one server.
+pub(crate) const MAX_IDLE_CONNECTIONS: usize = 64;
+
+/// See [`MAX_IDLE_CONNECTIONS`].
+pub(crate) const MAX_IDLE_PER_SERVER: usize = 4;
+
+/// How long an idle HTTP connection is worth trying; servers close theirs after 5 to 75 s.
+pub(crate) const IDLE_CONNECTION_LIFE: Duration = Duration::from_mins(1);
+
+/// What an HTTP/2 server may send ahead of our reading on one connection: 80 MiB/s at 25 ms.
+pub(crate) const HTTP2_WINDOW: u32 = 2 << 20;
+
+/// The longest pause that `Retry-After` may ask for.
+pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
+
+/// Redirect targets remembered by one web seed; beyond, all are forgotten and learnt again.
+pub(crate) const MAX_REMEMBERED_REDIRECTS: usize = 4096;
+
+/// Parts that a block of an HTTP body may stay in. More of them would hold large read buffers for few bytes, so
+/// they are copied together.
+pub(crate) const MAX_BLOCK_PARTS: usize = 4;

@@ -1,0 +1,282 @@
+//! HTTP for trackers, web seeds and torrent files: GET only, over HTTP/1.1 and HTTP/2, with every size and time
+//! bounded.
+//!
+//! The steps that matter are ours: a host's addresses are looked up, filtered by the rule for local addresses, and
+//! connected to as they were checked; each redirect goes through the same steps. `hyper` reads and writes.
+
+mod address;
+mod body;
+mod connect;
+mod connection;
+mod error;
+mod pool;
+mod redirect;
+#[cfg(test)]
+pub(crate) mod test_server;
+#[cfg(test)]
+mod tests;
+mod tls;
+
+pub(crate) use address::{Origin, Purpose, Via, is_local};
+pub(crate) use body::{Body, gunzip};
+pub use error::HttpError;
+pub(crate) use redirect::retry_after;
+
+use crate::api::Settings;
+use crate::limits::{HTTP_HEADER_TIMEOUT, MAX_URL_BYTES};
+use address::may_be_local;
+use body::Lease;
+use bytes::Bytes;
+use connect::Destination;
+use connection::Connection;
+use http_body_util::Empty;
+use hyper::body::Incoming;
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HOST, HeaderMap, RANGE, USER_AGENT};
+use pool::{Pool, Server};
+use redirect::{is_redirect, same_server};
+use rustls::ClientConfig;
+use std::net::IpAddr;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::OnceCell;
+use tokio::time::timeout;
+use url::{Position, Url};
+
+/// How we call ourselves; some mirrors turn away programs without a name.
+const AGENT: &str = concat!("starling/", env!("CARGO_PKG_VERSION"));
+
+/// Settings of an HTTP client.
+#[derive(Clone, Debug, Default)]
+pub struct HttpSettings {
+    /// Our own address for every connection; `None` leaves the choice to the system.
+    pub bind: Option<IpAddr>,
+    /// A file of certificates (PEM) that are trusted beside the system's.
+    pub extra_ca: Option<PathBuf>,
+}
+
+/// An HTTP client. Cloning shares it and its connections.
+#[derive(Clone)]
+pub(crate) struct Client(Arc<Inner>);
+
+struct Inner {
+    settings: HttpSettings,
+    /// Read when the first https URL is asked.
+    tls: OnceCell<Arc<ClientConfig>>,
+    pool: Pool,
+}
+
+/// One GET request.
+pub(crate) struct Get<'a> {
+    pub(crate) url: &'a Url,
+    /// How we came to the URL.
+    pub(crate) via: Via,
+    pub(crate) purpose: &'a Purpose,
+    /// The bytes wanted, never empty; `None` for all.
+    pub(crate) range: Option<Range<u64>>,
+    /// A compressed body is welcome.
+    pub(crate) gzip: bool,
+    /// Redirects followed at most.
+    pub(crate) redirects: usize,
+}
+
+/// An answer whose body is still to come.
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Body,
+    /// The URL that answered, and how we came to it.
+    pub(crate) url: Url,
+    pub(crate) via: Via,
+    /// The address that answered.
+    pub(crate) remote: IpAddr,
+}
+
+impl Client {
+    /// A client with a session's settings.
+    pub(crate) fn new(settings: &Settings) -> Self {
+        Self::with(HttpSettings { bind: settings.bind, extra_ca: None })
+    }
+
+    /// A client with settings of its own.
+    pub(crate) fn with(settings: HttpSettings) -> Self {
+        Self(Arc::new(Inner { settings, tls: OnceCell::new(), pool: Pool::default() }))
+    }
+
+    /// Asks, and follows redirects, until an answer is not one. An answer of any status is an answer. Dropping the
+    /// future, or the answer before its end, closes the connection.
+    pub(crate) async fn get(&self, get: &Get<'_>) -> Result<Response, HttpError> {
+        let mut url = get.url.clone();
+        url.set_fragment(None);
+        let mut via = get.via;
+        let mut seen = Vec::new();
+        loop {
+            let response = self.ask(get, &url, via).await?;
+            if !is_redirect(response.status) {
+                return Ok(response);
+            }
+            let mut target = redirect::target(&url, &response.headers)?;
+            let from_local = is_local(response.remote);
+            response.body.discard().await;
+            let same_server = same_server(&url, &target);
+            if same_server {
+                // Setting what was there before cannot fail.
+                let _ = target.set_username(url.username());
+                let _ = target.set_password(url.password());
+            }
+            via = Via::Redirect { from_local, same_server };
+            seen.push(std::mem::replace(&mut url, target));
+            if seen.len() > get.redirects || seen.contains(&url) {
+                return Err(HttpError::RedirectLoop(get.redirects));
+            }
+        }
+    }
+
+    /// One request to one server.
+    async fn ask(&self, get: &Get<'_>, url: &Url, via: Via) -> Result<Response, HttpError> {
+        let server = server(url)?;
+        let local = may_be_local(url, via, get.purpose);
+        let allowed = |ip: IpAddr| local || !is_local(ip);
+        while let Some(mut connection) = self.0.pool.take(&server, allowed) {
+            // An idle connection may turn out to be closed; that says nothing about the server.
+            match exchange(&mut connection, get, url).await {
+                Ok(answer) => return Ok(self.respond(answer, connection, server, url, via)),
+                Err(HttpError::Truncated) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let mut connection = self.connect(&server, local).await?;
+        let answer = exchange(&mut connection, get, url).await?;
+        Ok(self.respond(answer, connection, server, url, via))
+    }
+
+    fn respond(
+        &self,
+        answer: hyper::Response<Incoming>,
+        connection: Connection,
+        server: Server,
+        url: &Url,
+        via: Via,
+    ) -> Response {
+        let remote = connection.remote.ip();
+        let (head, incoming) = answer.into_parts();
+        let body = Body::new(incoming, Lease { client: self.clone(), server, connection });
+        let (status, headers) = (head.status.as_u16(), head.headers);
+        Response { status, headers, body, url: url.clone(), via, remote }
+    }
+
+    async fn connect(&self, server: &Server, may_be_local: bool) -> Result<Connection, HttpError> {
+        let bind = self.0.settings.bind;
+        let to = Destination { host: &server.host, port: server.port, bind, may_be_local };
+        // The settings come first: a handshake must not time out while files are read.
+        let tls = if server.tls { Some(self.tls(&server.host).await?) } else { None };
+        let (stream, remote) = connect::connect(&to).await?;
+        let Some(tls) = tls else { return Connection::http1(stream, remote).await };
+        let stream = tls::handshake(tls, &server.host, stream).await?;
+        if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+            Connection::http2(stream, remote).await
+        } else {
+            Connection::http1(stream, remote).await
+        }
+    }
+
+    async fn tls(&self, host: &str) -> Result<Arc<ClientConfig>, HttpError> {
+        let failed = |reason: String| HttpError::Tls { host: host.to_owned(), reason };
+        let configure = || async {
+            let extra_ca = self.0.settings.extra_ca.clone();
+            let configure = move || tls::configure(extra_ca.as_deref());
+            tokio::task::spawn_blocking(configure)
+                .await
+                .map_err(|error| failed(error.to_string()))?
+                .map_err(failed)
+        };
+        self.0.tls.get_or_try_init(configure).await.cloned()
+    }
+
+    /// Takes back a connection whose answer was read to its end.
+    fn keep(&self, server: Server, connection: Connection) {
+        self.0.pool.put(server, connection);
+    }
+}
+
+/// A URL as it may be shown and logged: without user name and password.
+pub(crate) fn without_credentials(url: impl AsRef<str>) -> String {
+    let text = url.as_ref();
+    let Ok(mut url) = Url::parse(text) else { return text.to_owned() };
+    if url.username().is_empty() && url.password().is_none() {
+        return text.to_owned();
+    }
+    // A URL without a host has no credentials either.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.into()
+}
+
+fn server(url: &Url) -> Result<Server, HttpError> {
+    let tls = match url.scheme() {
+        "http" => false,
+        "https" => true,
+        _ => return Err(HttpError::BadUrl("it is neither http nor https")),
+    };
+    if url.as_str().len() > MAX_URL_BYTES {
+        return Err(HttpError::BadUrl("it is too long"));
+    }
+    let host = url.host_str().ok_or(HttpError::BadUrl("it names no host"))?;
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let port = url.port_or_known_default().filter(|port| *port != 0);
+    Ok(Server { tls, host, port: port.ok_or(HttpError::BadUrl("its port is 0"))? })
+}
+
+async fn exchange(
+    connection: &mut Connection,
+    get: &Get<'_>,
+    url: &Url,
+) -> Result<hyper::Response<Incoming>, HttpError> {
+    let request = request(get, url, connection.is_http2())?;
+    match timeout(HTTP_HEADER_TIMEOUT, connection.send(request)).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(HttpError::Timeout("the answer")),
+    }
+}
+
+fn request(get: &Get<'_>, url: &Url, is_http2: bool) -> Result<hyper::Request<Empty<Bytes>>, HttpError> {
+    let host = &url[Position::BeforeHost..Position::AfterPort];
+    let path = &url[Position::BeforePath..Position::AfterQuery];
+    let mut request =
+        hyper::Request::get(if is_http2 { format!("https://{host}{path}") } else { path.to_owned() })
+            .header(USER_AGENT, AGENT)
+            .header(ACCEPT, "*/*")
+            .header(ACCEPT_ENCODING, if get.gzip { "gzip" } else { "identity" });
+    if !is_http2 {
+        request = request.header(HOST, host);
+    }
+    if let Some(range) = &get.range {
+        request = request.header(RANGE, format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
+    }
+    if let Some(credentials) = credentials(url) {
+        request = request.header(AUTHORIZATION, credentials);
+    }
+    request.body(Empty::new()).map_err(|_| HttpError::BadUrl("it holds characters that no request may"))
+}
+
+/// The user name and password of a URL, as basic authentication wants them (RFC 7617).
+fn credentials(url: &Url) -> Option<String> {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    let mut plain: Vec<u8> = percent_encoding::percent_decode_str(url.username()).collect();
+    plain.push(b':');
+    plain.extend(percent_encoding::percent_decode_str(url.password().unwrap_or_default()));
+    let mut encoded = String::from("Basic ");
+    for group in plain.chunks(3) {
+        let bits =
+            group.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
+        for digit in 0..4 {
+            let is_used = digit <= group.len();
+            let value = bits >> (18 - 6 * digit) & 63;
+            encoded.push(if is_used { char::from(DIGITS[value as usize]) } else { '=' });
+        }
+    }
+    Some(encoded)
+}

@@ -1,0 +1,105 @@
+//! From a host's name to a connection to one checked address of it.
+
+use super::HttpError;
+use super::address::is_local;
+use crate::limits::{CONNECT_STAGGER, CONNECT_TIMEOUT, DNS_TIMEOUT, MAX_HOST_ADDRESSES};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+/// Where to connect, and what is allowed there.
+pub(super) struct Destination<'a> {
+    /// A name, or an address without brackets.
+    pub(super) host: &'a str,
+    pub(super) port: u16,
+    /// Our own address, if it matters.
+    pub(super) bind: Option<IpAddr>,
+    /// Local addresses may be connected to.
+    pub(super) may_be_local: bool,
+}
+
+/// Connects to the quickest of the host's allowed addresses.
+pub(super) async fn connect(to: &Destination<'_>) -> Result<(TcpStream, SocketAddr), HttpError> {
+    let mut addresses = resolve(to).await?.into_iter();
+    let bind = to.bind;
+    let mut attempts = JoinSet::new();
+    let mut failure = None;
+    loop {
+        if let Some(address) = addresses.next() {
+            attempts.spawn(async move { (address, attempt(address, bind).await) });
+        }
+        let is_last = addresses.len() == 0;
+        tokio::select! {
+            ended = attempts.join_next() => match ended {
+                Some(Ok((address, Ok(stream)))) => return Ok((stream, address)),
+                Some(Ok((address, Err(error)))) => failure = Some((address, error)),
+                Some(Err(_)) => {}
+                None => break,
+            },
+            () = sleep(CONNECT_STAGGER), if !is_last => {}
+        }
+    }
+    Err(match failure {
+        Some((address, error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            HttpError::Refused(address)
+        }
+        Some((_, error)) => HttpError::Unreachable { host: to.host.to_owned(), reason: error.to_string() },
+        None => HttpError::Unreachable { host: to.host.to_owned(), reason: "no attempt was made".into() },
+    })
+}
+
+/// The host's addresses that may be connected to, the two families in turn; at least one.
+async fn resolve(to: &Destination<'_>) -> Result<Vec<SocketAddr>, HttpError> {
+    let failed = |reason: String| HttpError::Dns { host: to.host.to_owned(), reason };
+    let found: Vec<SocketAddr> = match to.host.parse::<IpAddr>() {
+        Ok(ip) => vec![SocketAddr::new(ip, to.port)],
+        Err(_) => match timeout(DNS_TIMEOUT, lookup_host((to.host, to.port))).await {
+            Ok(found) => found.map_err(|error| failed(error.to_string()))?.collect(),
+            Err(_) => return Err(HttpError::Timeout("the name look-up")),
+        },
+    };
+    if found.is_empty() {
+        return Err(failed("it has no address".into()));
+    }
+    let allowed: Vec<SocketAddr> =
+        found.into_iter().filter(|address| to.may_be_local || !is_local(address.ip())).collect();
+    if allowed.is_empty() {
+        return Err(HttpError::LocalAddress(to.host.to_owned()));
+    }
+    let fits = |address: &SocketAddr| to.bind.is_none_or(|bind| bind.is_ipv4() == address.is_ipv4());
+    let first_family = allowed.first().is_some_and(SocketAddr::is_ipv4);
+    let (first, second): (Vec<_>, Vec<_>) =
+        allowed.into_iter().filter(fits).partition(|address| address.is_ipv4() == first_family);
+    let mut ordered = Vec::new();
+    let (mut first, mut second) = (first.into_iter(), second.into_iter());
+    while ordered.len() < MAX_HOST_ADDRESSES {
+        let before = ordered.len();
+        ordered.extend(first.next());
+        ordered.extend(second.next());
+        if ordered.len() == before {
+            break;
+        }
+    }
+    if ordered.is_empty() {
+        return Err(HttpError::Unreachable {
+            host: to.host.to_owned(),
+            reason: "it has no address of the family of --bind".into(),
+        });
+    }
+    Ok(ordered)
+}
+
+async fn attempt(address: SocketAddr, bind: Option<IpAddr>) -> io::Result<TcpStream> {
+    let connect = async {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        if let Some(ip) = bind {
+            socket.bind(SocketAddr::new(ip, 0))?;
+        }
+        let stream = socket.connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    };
+    timeout(CONNECT_TIMEOUT, connect).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}

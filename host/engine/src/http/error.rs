@@ -1,0 +1,108 @@
+//! Why an HTTP request brought nothing.
+
+use std::net::SocketAddr;
+use thiserror::Error;
+
+/// Why an HTTP request brought nothing. Its text is one clean line for a person.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum HttpError {
+    /// The URL cannot be asked.
+    #[error("the URL cannot be used: {0}")]
+    BadUrl(&'static str),
+    /// The name has no address.
+    #[error("{host} cannot be looked up: {reason}")]
+    Dns {
+        /// The name.
+        host: String,
+        /// What the resolver said.
+        reason: String,
+    },
+    /// Nobody listens there.
+    #[error("{0} refuses connections")]
+    Refused(SocketAddr),
+    /// No connection.
+    #[error("{host} cannot be reached: {reason}")]
+    Unreachable {
+        /// The host.
+        host: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// The host has only local addresses, which this URL must not lead to.
+    #[error("{0} is an address of the local network, which this URL may not lead to")]
+    LocalAddress(String),
+    /// No secure connection: a certificate that is not valid for the host, or a broken handshake.
+    #[error("no secure connection to {host}: {reason}")]
+    Tls {
+        /// The host.
+        host: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Something took too long.
+    #[error("{0} took too long")]
+    Timeout(&'static str),
+    /// The connection ended in the middle of an answer.
+    #[error("the connection ended before the answer did")]
+    Truncated,
+    /// The answer is not HTTP.
+    #[error("the answer breaks the rules of HTTP: {0}")]
+    Malformed(String),
+    /// More than is taken.
+    #[error("the answer is larger than {limit} bytes")]
+    TooLarge {
+        /// Bytes taken at most.
+        limit: usize,
+    },
+    /// A body in an encoding that was not asked for, or that cannot be decoded.
+    #[error("the body cannot be decoded: {0}")]
+    Encoding(&'static str),
+    /// One redirect after the other, or in a circle.
+    #[error("redirected in circles, or more than {0} times")]
+    RedirectLoop(usize),
+    /// A redirect that is not followed.
+    #[error("redirected to where it is not followed: {0}")]
+    RedirectForbidden(&'static str),
+    /// A redirect to a magnet link.
+    #[error("redirected to a magnet link")]
+    RedirectToMagnet,
+}
+
+impl HttpError {
+    /// Whether the other end answered in a way that it will answer again.
+    pub(crate) const fn is_the_servers_fault(&self) -> bool {
+        matches!(
+            self,
+            Self::BadUrl(_)
+                | Self::LocalAddress(_)
+                | Self::Malformed(_)
+                | Self::TooLarge { .. }
+                | Self::Encoding(_)
+                | Self::RedirectLoop(_)
+                | Self::RedirectForbidden(_)
+                | Self::RedirectToMagnet
+        )
+    }
+}
+
+impl From<hyper::Error> for HttpError {
+    fn from(error: hyper::Error) -> Self {
+        if error.is_parse() {
+            return Self::Malformed(error.to_string());
+        }
+        if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
+            return Self::Truncated;
+        }
+        let source = std::error::Error::source(&error);
+        if source.is_some_and(|source| source.is::<std::io::Error>() && !is_invalid_data(source)) {
+            return Self::Truncated;
+        }
+        Self::Malformed(source.map_or_else(|| error.to_string(), ToString::to_string))
+    }
+}
+
+fn is_invalid_data(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| {
+        matches!(error.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput)
+    })
+}

@@ -1,0 +1,297 @@
+//! One web seed: files of the torrent on an HTTP server (BEP 19).
+//!
+//! A task takes ranges from the swarm one at a time and asks the server for the parts of files in them. The body
+//! is cut into blocks where it lies; each block needs the pool's leave before its first byte is read, so a disk
+//! that is slow closes the server's window, as it does a peer's.
+
+mod answer;
+mod cutter;
+mod location;
+#[cfg(test)]
+mod tests;
+
+use crate::http::{Body, Client, Get, HttpError, Origin, Purpose, Response, Via, without_credentials};
+use crate::limits::{MAX_REMEMBERED_REDIRECTS, REDIRECTS};
+use crate::rate_limit::RateLimit;
+use answer::{Answer, judge};
+use bytes::Bytes;
+use cutter::{Cutter, zeros};
+use metainfo::{FileIndex, Metainfo, Segment};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use storage::{BlockPool, TorrentStore};
+use swarm::{FetchEnd, SourceKey, WebSeedFact, WebSeedKey, WebSeedOrder};
+use tokio::sync::mpsc;
+use tracing::debug;
+use url::Url;
+
+/// What a web seed's task is made of.
+pub(crate) struct WebSeedConfig {
+    /// What the swarm calls it.
+    pub(crate) key: WebSeedKey,
+    /// Where it is, as the torrent or the user has it.
+    pub(crate) url: Url,
+    /// Who named it.
+    pub(crate) origin: Origin,
+    /// The torrent.
+    pub(crate) metainfo: Arc<Metainfo>,
+    /// Where blocks go.
+    pub(crate) store: TorrentStore,
+    /// Room for blocks.
+    pub(crate) pool: BlockPool,
+    /// Limit of bytes coming in.
+    pub(crate) limit: Arc<RateLimit>,
+    /// The way out.
+    pub(crate) http: Client,
+}
+
+/// Starts the task of one web seed. It ends when the order channel closes.
+pub(crate) fn spawn(
+    config: WebSeedConfig,
+    orders: mpsc::Receiver<WebSeedOrder>,
+    facts: mpsc::Sender<(WebSeedKey, Vec<WebSeedFact>)>,
+) {
+    let task = WebSeed { config, facts, batch: Vec::new(), form: None, redirects: BTreeMap::new() };
+    tokio::spawn(task.run(orders));
+}
+
+/// The task.
+struct WebSeed {
+    config: WebSeedConfig,
+    facts: mpsc::Sender<(WebSeedKey, Vec<WebSeedFact>)>,
+    /// Facts not yet told.
+    batch: Vec<WebSeedFact>,
+    /// The form of URL that this server has files at, once one was found.
+    form: Option<usize>,
+    /// Where files were found behind a redirect.
+    redirects: BTreeMap<FileIndex, Known>,
+}
+
+/// A URL that a redirect led to.
+struct Known {
+    url: Url,
+    via: Via,
+}
+
+/// A body that can be used.
+struct Opened {
+    body: Body,
+    answer: Answer,
+}
+
+impl WebSeed {
+    async fn run(mut self, mut orders: mpsc::Receiver<WebSeedOrder>) {
+        let mut next = orders.recv().await;
+        while let Some(order) = next.take() {
+            let WebSeedOrder::Fetch { offset, length } = order else {
+                // The range it meant was over already.
+                next = orders.recv().await;
+                continue;
+            };
+            let mut is_over = false;
+            let end = tokio::select! {
+                end = self.fetch(offset, length) => end,
+                order = orders.recv() => {
+                    is_over = order.is_none();
+                    next = order.filter(|order| *order != WebSeedOrder::Cancel);
+                    FetchEnd::Cancelled
+                }
+            };
+            self.batch.push(WebSeedFact::Ended(end));
+            self.tell().await;
+            if next.is_none() && !is_over {
+                next = orders.recv().await;
+            }
+        }
+    }
+
+    /// Tells what is in the batch. Dropping the future loses nothing.
+    async fn tell(&mut self) {
+        // Without a listener there is nobody to tell; the order channel ends the task.
+        if let Ok(permit) = self.facts.reserve().await {
+            permit.send((self.config.key, std::mem::take(&mut self.batch)));
+        }
+    }
+
+    /// Fetches a range of the torrent. What came is with storage and told, or in the batch, wherever the future
+    /// is dropped.
+    async fn fetch(&mut self, offset: u64, length: u64) -> FetchEnd {
+        let metainfo = Arc::clone(&self.config.metainfo);
+        let source = SourceKey::WebSeed(self.config.key).to_tag();
+        let mut cutter = Cutter::new(Arc::clone(&metainfo.geometry), offset, source);
+        for segment in metainfo.geometry.segments(offset, length) {
+            let is_pad = metainfo.files.get(segment.file.as_usize()).is_some_and(|file| file.pad);
+            let result = if is_pad {
+                self.pad(segment.length, &mut cutter).await
+            } else {
+                self.fetch_segment(segment, &mut cutter).await
+            };
+            if let Err(end) = result {
+                return end;
+            }
+        }
+        FetchEnd::Complete
+    }
+
+    async fn pad(&mut self, mut length: u64, cutter: &mut Cutter) -> Result<(), FetchEnd> {
+        while length > 0 {
+            let bytes = zeros(length);
+            length -= bytes.len() as u64;
+            self.take(bytes, cutter).await;
+        }
+        Ok(())
+    }
+
+    async fn fetch_segment(&mut self, segment: Segment, cutter: &mut Cutter) -> Result<(), FetchEnd> {
+        // The leave to hold the first block comes before the request, so that no answer waits for it.
+        self.begin(cutter).await;
+        let Opened { mut body, answer } = self.open(segment).await?;
+        if answer == Answer::Whole {
+            self.note_whole(segment).await?;
+        }
+        let mut left = segment.length;
+        while left > 0 {
+            self.begin(cutter).await;
+            let mut bytes = match body.next().await {
+                Ok(Some(bytes)) => bytes,
+                Ok(None) => return Err(FetchEnd::Failed),
+                Err(error) => return Err(self.failed(&error)),
+            };
+            let came = bytes.len();
+            bytes.truncate(came.min(usize::try_from(left).unwrap_or(usize::MAX)));
+            left -= bytes.len() as u64;
+            self.take(bytes, cutter).await;
+            self.config.limit.pace(came).await;
+        }
+        body.finish().await;
+        Ok(())
+    }
+
+    /// The server sends the whole file. That is as good if the whole file is wanted; else the swarm must know.
+    async fn note_whole(&mut self, segment: Segment) -> Result<(), FetchEnd> {
+        let (_, length) = self.config.metainfo.geometry.file_range(segment.file);
+        if segment.length < length {
+            self.batch.push(WebSeedFact::NoRanges);
+            self.tell().await;
+        }
+        // From the middle of a file nothing can be had: the swarm asks again from a start.
+        if segment.offset > 0 { Err(FetchEnd::Cancelled) } else { Ok(()) }
+    }
+
+    /// Finds the URL that has the file, and its body.
+    async fn open(&mut self, segment: Segment) -> Result<Opened, FetchEnd> {
+        if let Some(known) = self.redirects.remove(&segment.file) {
+            // Where a redirect led yesterday need not be right today.
+            if let Ok(opened) = self.ask(&known.url, known.via, segment).await {
+                return Ok(opened);
+            }
+        }
+        let via = Via::Named(self.config.origin);
+        let forms = location::forms(&self.config.url, &self.config.metainfo, segment.file);
+        if let Some(url) = self.form.and_then(|form| forms.get(form)) {
+            return self.ask(url, via, segment).await;
+        }
+        for (form, url) in forms.iter().enumerate() {
+            match self.ask(url, via, segment).await {
+                Err(FetchEnd::Missing) => {}
+                Ok(opened) => {
+                    self.form = Some(form);
+                    return Ok(opened);
+                }
+                Err(end) => return Err(end),
+            }
+        }
+        Err(FetchEnd::Missing)
+    }
+
+    /// One request for the segment at one URL.
+    async fn ask(&mut self, url: &Url, via: Via, segment: Segment) -> Result<Opened, FetchEnd> {
+        let range = segment.offset..segment.offset + segment.length;
+        let (_, length) = self.config.metainfo.geometry.file_range(segment.file);
+        let file = self.config.metainfo.files.get(segment.file.as_usize());
+        let file_name = file.and_then(|file| file.raw_path.last()).cloned().unwrap_or_default();
+        let purpose = Purpose::WebSeed { file_name };
+        let get = Get {
+            url,
+            via,
+            purpose: &purpose,
+            range: Some(range.clone()),
+            gzip: false,
+            redirects: REDIRECTS,
+        };
+        let response = match self.config.http.get(&get).await {
+            Ok(response) => response,
+            Err(error) => return Err(self.failed(&error)),
+        };
+        match judge(&response, &range, length) {
+            Ok(answer) => {
+                self.remember(segment.file, &response);
+                Ok(Opened { body: response.body, answer })
+            }
+            Err(end) => {
+                debug!(url = %without_credentials(url), status = response.status, ?end, "refused by a web seed");
+                response.body.discard().await;
+                Err(end)
+            }
+        }
+    }
+
+    fn remember(&mut self, file: FileIndex, response: &Response) {
+        if matches!(response.via, Via::Redirect { .. }) {
+            if self.redirects.len() >= MAX_REMEMBERED_REDIRECTS {
+                self.redirects.clear();
+            }
+            self.redirects.insert(file, Known { url: response.url.clone(), via: response.via });
+        }
+    }
+
+    /// What a request that got no usable answer means for the range.
+    fn failed(&self, error: &HttpError) -> FetchEnd {
+        let url = without_credentials(&self.config.url);
+        if self.config.origin == Origin::User || matches!(error, HttpError::Tls { .. }) {
+            tracing::warn!(%url, %error, "a web seed failed");
+        } else {
+            debug!(%url, %error, "a web seed failed");
+        }
+        if error.is_the_servers_fault() { FetchEnd::Unusable } else { FetchEnd::Failed }
+    }
+
+    /// Gets the pool's leave for the next block, if one is due.
+    async fn begin(&mut self, cutter: &mut Cutter) {
+        if cutter.wants_permit() {
+            cutter.begin(self.config.pool.permit().await);
+        }
+    }
+
+    /// Hands bytes on to storage, block by block, and tells the swarm of those that are whole.
+    async fn take(&mut self, mut bytes: Bytes, cutter: &mut Cutter) {
+        let mut blocks = Vec::new();
+        while !bytes.is_empty() {
+            if cutter.wants_permit() {
+                // Blocks held back here could be the very ones that the pool is out of.
+                let permit = match self.config.pool.try_permit() {
+                    Some(permit) => permit,
+                    None => {
+                        self.store(&mut blocks);
+                        self.config.pool.permit().await
+                    }
+                };
+                cutter.begin(permit);
+                if cutter.wants_permit() {
+                    // The torrent ends here.
+                    break;
+                }
+            }
+            blocks.extend(cutter.push(&mut bytes));
+        }
+        self.store(&mut blocks);
+        if !self.batch.is_empty() {
+            self.tell().await;
+        }
+    }
+
+    fn store(&mut self, blocks: &mut Vec<storage::Block>) {
+        self.batch.extend(blocks.iter().map(|block| WebSeedFact::BlockReceived(block.request)));
+        self.config.store.write_all(blocks);
+    }
+}
