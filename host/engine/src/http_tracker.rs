@@ -23,7 +23,8 @@ pub(crate) async fn announce(
     Ok(answer)
 }
 
-/// Asks the tracker at `base` for the counts of one torrent; `None` if it does not know it.
+/// Asks the tracker at `base` for the counts of one torrent; `None` if it does not know it (BEP 48).
+#[cfg_attr(not(test), expect(dead_code, reason = "a download is told the counts with every announce"))]
 pub(crate) async fn scrape(
     client: &Client,
     base: &str,

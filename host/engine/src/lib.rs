@@ -1,12 +1,19 @@
 //! The BitTorrent engine: sessions, torrents, peers, trackers and web seeds on real sockets.
 
 mod api;
+mod dial;
 mod fetch_torrent;
 mod http;
 mod http_tracker;
+mod layout;
 mod limits;
+mod listen;
 mod lsd;
+mod peer;
 mod rate_limit;
+pub mod runtime;
+mod session;
+mod torrent;
 mod tracker_server;
 mod udp_tracker;
 mod web_seed;
@@ -17,5 +24,8 @@ pub use api::{
 };
 pub use fetch_torrent::{FetchError, fetch_torrent};
 pub use http::{HttpError, HttpSettings};
+pub use layout::layout;
 pub use rate_limit::RateLimit;
+pub use session::Session;
+pub use torrent::Torrent;
 pub use tracker_server::TrackerServer;

@@ -269,12 +269,11 @@ impl WebSeed {
         while !bytes.is_empty() {
             if cutter.wants_permit() {
                 // Blocks held back here could be the very ones that the pool is out of.
-                let permit = match self.config.pool.try_permit() {
-                    Some(permit) => permit,
-                    None => {
-                        self.store(&mut blocks);
-                        self.config.pool.permit().await
-                    }
+                let permit = if let Some(permit) = self.config.pool.try_permit() {
+                    permit
+                } else {
+                    self.store(&mut blocks);
+                    self.config.pool.permit().await
                 };
                 cutter.begin(permit);
                 if cutter.wants_permit() {
