@@ -147,3 +147,93 @@ fn explain(error: HttpError, name: &str) -> FetchError {
         error => FetchError::Http { url, error },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::test_server::{Reply, Request, TestServer, reply};
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use std::io::Write;
+
+    const TORRENT: &[u8] = b"d4:infod4:name1:xee";
+
+    async fn outcome(
+        script: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Result<Vec<u8>, FetchError> {
+        let server = TestServer::start(script).await;
+        // The port differs with each run, the text must not.
+        let url = server.url("/torrent/");
+        let strip = |text: String| text.replace(&server.address.to_string(), "host");
+        fetch_torrent(url, HttpSettings::default()).await.map_err(|error| match error {
+            FetchError::NotFound { url, status } => FetchError::NotFound { url: strip(url), status },
+            FetchError::Forbidden { url, status } => FetchError::Forbidden { url: strip(url), status },
+            FetchError::Status { url, status, reason } => {
+                FetchError::Status { url: strip(url), status, reason }
+            }
+            FetchError::TooLarge { url, limit } => FetchError::TooLarge { url: strip(url), limit },
+            FetchError::Http { url, error } => FetchError::Http { url: strip(url), error },
+            FetchError::WebPage(url) => FetchError::WebPage(strip(url)),
+            FetchError::Truncated(url) => FetchError::Truncated(strip(url)),
+            FetchError::Empty(url) => FetchError::Empty(strip(url)),
+            FetchError::Magnet(url) => FetchError::Magnet(strip(url)),
+            FetchError::NotATorrent(url) => FetchError::NotATorrent(strip(url)),
+        })
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_torrent_is_known_by_its_content() {
+        let send = |headers: &'static [(&str, &str)], body: Vec<u8>| {
+            outcome(move |_| Reply::Close(reply(200, headers, &body)))
+        };
+        assert_eq!(send(&[("Content-Type", "text/html")], TORRENT.to_vec()).await.unwrap(), TORRENT);
+        assert_eq!(send(&[("Content-Encoding", "gzip")], gzip(TORRENT)).await.unwrap(), TORRENT);
+        assert_eq!(send(&[], gzip(TORRENT)).await.unwrap(), TORRENT, "a file that is itself compressed");
+        assert_eq!(send(&[("Content-Encoding", "gzip")], gzip(&gzip(TORRENT))).await.unwrap(), TORRENT);
+        let redirected = outcome(|request| match request.path.as_str() {
+            "/torrent/" => Reply::Keep(reply(302, &[("Location", "/x?y=z")], b"")),
+            _ => Reply::Keep(reply(200, &[], TORRENT)),
+        });
+        assert_eq!(redirected.await.unwrap(), TORRENT);
+    }
+
+    #[tokio::test]
+    async fn each_failure_says_what_to_do() {
+        let url = || "http://host/torrent/".to_owned();
+        let truncated = [("Content-Length", "100")];
+        for (bytes, error) in [
+            (reply(200, &[], b" <!doctype html><p>Hi"), FetchError::WebPage(url())),
+            (reply(200, &[("Content-Type", "Text/HTML; charset=x")], b"hello"), FetchError::WebPage(url())),
+            (reply(404, &[], b"<html>"), FetchError::NotFound { url: url(), status: 404 }),
+            (reply(403, &[], b""), FetchError::Forbidden { url: url(), status: 403 }),
+            (
+                reply(500, &[], b""),
+                FetchError::Status { url: url(), status: 500, reason: "Internal Server Error" },
+            ),
+            (reply(200, &truncated, TORRENT), FetchError::Truncated(url())),
+            (reply(200, &[], &gzip(TORRENT)[..20]), FetchError::Truncated(url())),
+            (reply(200, &[], b""), FetchError::Empty(url())),
+            (reply(200, &[], b"plain text"), FetchError::NotATorrent(url())),
+            (reply(302, &[("Location", "magnet:?xt=urn:btih:0")], b""), FetchError::Magnet(url())),
+            (
+                reply(200, &[("Content-Length", "67108865")], TORRENT),
+                FetchError::TooLarge { url: url(), limit: MAX_TORRENT_BYTES },
+            ),
+            (
+                reply(200, &[], &gzip(&vec![0; 80 << 20])),
+                FetchError::TooLarge { url: url(), limit: MAX_TORRENT_BYTES },
+            ),
+        ] {
+            let text = String::from_utf8_lossy(&bytes[..bytes.len().min(200)]).into_owned();
+            let found = outcome(move |_| Reply::Close(bytes.clone())).await.unwrap_err();
+            assert_eq!(found, error, "{text}");
+            assert!(!found.to_string().contains('\n'), "{found}");
+        }
+    }
+}

@@ -100,3 +100,124 @@ async fn read(response: Response) -> Result<(Vec<u8>, bool), Failure> {
     }
     Ok((response.read_small(MAX_TRACKER_BODY).await?, from_local))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::HttpSettings;
+    use crate::http::test_server::{Reply, TestServer, reply};
+    use metainfo::PeerId;
+    use std::time::Duration;
+    use tracker::{AnnounceEvent, Retry};
+
+    fn request() -> AnnounceRequest {
+        AnnounceRequest {
+            info_hash: [7; 20],
+            peer_id: PeerId([b'x'; 20]),
+            port: 6881,
+            key: 1,
+            downloaded: 0,
+            uploaded: 0,
+            left: 1,
+            event: AnnounceEvent::Started,
+            numwant: 50,
+            tracker_id: None,
+            ipv4: None,
+            ipv6: None,
+        }
+    }
+
+    async fn announced(base: &str, origin: Origin) -> Result<AnnounceResponse, AnnounceError> {
+        announce(&Client::with(HttpSettings::default()), base, origin, &request()).await
+    }
+
+    async fn outcome(bytes: Vec<u8>) -> Result<AnnounceResponse, AnnounceError> {
+        let server = TestServer::start(move |_| Reply::Close(bytes.clone())).await;
+        announced(server.url("/announce").as_str(), Origin::Torrent).await
+    }
+
+    #[tokio::test]
+    async fn an_announce_and_a_scrape() {
+        let server = TestServer::start(|request| {
+            let peers = b"d8:intervali900e5:peers6:\x7f\0\0\x01\x1a\xe1e";
+            let counts =
+                [&b"d5:filesd20:"[..], &[7; 20], b"d8:completei5e10:downloadedi6e10:incompletei7eeee"]
+                    .concat();
+            let is_scrape = request.path.starts_with("/x/scrape");
+            Reply::Keep(reply(200, &[], if is_scrape { &counts } else { peers }))
+        })
+        .await;
+        let base = server.url("/x/announce");
+        let answer = announced(base.as_str(), Origin::Torrent).await.unwrap();
+        assert_eq!(answer.interval, Some(Duration::from_mins(15)));
+        assert_eq!(answer.peers, ["127.0.0.1:6881".parse().unwrap()], "a local tracker may name local peers");
+        let client = Client::with(HttpSettings::default());
+        let counts = scrape(&client, base.as_str(), Origin::Torrent, &[7; 20]).await.unwrap().unwrap();
+        assert_eq!((counts.seeders, counts.leechers, counts.downloads), (5, 7, 6));
+        let paths = server.paths();
+        assert!(paths[0].starts_with("/x/announce?info_hash=%07%07"), "{paths:?}");
+        assert!(paths[1].starts_with("/x/scrape?info_hash=%07%07"), "{paths:?}");
+    }
+
+    #[tokio::test]
+    async fn refusals_keep_their_meaning() {
+        let status = |status, seconds: Option<u64>| {
+            Err(AnnounceError::Status { status, retry_after: seconds.map(Duration::from_secs) })
+        };
+        assert_eq!(outcome(reply(503, &[("Retry-After", "120")], b"busy")).await, status(503, Some(120)));
+        let huge = [("Retry-After", "9223372036854775808")];
+        assert_eq!(outcome(reply(429, &huge, b"busy")).await, status(429, Some(86_400)));
+        assert_eq!(outcome(reply(404, &[], b"<html>")).await, status(404, None));
+        let words = b"d14:failure reason7:go away8:retry in5:nevere";
+        let refused = Err(AnnounceError::Refused { reason: "go away".into(), retry: Some(Retry::Never) });
+        assert_eq!(outcome(reply(200, &[], words)).await, refused);
+        assert_eq!(outcome(reply(400, &[], words)).await, refused, "the reason says more than the status");
+        assert!(matches!(outcome(reply(200, &[], b"<html>")).await, Err(AnnounceError::Malformed(_))));
+        assert!(matches!(outcome(reply(200, &[], b"")).await, Err(AnnounceError::Malformed(_))));
+    }
+
+    #[tokio::test]
+    async fn a_torrent_does_not_reach_local_services() {
+        let canary = TestServer::start(|_| Reply::Keep(reply(200, &[], b"de"))).await;
+        let refused = announced(canary.url("/rpc?method=remove").as_str(), Origin::Torrent).await;
+        assert!(matches!(refused, Err(AnnounceError::Unreachable(_))), "{refused:?}");
+        for path in ["/rpc?method=remove", "/latest/meta-data/", "/announce?x"] {
+            let target = canary.url(path).to_string();
+            let server =
+                TestServer::start(move |_| Reply::Keep(reply(302, &[("Location", target.as_str())], b"")))
+                    .await;
+            let refused = announced(server.url("/announce").as_str(), Origin::User).await;
+            assert!(matches!(refused, Err(AnnounceError::Unreachable(_))), "{path}: {refused:?}");
+        }
+        assert!(canary.requests().is_empty(), "{:?}", canary.paths());
+        assert!(announced(canary.url("/announce?pass=key").as_str(), Origin::User).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn redirects_are_few() {
+        let server = TestServer::start(|request| {
+            let number: u32 = request.path.rsplit('=').next().unwrap().parse().unwrap_or(0);
+            Reply::Keep(reply(302, &[("Location", &format!("/announce{number}"))], b""))
+        })
+        .await;
+        let failed = announced(server.url("/announce").as_str(), Origin::Torrent).await;
+        assert!(matches!(failed, Err(AnnounceError::Unreachable(_))), "{failed:?}");
+        assert!(server.requests().len() <= TRACKER_REDIRECTS + 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_drips_ends_in_time() {
+        let start = tokio::time::Instant::now();
+        let server = TestServer::start(|_| {
+            Reply::Endless(
+                reply(200, &[("Content-Length", "9999")], b"d5:peers"),
+                b"6".to_vec(),
+                Duration::from_millis(1),
+            )
+        })
+        .await;
+        let result = announced(server.url("/announce").as_str(), Origin::Torrent).await;
+        assert!(start.elapsed() <= TRACKER_TIMEOUT, "{:?}", start.elapsed());
+        assert!(result.is_err(), "{result:?}");
+    }
+}

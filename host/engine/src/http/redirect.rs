@@ -102,7 +102,7 @@ mod tests {
         let pause = |text: &str| {
             retry_after(&HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_str(text).unwrap())]))
         };
-        assert_eq!(pause("120"), Some(Duration::from_secs(120)));
+        assert_eq!(pause("120"), Some(Duration::from_mins(2)));
         assert_eq!(pause("99999999999999999999999999"), Some(MAX_RETRY_AFTER));
         assert_eq!(pause("-1"), None);
         assert_eq!(pause("soon"), None);

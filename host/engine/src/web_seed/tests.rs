@@ -1,1 +1,5 @@
+//! Web seeds against servers that misbehave, with a real disk behind.
 
+mod bodies;
+mod urls;
+mod world;
