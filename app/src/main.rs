@@ -1,19 +1,45 @@
 //! `starling`: fetch, verify and give back operating-system images over BitTorrent.
 
+mod demo;
+mod exit;
+mod get;
+mod log;
 mod show;
+mod signals;
+mod units;
+mod verify;
 
-use clap::Parser;
+use clap::{ArgAction, Parser, Subcommand};
 use std::process::ExitCode;
 
-/// Fetch, verify and give back operating-system images over BitTorrent
+/// Fetches, verifies and gives back operating-system images over BitTorrent.
 #[derive(Parser, Debug)]
-#[command(name = "starling", version)]
+#[command(name = "starling", version, about, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    /// Log to standard error: -v a torrent's life, -vv decisions, -vvv messages; `STARLING_LOG` says it finer
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Output")]
+    verbose: u8,
+}
+
+#[derive(Subcommand, Debug)]
 enum Command {
+    Get(Box<get::GetArgs>),
     Show(show::ShowArgs),
+    Verify(verify::VerifyArgs),
+    Demo(demo::DemoArgs),
 }
 
 fn main() -> ExitCode {
-    match Command::parse() {
+    let cli = Cli::parse();
+    let quiet = matches!(&cli.command, Command::Get(args) if args.quiet);
+    log::start(cli.verbose, quiet);
+    match cli.command {
+        Command::Get(args) => get::run(&args),
         Command::Show(args) => show::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Demo(args) => demo::run(&args),
     }
 }

@@ -23,6 +23,8 @@ pub struct Settings {
     pub up_limit_bytes_per_second: Option<u64>,
     /// Find peers on the local network (BEP 14).
     pub lsd: bool,
+    /// Listen for peers at all. False: the port is not opened.
+    pub listen: bool,
 }
 
 impl Default for Settings {
@@ -34,6 +36,7 @@ impl Default for Settings {
             down_limit_bytes_per_second: None,
             up_limit_bytes_per_second: None,
             lsd: true,
+            listen: true,
         }
     }
 }
@@ -214,6 +217,14 @@ pub struct Snapshot {
     pub web_seeds_known: u32,
     /// Each web seed, and each peer connected.
     pub sources: Vec<SourceSnapshot>,
+}
+
+impl Snapshot {
+    /// Seconds until everything selected is there at the present rate; `None` if that is not known.
+    pub fn eta_seconds(&self) -> Option<u64> {
+        let left = self.bytes_wanted.saturating_sub(self.bytes_done);
+        (self.phase == Phase::Downloading && self.down_rate > 0).then(|| left.div_ceil(self.down_rate))
+    }
 }
 
 /// One source at one moment.

@@ -20,6 +20,12 @@ impl AddTorrent {
         wanted
     }
 
+    /// Bytes of the pieces that hold a byte of a selected file.
+    pub fn bytes_wanted(&self) -> u64 {
+        let wanted = self.wanted_pieces();
+        wanted.iter().map(|piece| u64::from(self.metainfo.geometry.piece_size(piece))).sum()
+    }
+
     /// The torrent as storage sees it.
     pub(crate) fn layout(&self, info_hash: [u8; 20]) -> TorrentLayout {
         TorrentLayout {

@@ -44,8 +44,12 @@ impl Session {
     /// Starts listening and working.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
         crate::runtime::raise_handle_limit();
-        let listeners = dial::listen(settings.bind, settings.port)
-            .map_err(|(address, source)| StartError::Listen { address, source })?;
+        let listeners = if settings.listen {
+            dial::listen(settings.bind, settings.port)
+                .map_err(|(address, source)| StartError::Listen { address, source })?
+        } else {
+            Vec::new()
+        };
         let port =
             listeners.first().and_then(|first| first.local_addr().ok()).map_or(0, |address| address.port());
         let state = match &settings.state_directory {
@@ -79,7 +83,7 @@ impl Session {
         Ok(Self { shared: Arc::new(shared), tasks })
     }
 
-    /// The port peers reach us at.
+    /// The port peers reach us at; 0 if it does not listen.
     pub fn port(&self) -> u16 {
         self.shared.port
     }

@@ -318,6 +318,8 @@ impl TorrentTask {
         }
         self.completed_at = Some(Instant::now());
         self.phase = if self.add.after_completion.seed { Phase::Seeding } else { Phase::Stopped };
+        // Whoever hears of the completion sees the final counts.
+        self.show();
         self.teller.tell(Event::Complete);
     }
 

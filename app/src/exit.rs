@@ -1,0 +1,77 @@
+//! How a command ends: one number for the shell, one line for the person.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// The table in `starling get --help`.
+pub(crate) const TABLE: &str = "\
+Exit codes:
+  0  complete and verified (and the seeding goal reached, where one was asked for)
+  1  failed in another way: the source could not be fetched, the port is taken, ...
+  2  usage: the command line is wrong
+  3  incomplete: no progress for --timeout, or nothing to fetch from; what was verified is kept
+  4  bad torrent: not a torrent, damaged, unsafe, or of a kind that cannot be transferred yet
+  5  disk: full, read-only, failing, or a file vanished; the message names the file
+  8  interrupted by Ctrl-C or SIGTERM before it was complete; the same command resumes";
+
+/// The kinds of failure, by exit code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    /// Anything without a code of its own.
+    Failed = 1,
+    /// The command line asks for something that cannot be.
+    Usage = 2,
+    /// No progress for too long, or no source to make any.
+    Incomplete = 3,
+    /// The torrent cannot be used.
+    BadTorrent = 4,
+    /// The disk cannot be used.
+    Disk = 5,
+    /// Somebody stopped us.
+    Interrupted = 8,
+}
+
+/// A failure: its kind, and what to tell.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) kind: Kind,
+    pub(crate) message: String,
+}
+
+impl Failure {
+    pub(crate) fn new(kind: Kind, message: impl fmt::Display) -> Self {
+        // One line that cannot steer a terminal, whatever a server or a library had to say.
+        let message = message.to_string().trim().replace("\r\n", "; ").replace(['\n', '\r'], "; ");
+        Self { kind, message: message.replace(char::is_control, "?") }
+    }
+
+    pub(crate) fn code(&self) -> ExitCode {
+        ExitCode::from(self.kind as u8)
+    }
+}
+
+/// What the system says of `error`, without its number: `No such file or directory`.
+pub(crate) fn system_words(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" (os error ") {
+        Some(end) if error.raw_os_error().is_some() => text[..end].to_owned(),
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_one_line_without_control_characters() {
+        let failure = Failure::new(Kind::Failed, "a\r\nb\nc\x1b[2J\n");
+        assert_eq!(failure.message, "a; b; c?[2J");
+    }
+
+    #[test]
+    fn the_system_speaks_without_numbers() {
+        assert_eq!(system_words(&std::io::Error::from_raw_os_error(2)), "No such file or directory");
+        assert_eq!(system_words(&std::io::Error::other("odd")), "odd");
+    }
+}

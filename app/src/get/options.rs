@@ -1,0 +1,145 @@
+//! The command line of `starling get`.
+
+use super::select::Selection;
+use crate::exit;
+use crate::units::{parse_duration, parse_rate};
+use clap::Args;
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use url::Url;
+
+const EXAMPLES: &str = "\
+Examples:
+  starling get archlinux-2026.11.01-x86_64.iso.torrent -o ~/images
+  starling get https://archlinux.org/releng/releases/2026.11.01/torrent/ --no-peers
+  starling get debian.iso.torrent --seed-ratio 2 --up-limit 2MiB
+  starling get bundle.torrent --select '*.iso,SHA256SUMS'
+  curl -s https://example.org/image.torrent | starling get - --json";
+
+/// Fetch what a torrent describes, verify it, and stop; or go on and give it back
+///
+/// Blocks until every selected file is complete and verified. An unfinished file is called NAME.part, so NAME is only
+/// ever complete and verified. Ctrl-C keeps what was verified, and the same command resumes.
+#[derive(Args, Clone, Debug)]
+#[command(after_long_help = format!("{}\n\n{EXAMPLES}", exit::TABLE), after_help = exit::TABLE)]
+pub(crate) struct GetArgs {
+    /// A .torrent file, - for standard input, or the http(s) URL of a torrent
+    pub(crate) source: OsString,
+
+    /// The folder that the torrent's file or folder appears in
+    #[arg(short, long, value_name = "DIR", default_value = ".", help_heading = "What and where")]
+    pub(crate) output: PathBuf,
+
+    /// Only these files: globs, names or indexes, comma-separated; `starling show` lists the indexes
+    #[arg(long, value_name = "GLOB|INDEX,...", help_heading = "What and where")]
+    pub(crate) select: Option<Selection>,
+
+    /// Fetch the pieces in order
+    #[arg(long, help_heading = "What and where")]
+    pub(crate) sequential: bool,
+
+    /// Reserve the space on disk first, instead of writing sparse files
+    #[arg(long, help_heading = "What and where")]
+    pub(crate) preallocate: bool,
+
+    /// Go on seeding after completion, until stopped
+    #[arg(long, help_heading = "Giving back")]
+    pub(crate) seed: bool,
+
+    /// Seed until this ratio of bytes given to bytes selected is reached
+    #[arg(long, value_name = "R", value_parser = parse_ratio, help_heading = "Giving back")]
+    pub(crate) seed_ratio: Option<f64>,
+
+    /// Seed for this time, such as 30m, 2h or 1h30m; with --seed-ratio whichever comes first
+    #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Giving back")]
+    pub(crate) seed_time: Option<Duration>,
+
+    /// Receive at most this much per second, such as 500KiB or 2MiB
+    #[arg(long, value_name = "RATE", value_parser = parse_rate, help_heading = "Limits")]
+    pub(crate) down_limit: Option<u64>,
+
+    /// Give at most this much per second
+    #[arg(long, value_name = "RATE", value_parser = parse_rate, help_heading = "Limits")]
+    pub(crate) up_limit: Option<u64>,
+
+    /// Give up (exit code 3) when there was no progress for this time, such as 60s or 5m
+    #[arg(long, value_name = "D", value_parser = parse_timeout, help_heading = "Limits")]
+    pub(crate) timeout: Option<Duration>,
+
+    /// A peer to connect to, HOST:PORT, an IPv6 address in brackets; repeatable
+    #[arg(long = "peer", value_name = "ADDR", help_heading = "Sources")]
+    pub(crate) peers: Vec<String>,
+
+    /// A further web seed; repeatable
+    #[arg(long = "web-seed", value_name = "URL", value_parser = parse_web_seed, help_heading = "Sources")]
+    pub(crate) web_seeds: Vec<Url>,
+
+    /// Web seeds only: no peer and no tracker ever sees this address
+    #[arg(
+        long,
+        conflicts_with_all = ["peers", "no_web_seeds", "seed", "seed_ratio", "seed_time"],
+        help_heading = "Sources"
+    )]
+    pub(crate) no_peers: bool,
+
+    /// Peers only
+    #[arg(long, conflicts_with = "web_seeds", help_heading = "Sources")]
+    pub(crate) no_web_seeds: bool,
+
+    /// Do not look for peers on the local network
+    #[arg(long, help_heading = "Sources")]
+    pub(crate) no_lsd: bool,
+
+    /// Listen for peers on this port, 0 for any; without it 51413, or any other if that is taken
+    #[arg(long, help_heading = "Network")]
+    pub(crate) port: Option<u16>,
+
+    /// Use only this local address
+    #[arg(long, value_name = "ADDR", help_heading = "Network")]
+    pub(crate) bind: Option<IpAddr>,
+
+    /// Where resume data is kept [default: `$XDG_STATE_HOME/starling` or `~/.local/state/starling`]
+    #[arg(long, value_name = "DIR", help_heading = "What and where", hide_short_help = true)]
+    pub(crate) state_dir: Option<PathBuf>,
+
+    /// One JSON object a line on standard output; docs/get.md has the schema
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+
+    /// Print nothing but errors
+    #[arg(short, long, conflicts_with = "json", help_heading = "Output")]
+    pub(crate) quiet: bool,
+}
+
+impl GetArgs {
+    /// Goes on after completion.
+    pub(crate) const fn seeds(&self) -> bool {
+        self.seed || self.seed_ratio.is_some() || self.seed_time.is_some()
+    }
+}
+
+fn parse_ratio(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(ratio) if ratio.is_finite() && ratio >= 0.0 => Ok(ratio),
+        _ => Err("a ratio is a number from 0 up, such as 1.5".to_owned()),
+    }
+}
+
+fn parse_timeout(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        Duration::ZERO => {
+            Err("a timeout is longer than nothing; leave the option out to wait for ever".to_owned())
+        }
+        timeout => Ok(timeout),
+    }
+}
+
+fn parse_web_seed(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    match url.scheme() {
+        "http" | "https" if url.has_host() => Ok(url),
+        _ => Err("a web seed is an http or https URL".to_owned()),
+    }
+}

@@ -1,0 +1,173 @@
+//! What the person, or the program, at the other end sees.
+
+mod json;
+mod terminal;
+mod words;
+
+use super::GetArgs;
+use crate::exit::{Failure, Kind};
+use crate::{log, units};
+use engine::{Event, Snapshot};
+use json::Line;
+use metainfo::Metainfo;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use terminal::Terminal;
+
+/// How often a line is printed where there is no terminal.
+const PLAIN_EVERY: Duration = Duration::from_secs(5);
+
+/// How often `--json` tells of progress.
+const JSON_EVERY: Duration = Duration::from_secs(1);
+
+enum Style {
+    Quiet,
+    Json,
+    Plain,
+    Terminal(Terminal),
+}
+
+/// Tells what happens, in the style that was asked for. Lines for people go to standard error.
+pub(crate) struct Report {
+    style: Style,
+    last: Option<Instant>,
+    name: String,
+    output: String,
+    /// The command that gives back, for the last line.
+    offer: Option<String>,
+}
+
+impl Report {
+    pub(crate) fn new(args: &GetArgs) -> Self {
+        let style = match (args.quiet, args.json) {
+            (true, _) => Style::Quiet,
+            (_, true) => Style::Json,
+            _ if Terminal::is_there() => Style::Terminal(Terminal::new()),
+            _ => Style::Plain,
+        };
+        Self {
+            style,
+            last: None,
+            name: String::new(),
+            output: args.output.display().to_string(),
+            offer: None,
+        }
+    }
+
+    /// What to tell, at the end, about giving back.
+    pub(crate) fn offer(&mut self, command: Option<String>) {
+        self.offer = command;
+    }
+
+    /// The torrent was taken in.
+    pub(super) fn added(&mut self, metainfo: &Metainfo, bytes_wanted: u64) {
+        self.name.clone_from(&metainfo.name);
+        match &mut self.style {
+            Style::Quiet => {}
+            Style::Json => json::print(&Line::added(metainfo, bytes_wanted, &self.output)),
+            Style::Plain => {
+                log::line(&format!("{}: {} to {}", self.name, units::size(bytes_wanted), self.output));
+            }
+            Style::Terminal(terminal) => terminal.begin(&metainfo.name),
+        }
+    }
+
+    /// Files already present were looked at.
+    pub(super) fn checked(&mut self, bytes_present: u64, bytes_wanted: u64) {
+        if bytes_present > 0 && bytes_present < bytes_wanted {
+            let (present, wanted) = (units::size(bytes_present), units::size(bytes_wanted));
+            self.say(&format!("{}: {present} of {wanted} are here already", self.name));
+        }
+    }
+
+    /// Where the transfer stands, as often as the style wants it.
+    pub(super) fn progress(&mut self, snapshot: &Snapshot) {
+        let every = match self.style {
+            Style::Quiet => return,
+            Style::Json => JSON_EVERY,
+            Style::Plain => PLAIN_EVERY,
+            Style::Terminal(_) => Duration::ZERO,
+        };
+        // The first look comes before there is anything to tell.
+        let last = *self.last.get_or_insert_with(Instant::now);
+        if last.elapsed() < every {
+            return;
+        }
+        self.last = Some(Instant::now());
+        match &mut self.style {
+            Style::Quiet => {}
+            Style::Json => json::print(&Line::progress(snapshot)),
+            Style::Plain => log::line(&format!("{}: {}", self.name, words::summary(snapshot))),
+            Style::Terminal(terminal) => terminal.progress(snapshot),
+        }
+    }
+
+    /// Something happened that does not end the transfer.
+    pub(super) fn event(&mut self, event: &Event) {
+        if let Style::Json = self.style {
+            if let Some(line) = Line::of(event) {
+                json::print(&line);
+            }
+        } else if let Event::PieceFailed { piece } = event {
+            self.say(&format!("{}: piece {piece} failed its hash and is fetched again", self.name));
+        }
+    }
+
+    /// Every selected file is verified and has its final name.
+    pub(super) fn complete(
+        &mut self,
+        metainfo: &Metainfo,
+        output: &Path,
+        snapshot: &Snapshot,
+        time: Duration,
+    ) {
+        let path = output.join(&metainfo.name);
+        if let Style::Json = self.style {
+            json::print(&Line::complete(&path, snapshot));
+        } else {
+            let how = words::how_it_came(snapshot, time);
+            self.say(&format!("{} is complete and verified: {how}", path.display()));
+        }
+    }
+
+    /// It goes on giving.
+    pub(super) fn seeding(&mut self, port: u16) {
+        match &self.style {
+            Style::Json => json::print(&Line::Seeding { port }),
+            _ => self.say(&format!("seeding on port {port}; Ctrl-C ends it")),
+        }
+    }
+
+    /// The end begins: nothing is drawn any more.
+    pub(crate) fn stopping(&mut self) {
+        if let Style::Terminal(terminal) = &mut self.style {
+            terminal.end();
+        }
+    }
+
+    /// It is over, and well.
+    pub(super) fn ended(&mut self, snapshot: &Snapshot, seeded: bool) {
+        if seeded {
+            let (given, ratio) = (units::size(snapshot.bytes_uploaded), words::ratio(snapshot));
+            self.say(&format!("gave back {given} (ratio {ratio:.2})"));
+        } else if let Some(command) = &self.offer {
+            self.say(&format!("To give back: {command}"));
+        }
+    }
+
+    /// It is over, and not well.
+    pub(super) fn failed(&mut self, failure: &Failure) {
+        self.stopping();
+        if matches!(self.style, Style::Json) && failure.kind != Kind::Usage {
+            json::print(&Line::Error { message: &failure.message, code: failure.kind as u8 });
+        }
+        log::line(&format!("starling: {}", failure.message));
+    }
+
+    /// A line for a person.
+    fn say(&self, text: &str) {
+        if matches!(self.style, Style::Plain | Style::Terminal(_)) {
+            log::line(text);
+        }
+    }
+}

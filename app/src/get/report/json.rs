@@ -1,0 +1,151 @@
+//! `--json`: one object a line, as docs/get.md says.
+
+use super::words;
+use engine::{Event, Snapshot, SourceKind};
+use metainfo::Metainfo;
+use serde::Serialize;
+use std::io::Write;
+use std::path::Path;
+
+/// One line of output.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(super) enum Line<'a> {
+    Added {
+        name: &'a str,
+        info_hash: String,
+        total_size: u64,
+        bytes_wanted: u64,
+        output: &'a str,
+    },
+    Progress {
+        phase: &'static str,
+        bytes_done: u64,
+        bytes_wanted: u64,
+        bytes_from_peers: u64,
+        bytes_from_web_seeds: u64,
+        bytes_wasted: u64,
+        bytes_uploaded: u64,
+        down_rate: u64,
+        up_rate: u64,
+        eta_seconds: Option<u64>,
+        peers: u32,
+        web_seeds: u32,
+    },
+    PieceFailed {
+        piece: u32,
+    },
+    Source {
+        kind: &'static str,
+        name: &'a str,
+        state: &'a str,
+    },
+    Complete {
+        path: String,
+        bytes_from_peers: u64,
+        bytes_from_web_seeds: u64,
+        bytes_wasted: u64,
+    },
+    Seeding {
+        port: u16,
+    },
+    Error {
+        message: &'a str,
+        code: u8,
+    },
+}
+
+/// Prints one line and flushes it.
+pub(super) fn print(line: &Line<'_>) {
+    let Ok(mut text) = serde_json::to_string(line) else { return };
+    text.push('\n');
+    let mut out = std::io::stdout().lock();
+    // A reader that went away is no reason to stop a download.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+impl<'a> Line<'a> {
+    /// The line for a torrent just taken in.
+    pub(super) fn added(metainfo: &'a Metainfo, bytes_wanted: u64, output: &'a str) -> Self {
+        Self::Added {
+            name: &metainfo.name,
+            info_hash: metainfo.info_hash().to_string(),
+            total_size: metainfo.geometry.total_length(),
+            bytes_wanted,
+            output,
+        }
+    }
+
+    pub(super) fn progress(snapshot: &Snapshot) -> Self {
+        Self::Progress {
+            phase: words::phase(snapshot.phase),
+            bytes_done: snapshot.bytes_done,
+            bytes_wanted: snapshot.bytes_wanted,
+            bytes_from_peers: snapshot.bytes_from_peers,
+            bytes_from_web_seeds: snapshot.bytes_from_web_seeds,
+            bytes_wasted: snapshot.bytes_wasted,
+            bytes_uploaded: snapshot.bytes_uploaded,
+            down_rate: snapshot.down_rate,
+            up_rate: snapshot.up_rate,
+            eta_seconds: snapshot.eta_seconds(),
+            peers: snapshot.peers_connected,
+            web_seeds: snapshot.web_seeds_active,
+        }
+    }
+
+    pub(super) fn complete(path: &Path, snapshot: &Snapshot) -> Self {
+        Self::Complete {
+            path: path.display().to_string(),
+            bytes_from_peers: snapshot.bytes_from_peers,
+            bytes_from_web_seeds: snapshot.bytes_from_web_seeds,
+            bytes_wasted: snapshot.bytes_wasted,
+        }
+    }
+
+    /// The line for an event, if it has one of its own.
+    pub(super) fn of(event: &'a Event) -> Option<Self> {
+        match event {
+            Event::PieceFailed { piece } => Some(Self::PieceFailed { piece: piece.0 }),
+            Event::Source { kind, name, state } => {
+                let kind = match kind {
+                    SourceKind::Peer => "peer",
+                    SourceKind::Tracker => "tracker",
+                    SourceKind::WebSeed => "web_seed",
+                };
+                Some(Self::Source { kind, name, state })
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_have_the_documented_keys() {
+        let line = serde_json::to_value(Line::progress(&Snapshot::default())).unwrap();
+        let keys = [
+            "event",
+            "phase",
+            "bytes_done",
+            "bytes_wanted",
+            "bytes_from_peers",
+            "bytes_from_web_seeds",
+            "bytes_wasted",
+            "bytes_uploaded",
+            "down_rate",
+            "up_rate",
+            "eta_seconds",
+            "peers",
+            "web_seeds",
+        ];
+        let object = line.as_object().unwrap();
+        assert_eq!(object.len(), keys.len());
+        assert!(keys.iter().all(|key| object.contains_key(*key)), "{object:?}");
+        assert_eq!(object["event"], "progress");
+        let line = serde_json::to_string(&Line::Seeding { port: 6881 }).unwrap();
+        assert_eq!(line, r#"{"event":"seeding","port":6881}"#);
+    }
+}

@@ -1,0 +1,52 @@
+//! The session that `get` fetches in: its port, its limits, and where it keeps its state.
+
+use super::GetArgs;
+use crate::exit::{Failure, Kind};
+use engine::{Session, Settings, StartError};
+use std::path::PathBuf;
+
+/// The port tried first when none is asked for.
+const USUAL_PORT: u16 = 51413;
+
+/// Starts a session. Without `--port`, a usual port that is taken gives way to any other; a state directory that
+/// cannot be used is done without.
+pub(super) async fn start(args: &GetArgs) -> Result<Session, Failure> {
+    let mut settings = Settings {
+        port: args.port.unwrap_or(USUAL_PORT),
+        bind: args.bind,
+        state_directory: state_directory(args),
+        down_limit_bytes_per_second: args.down_limit,
+        up_limit_bytes_per_second: args.up_limit,
+        lsd: !args.no_lsd && !args.no_peers,
+        listen: !args.no_peers,
+    };
+    loop {
+        match Session::start(settings.clone()).await {
+            Err(StartError::Listen { .. }) if args.port.is_none() && settings.port != 0 => settings.port = 0,
+            Err(StartError::State { reason, .. }) if settings.state_directory.is_some() => {
+                tracing::warn!("{reason}; the next run will have to check the files again");
+                settings.state_directory = None;
+            }
+            Err(error) => {
+                let kind = if matches!(error, StartError::Disk(_)) { Kind::Disk } else { Kind::Failed };
+                return Err(Failure::new(kind, error));
+            }
+            Ok(session) => return Ok(session),
+        }
+    }
+}
+
+/// `--state-dir`, `$XDG_STATE_HOME/starling` or `~/.local/state/starling`.
+fn state_directory(args: &GetArgs) -> Option<PathBuf> {
+    // The base directory specification has relative paths ignored.
+    let named = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let directory = args
+        .state_dir
+        .clone()
+        .or_else(|| named("XDG_STATE_HOME").map(|path| path.join("starling")))
+        .or_else(|| named("HOME").map(|path| path.join(".local/state/starling")));
+    if directory.is_none() {
+        tracing::warn!("there is no HOME to keep state in; the next run will have to check the files again");
+    }
+    directory
+}
