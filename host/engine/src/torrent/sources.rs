@@ -17,7 +17,8 @@ use url::Url;
 /// The way to one web seed's task.
 struct Line {
     name: String,
-    orders: mpsc::Sender<WebSeedOrder>,
+    /// `None` once its task has ended; the name is still told.
+    orders: Option<mpsc::Sender<WebSeedOrder>>,
 }
 
 /// All web seeds of one torrent.
@@ -58,18 +59,18 @@ impl WebSeeds {
                 receiver,
                 facts.clone(),
             );
-            lines.insert(key, Line { name, orders });
+            lines.insert(key, Line { name, orders: Some(orders) });
         }
         Self { lines }
     }
 
     /// Passes an order on. A task takes one range at a time, so its queue has room for what a swarm may order.
     pub(super) fn order(&mut self, key: WebSeedKey, order: WebSeedOrder) {
-        if let Some(line) = self.lines.get(&key)
-            && line.orders.try_send(order).is_err()
+        if let Some(line) = self.lines.get_mut(&key)
+            && line.orders.as_ref().is_some_and(|orders| orders.try_send(order).is_err())
         {
             tracing::warn!(web_seed = %line.name, "does not take orders; dropped");
-            self.lines.remove(&key);
+            line.orders = None;
         }
     }
 
@@ -80,7 +81,9 @@ impl WebSeeds {
 
     /// Ends all of them; bodies under way are cut.
     pub(super) fn clear(&mut self) {
-        self.lines.clear();
+        for line in self.lines.values_mut() {
+            line.orders = None;
+        }
     }
 }
 
