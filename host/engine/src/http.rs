@@ -23,7 +23,7 @@ pub use error::HttpError;
 pub(crate) use redirect::retry_after;
 
 use crate::api::Settings;
-use crate::limits::{HTTP_HEADER_TIMEOUT, MAX_URL_BYTES};
+use crate::limits::{HTTP_HEADER_TIMEOUT, IDLE_CONNECTION_LIFE, MAX_URL_BYTES};
 use address::may_be_local;
 use body::Lease;
 use bytes::Bytes;
@@ -40,7 +40,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::OnceCell;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use url::{Position, Url};
 
 /// How we call ourselves; some mirrors turn away programs without a name.
@@ -196,6 +196,18 @@ impl Client {
     /// Takes back a connection whose answer was read to its end.
     fn keep(&self, server: Server, connection: Connection) {
         self.0.pool.put(server, connection);
+        if self.0.pool.start_sweeping() {
+            let inner = Arc::downgrade(&self.0);
+            tokio::spawn(async move {
+                loop {
+                    sleep(IDLE_CONNECTION_LIFE).await;
+                    let Some(inner) = inner.upgrade() else { return };
+                    if !inner.pool.sweep() {
+                        return;
+                    }
+                }
+            });
+        }
     }
 }
 

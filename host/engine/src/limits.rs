@@ -241,4 +241,4 @@ pub(crate) const MAX_REMEMBERED_REDIRECTS: usize = 4096;
 
 /// Parts that a block of an HTTP body may stay in. More of them would hold large read buffers for few bytes, so
 /// they are copied together.
-pub(crate) const MAX_BLOCK_PARTS: usize = 4;
+pub(crate) const MAX_BLOCK_PARTS: usize = 2;

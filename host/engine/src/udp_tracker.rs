@@ -1,5 +1,6 @@
 //! UDP trackers on real sockets: names resolved, one socket a family, one task that drives [`UdpClient`].
 
+use crate::http::is_local;
 use crate::limits::{MAX_UDP_PACKET, RETRY_PAUSE, SECOND_FAMILY_GRACE, UDP_ASK_QUEUE};
 use std::collections::BTreeMap;
 use std::io;
@@ -253,20 +254,5 @@ async fn receive<'a>(socket: Option<&UdpSocket>, buffer: &'a mut [u8]) -> (&'a [
             Ok((length, from)) => return (&buffer[..length], from),
             Err(_) => sleep(RETRY_PAUSE).await,
         }
-    }
-}
-
-/// Loopback, private, link-local, shared (CGNAT) and unique-local addresses.
-fn is_local(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(v4) => {
-            let [first, second, ..] = v4.octets();
-            v4.is_loopback()
-                || v4.is_private()
-                || v4.is_link_local()
-                || first == 0
-                || (first == 100 && second & 0xc0 == 64)
-        }
-        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unicast_link_local() || v6.is_unique_local(),
     }
 }

@@ -1,5 +1,6 @@
 //! Why an HTTP request brought nothing.
 
+use std::io;
 use std::net::SocketAddr;
 use thiserror::Error;
 
@@ -86,23 +87,18 @@ impl HttpError {
 }
 
 impl From<hyper::Error> for HttpError {
+    /// Only what is plainly not HTTP is held against the server. Everything else (a reset, an end in the middle,
+    /// HTTP/2's way of closing) happens to good ones too.
     fn from(error: hyper::Error) -> Self {
         if error.is_parse() {
             return Self::Malformed(error.to_string());
         }
-        if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
-            return Self::Truncated;
+        let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<io::Error>());
+        match source.map(io::Error::kind) {
+            Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => {
+                Self::Malformed(error.to_string())
+            }
+            _ => Self::Truncated,
         }
-        let source = std::error::Error::source(&error);
-        if source.is_some_and(|source| source.is::<std::io::Error>() && !is_invalid_data(source)) {
-            return Self::Truncated;
-        }
-        Self::Malformed(source.map_or_else(|| error.to_string(), ToString::to_string))
     }
-}
-
-fn is_invalid_data(error: &(dyn std::error::Error + 'static)) -> bool {
-    error.downcast_ref::<std::io::Error>().is_some_and(|error| {
-        matches!(error.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput)
-    })
 }

@@ -2,7 +2,7 @@
 
 use super::connection::Connection;
 use crate::limits::{IDLE_CONNECTION_LIFE, MAX_IDLE_CONNECTIONS, MAX_IDLE_PER_SERVER};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
 /// What names a server.
@@ -20,9 +20,17 @@ struct Idle {
     since: Instant,
 }
 
-/// Idle connections, the oldest first.
+/// Connections in no use.
 #[derive(Default)]
-pub(super) struct Pool(Mutex<Vec<Idle>>);
+pub(super) struct Pool(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// The oldest first.
+    idle: Vec<Idle>,
+    /// Somebody comes by to close what grows old.
+    is_swept: bool,
+}
 
 impl Pool {
     /// The connection to `server` that was used last and whose address is allowed.
@@ -31,8 +39,8 @@ impl Pool {
         server: &Server,
         allowed: impl Fn(std::net::IpAddr) -> bool,
     ) -> Option<Connection> {
-        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tidy(&mut idle);
+        let idle = &mut self.state().idle;
+        tidy(idle);
         let fits = |entry: &Idle| entry.server == *server && allowed(entry.connection.remote.ip());
         let position = idle.iter().rposition(fits)?;
         Some(idle.remove(position).connection)
@@ -43,8 +51,8 @@ impl Pool {
         if connection.is_closed() {
             return;
         }
-        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tidy(&mut idle);
+        let idle = &mut self.state().idle;
+        tidy(idle);
         let same = |entry: &Idle| entry.server == server;
         let oldest = if idle.iter().filter(|entry| same(entry)).count() >= MAX_IDLE_PER_SERVER {
             idle.iter().position(same)
@@ -55,6 +63,26 @@ impl Pool {
             idle.remove(position);
         }
         idle.push(Idle { server, connection, since: Instant::now() });
+    }
+
+    /// Whether a sweeper is wanted, which the caller then is: it calls [`Pool::sweep`] until that says false.
+    pub(super) fn start_sweeping(&self) -> bool {
+        let mut state = self.state();
+        let is_wanted = !state.is_swept && !state.idle.is_empty();
+        state.is_swept |= is_wanted;
+        is_wanted
+    }
+
+    /// Closes what is too old to be tried. False when nothing is left, and no sweeper is wanted any more.
+    pub(super) fn sweep(&self) -> bool {
+        let mut state = self.state();
+        tidy(&mut state.idle);
+        state.is_swept = !state.idle.is_empty();
+        state.is_swept
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -65,6 +65,18 @@ async fn a_kept_connection_that_is_closed_costs_nothing() {
     assert_eq!(connections, [0, 0, 1], "tried again once, on a new connection");
 }
 
+#[tokio::test(start_paused = true)]
+async fn idle_connections_are_closed_in_time() {
+    let server = TestServer::start(|_| Reply::Keep(reply(200, &[], b"x"))).await;
+    let client = client();
+    fetch(&client, &server.url("/")).await.unwrap();
+    tokio::time::sleep(2 * crate::limits::IDLE_CONNECTION_LIFE).await;
+    server.closed(1).await;
+    fetch(&client, &server.url("/")).await.unwrap();
+    drop(client);
+    server.closed(2).await;
+}
+
 #[tokio::test]
 async fn redirects_are_followed_to_a_limit() {
     let server = TestServer::start(|request| {

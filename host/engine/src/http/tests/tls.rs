@@ -9,6 +9,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
@@ -16,8 +17,17 @@ fn data(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/http/testdata").join(name)
 }
 
+/// A server; it ends when dropped.
+struct Server {
+    address: SocketAddr,
+    /// Told of each request that gets no answer.
+    hanging: Arc<Notify>,
+    _tasks: JoinSet<()>,
+}
+
 /// A server whose certificate is for `localhost`; its body is the protocol spoken and the header lines it saw.
-async fn start(protocol: &'static [u8]) -> (SocketAddr, JoinSet<()>) {
+/// A request for `/hang` gets no answer.
+async fn start(protocol: &'static [u8]) -> Server {
     let certificate = CertificateDer::from_pem_file(data("localhost.pem")).unwrap();
     let key = PrivateKeyDer::from_pem_file(data("localhost.key.pem")).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -32,21 +42,26 @@ async fn start(protocol: &'static [u8]) -> (SocketAddr, JoinSet<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let mut tasks = JoinSet::new();
+    let hanging = Arc::new(Notify::new());
+    let told = hanging.clone();
     tasks.spawn(async move {
         let mut connections = JoinSet::new();
         loop {
             let (stream, _) = listener.accept().await.unwrap();
-            let acceptor = acceptor.clone();
+            let (acceptor, told) = (acceptor.clone(), told.clone());
             connections.spawn(async move {
                 let Ok(stream) = acceptor.accept(stream).await else { return };
-                let service = service_fn(|request: hyper::Request<Incoming>| async move {
-                    let text = format!(
-                        "{:?} {} {:?}",
-                        request.version(),
-                        request.uri(),
-                        request.headers().get(RANGE)
-                    );
-                    Ok::<_, Infallible>(hyper::Response::new(Full::new(Bytes::from(text))))
+                let service = service_fn(move |request: hyper::Request<Incoming>| {
+                    let told = told.clone();
+                    async move {
+                        if request.uri().path() == "/hang" {
+                            told.notify_one();
+                            std::future::pending::<()>().await;
+                        }
+                        let range = request.headers().get(RANGE);
+                        let text = format!("{:?} {} {range:?}", request.version(), request.uri());
+                        Ok::<_, Infallible>(hyper::Response::new(Full::new(Bytes::from(text))))
+                    }
                 });
                 let stream = TokioIo::new(stream);
                 let _ = if protocol == b"h2" {
@@ -59,7 +74,7 @@ async fn start(protocol: &'static [u8]) -> (SocketAddr, JoinSet<()>) {
             });
         }
     });
-    (address, tasks)
+    Server { address, hanging, _tasks: tasks }
 }
 
 fn trusting() -> Client {
@@ -69,8 +84,8 @@ fn trusting() -> Client {
 #[tokio::test]
 async fn http1_and_http2_over_tls() {
     for (protocol, spoken) in [(&b"http/1.1"[..], "HTTP/1.1 /a?b"), (b"h2", "HTTP/2.0 https://localhost")] {
-        let (address, _server) = start(protocol).await;
-        let url = Url::parse(&format!("https://localhost:{}/a?b", address.port())).unwrap();
+        let server = start(protocol).await;
+        let url = Url::parse(&format!("https://localhost:{}/a?b", server.address.port())).unwrap();
         let client = trusting();
         for _ in 0..3 {
             let get = Get { range: Some(10..20), ..get(&url) };
@@ -82,9 +97,24 @@ async fn http1_and_http2_over_tls() {
 }
 
 #[tokio::test]
+async fn a_lost_connection_is_nobodys_fault() {
+    for protocol in [&b"http/1.1"[..], b"h2"] {
+        let server = start(protocol).await;
+        let url = Url::parse(&format!("https://localhost:{}/hang", server.address.port())).unwrap();
+        let client = trusting();
+        let request = get(&url);
+        let (answer, ()) = tokio::join!(client.get(&request), async {
+            server.hanging.notified().await;
+            drop(server);
+        });
+        assert_eq!(answer.err(), Some(HttpError::Truncated));
+    }
+}
+
+#[tokio::test]
 async fn certificates_are_verified() {
-    let (address, _server) = start(b"h2").await;
-    let port = address.port();
+    let server = start(b"h2").await;
+    let port = server.address.port();
     let url = Url::parse(&format!("https://localhost:{port}/")).unwrap();
     let unknown = fetch(&client(), &url).await;
     assert!(matches!(&unknown, Err(HttpError::Tls { .. })), "an authority nobody knows: {unknown:?}");
