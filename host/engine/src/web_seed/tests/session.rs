@@ -1,0 +1,88 @@
+//! A whole session that fetches from one web seed only.
+
+use super::world::{Content, honest};
+use crate::http::test_server::{Reply, Request, TestServer, reply};
+use crate::{AddTorrent, AfterCompletion, Event, Session, Settings};
+use std::time::Duration;
+use url::Url;
+
+/// Fetches `content` from a server that answers by `script`; the server that was asked.
+async fn download(
+    content: &Content,
+    path: &str,
+    script: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+) -> TestServer {
+    let server = TestServer::start(script).await;
+    let directory = tempfile::tempdir().unwrap();
+    let settings = Settings { port: 0, bind: Some([127, 0, 0, 1].into()), lsd: false, ..Settings::default() };
+    let mut session = Session::start(settings).await.unwrap();
+    let add = AddTorrent {
+        metainfo: content.metainfo.clone(),
+        download_directory: directory.path().to_owned(),
+        selected: None,
+        sequential: false,
+        preallocate: false,
+        peers: Vec::new(),
+        web_seeds: vec![Url::parse(&format!("http://{}{path}", server.address)).unwrap()],
+        use_peers: false,
+        use_web_seeds: true,
+        stop_on_disk_error: true,
+        after_completion: AfterCompletion::default(),
+    };
+    let mut torrent = session.add(add).await.unwrap();
+    let complete = async {
+        while let Some(event) = torrent.next_event().await {
+            if event == Event::Complete {
+                return;
+            }
+        }
+        panic!("the torrent ended before it was complete");
+    };
+    tokio::time::timeout(Duration::from_mins(1), complete).await.expect("complete within a minute");
+    for (index, file) in content.metainfo.files.iter().enumerate().filter(|(_, file)| !file.pad) {
+        let found = std::fs::read(directory.path().join(file.path.join("/"))).unwrap();
+        assert!(found == content.file(index as u32), "file {index}");
+    }
+    server
+}
+
+/// A file several ranges long.
+fn large() -> Content {
+    Content::new(b"image.iso", &[(b"", 21 << 20)])
+}
+
+#[tokio::test]
+async fn a_large_file_comes_in_few_ranges() {
+    let content = large();
+    let file = content.bytes.clone();
+    let server = download(&content, "/image.iso", move |request| honest(request, &file)).await;
+    let asked: usize =
+        server.requests().iter().map(|request| request.range().map_or(0, |(a, b)| b + 1 - a)).sum();
+    assert_eq!(asked, content.bytes.len(), "nothing is asked for twice");
+    assert!(server.requests().len() <= 4, "{:?}", server.paths());
+}
+
+#[tokio::test]
+async fn a_server_without_ranges_is_good_enough() {
+    let content = large();
+    let file = content.bytes.clone();
+    let server = download(&content, "/image.iso", move |_| Reply::Keep(reply(200, &[], &file))).await;
+    assert!(server.requests().len() <= 4, "{} requests", server.requests().len());
+}
+
+#[tokio::test]
+async fn a_folder_of_odd_files() {
+    let files: Vec<(Vec<u8>, usize)> =
+        (0..40).map(|i| (format!("sub dir/{i} \u{e9}+%41.bin").into_bytes(), 1 + i * i * 997)).collect();
+    let files: Vec<(&[u8], usize)> = files.iter().map(|(name, length)| (name.as_slice(), *length)).collect();
+    let content = Content::new(b"the folder", &files);
+    let served = content.clone();
+    let server = download(&content, "/pub", move |request| {
+        let number = request.path.strip_prefix("/pub/the%20folder/sub%20dir/").unwrap();
+        let (number, rest) = number.split_once("%20").unwrap();
+        assert_eq!(rest, "%C3%A9%2B%2541.bin");
+        honest(request, served.file(number.parse().unwrap()))
+    })
+    .await;
+    assert!(server.requests().len() < 50, "about one request a file, not one a piece");
+}
