@@ -80,3 +80,46 @@ fn request_at(geometry: &Geometry, position: u64) -> Option<BlockRequest> {
     let begin = (position % piece_length) as u32;
     geometry.block(piece, BlockIndex(begin / BLOCK_LENGTH)).filter(|request| request.begin == begin)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use storage::BlockPool;
+
+    #[test]
+    fn bytes_of_any_size_become_the_blocks_of_odd_pieces() {
+        let geometry = Arc::new(Geometry::new(40_000, [100_001]).unwrap());
+        let content: Vec<u8> = (0..100_001u32).map(|i| (i % 251) as u8).collect();
+        for size in [1, 997, 16_384, 40_000, 100_001] {
+            let pool = BlockPool::new(100);
+            let mut cutter = Cutter::new(Arc::clone(&geometry), 40_000, 9);
+            let mut found = Vec::new();
+            for part in content[40_000..].chunks(size) {
+                let mut bytes = Bytes::copy_from_slice(part);
+                while !bytes.is_empty() {
+                    if cutter.wants_permit() {
+                        cutter.begin(pool.try_permit().unwrap());
+                    }
+                    found.extend(cutter.push(&mut bytes));
+                }
+            }
+            let shape: Vec<_> = found
+                .iter()
+                .map(|block| (block.request.piece.0, block.request.begin, block.request.length))
+                .collect();
+            let wanted =
+                [(1, 0, 16_384), (1, 16_384, 16_384), (1, 32_768, 7_232), (2, 0, 16_384), (2, 16_384, 3_617)];
+            assert_eq!(shape, wanted, "in parts of {size}");
+            let mut joined = Vec::new();
+            for block in found {
+                let BlockData::Shared(SharedBlock { segments, .. }) = block.data else { panic!("pooled") };
+                assert!(segments.len() <= MAX_BLOCK_PARTS && block.source == 9);
+                segments.iter().for_each(|part| joined.extend_from_slice(part));
+            }
+            assert_eq!(joined, content[40_000..], "in parts of {size}");
+            assert_eq!(pool.available(), 100);
+            cutter.begin(pool.try_permit().unwrap());
+            assert!(cutter.wants_permit(), "nothing begins behind the end");
+        }
+    }
+}
