@@ -114,7 +114,7 @@ mod tests {
             for block in found {
                 let BlockData::Shared(SharedBlock { segments, .. }) = block.data else { panic!("pooled") };
                 assert!(segments.len() <= MAX_BLOCK_PARTS && block.source == 9);
-                segments.iter().for_each(|part| joined.extend_from_slice(part));
+                joined.extend(segments.concat());
             }
             assert_eq!(joined, content[40_000..], "in parts of {size}");
             assert_eq!(pool.available(), 100);
