@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use swarm::LocalSwarm;
+use swarm::{Given, LocalSwarm};
 use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 
@@ -25,10 +25,11 @@ const NAME: &str = "starling-demo.img";
 /// Seconds that all sources together take to give the image: long enough to be watched.
 const SECONDS: u64 = 10;
 
-/// Fetch an image from a tracker, two peers and a web seed that are all started here, on loopback
+/// See it work: fetch an image from a swarm started on this machine
 ///
-/// Makes an image of random bytes in a temporary folder (TMPDIR says where; it needs twice the size), fetches it with
-/// the real `get`, compares its SHA-256 and says what came from where. Nothing else is needed, and nothing is left.
+/// Makes an image of random bytes in a temporary folder (TMPDIR says where; it needs twice the size), starts a tracker,
+/// two peers and a web seed on loopback, fetches the image from them with the real `get`, compares its SHA-256 and says
+/// what came from where. Nothing else is needed, and nothing is left.
 #[derive(Args, Debug)]
 pub(crate) struct DemoArgs {
     /// Size of the image in MiB
@@ -68,9 +69,9 @@ async fn show_off(args: &DemoArgs) -> Result<(), Failure> {
     if fetched.is_err() {
         report.stopping();
     }
-    local.stop().await;
+    let given = local.stop().await;
     let verdict = match fetched {
-        Ok(outcome) => judge(folder.path(), &image, &outcome).await,
+        Ok(outcome) => judge(folder.path(), &image, &outcome, &given).await,
         Err(failure) => Err(failure),
     };
     // An error here would only say that a temporary folder stays.
@@ -130,13 +131,13 @@ fn get_args(folder: &Path) -> Result<GetArgs, Failure> {
 }
 
 /// Compares what was fetched with what was made, and prints the table.
-async fn judge(folder: &Path, image: &Image, outcome: &Outcome) -> Result<(), Failure> {
+async fn judge(folder: &Path, image: &Image, outcome: &Outcome, given: &[Given]) -> Result<(), Failure> {
     let path = folder.join("fetched").join(NAME);
     let fetched = spawn_blocking(move || image::sha256(&path)).await;
     let fetched = fetched.map_err(|error| Failure::new(Kind::Failed, error))?.map_err(|error| {
         Failure::new(Kind::Disk, format_args!("cannot read the image back: {}", system_words(&error)))
     })?;
-    table::print(outcome, &image.sha256, &fetched);
+    table::print(outcome, given, &image.sha256, &fetched);
     if fetched == image.sha256 {
         return Ok(());
     }

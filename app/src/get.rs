@@ -6,11 +6,9 @@ mod report;
 mod select;
 mod session;
 mod source;
-mod tally;
 
 pub(crate) use options::GetArgs;
 pub(crate) use report::Report;
-pub(crate) use tally::{Source, Tally};
 
 use crate::exit::{Failure, Kind, system_words};
 use crate::signals::StopSignals;
@@ -60,8 +58,6 @@ pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> R
 pub(crate) struct Outcome {
     /// The torrent at its end.
     pub(crate) snapshot: Snapshot,
-    /// What came from where.
-    pub(crate) tally: Tally,
     /// From the start of the command to completion.
     pub(crate) time: Duration,
 }
@@ -94,11 +90,9 @@ pub(crate) async fn fetch(
     let _ = timeout(END_WITHIN, torrent.stop()).await;
     let _ = timeout(CLOSE_WITHIN, session.shutdown()).await;
     let snapshot = torrent.snapshot();
-    let (mut tally, time) = follow.finish();
-    tally.note(&snapshot);
     outcome?;
     report.ended(&snapshot, args.seeds());
-    Ok(Outcome { snapshot, tally, time })
+    Ok(Outcome { snapshot, time: follow.time() })
 }
 
 /// Reads the torrent and hands it to a new session.

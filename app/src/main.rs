@@ -19,8 +19,8 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
 
-    /// Log to standard error: -v a torrent's life, -vv decisions, -vvv messages; `STARLING_LOG` says it finer
-    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Output")]
+    /// Log to standard error: -v a torrent's life, -vv decisions, -vvv messages
+    #[arg(short, long, global = true, action = ArgAction::Count)]
     verbose: u8,
 }
 

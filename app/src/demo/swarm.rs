@@ -39,7 +39,13 @@ const MAX_SCRAPE: u64 = 4096;
 pub(super) struct LocalSwarm {
     introduction: Vec<String>,
     stop: oneshot::Sender<()>,
-    thread: JoinHandle<()>,
+    thread: JoinHandle<Vec<Given>>,
+}
+
+/// What one peer gave, by its own count.
+pub(super) struct Given {
+    pub(super) peer: String,
+    pub(super) bytes: u64,
 }
 
 impl LocalSwarm {
@@ -52,18 +58,21 @@ impl LocalSwarm {
         let thread = thread::Builder::new()
             .name("demo-swarm".to_owned())
             .spawn(move || {
-                let Ok(runtime) = engine::runtime::build() else { return };
+                let Ok(runtime) = engine::runtime::build() else { return Vec::new() };
                 runtime.block_on(async {
                     match plan.carry_out().await {
                         Ok(parts) => {
                             // Nobody to tell means that the demo was interrupted.
                             let _ = ready_sender.send(Ok(parts.introduction.clone()));
                             let _ = stopped.await;
-                            parts.stop().await;
+                            parts.stop().await
                         }
-                        Err(failure) => drop(ready_sender.send(Err(failure))),
+                        Err(failure) => {
+                            let _ = ready_sender.send(Err(failure));
+                            Vec::new()
+                        }
                     }
-                });
+                })
             })
             .map_err(|error| failed("a thread", &error))?;
         let introduction =
@@ -76,11 +85,12 @@ impl LocalSwarm {
         self.introduction.iter().map(String::as_str)
     }
 
-    /// Ends all of them.
-    pub(super) async fn stop(self) {
+    /// Ends all of them; the answer is what each peer gave.
+    pub(super) async fn stop(self) -> Vec<Given> {
         // A thread that is gone needs no telling.
         let _ = self.stop.send(());
-        let _ = spawn_blocking(move || self.thread.join()).await;
+        let ended = spawn_blocking(move || self.thread.join()).await;
+        ended.ok().and_then(Result::ok).unwrap_or_default()
     }
 }
 
@@ -170,11 +180,15 @@ impl Plan {
 }
 
 impl Parts {
-    async fn stop(self) {
+    async fn stop(self) -> Vec<Given> {
+        let mut given = Vec::new();
         for (session, torrent) in self.peers {
             torrent.stop().await;
+            let peer = format!("127.0.0.1:{}", session.port());
+            given.push(Given { peer, bytes: torrent.snapshot().bytes_uploaded });
             session.shutdown().await;
         }
+        given
     }
 }
 

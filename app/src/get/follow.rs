@@ -1,6 +1,6 @@
 //! Following one transfer to its outcome.
 
-use super::{GetArgs, Report, Tally};
+use super::{GetArgs, Report};
 use crate::exit::{Failure, Kind};
 use crate::signals::StopSignals;
 use engine::{Event, Phase, Snapshot, Torrent, TorrentError};
@@ -19,18 +19,17 @@ pub(super) struct Follow<'a> {
     started: Instant,
     completed_after: Option<Duration>,
     watch: Watch,
-    tally: Tally,
 }
 
 impl<'a> Follow<'a> {
     pub(super) fn new(args: &'a GetArgs, metainfo: &'a Metainfo, port: u16, started: Instant) -> Self {
         let watch = Watch::new(args.timeout, started);
-        Self { args, metainfo, port, started, completed_after: None, watch, tally: Tally::default() }
+        Self { args, metainfo, port, started, completed_after: None, watch }
     }
 
-    /// What came from where, and how long it took to completion.
-    pub(super) fn finish(self) -> (Tally, Duration) {
-        (self.tally, self.completed_after.unwrap_or_else(|| self.started.elapsed()))
+    /// How long it took to completion.
+    pub(super) fn time(&self) -> Duration {
+        self.completed_after.unwrap_or_else(|| self.started.elapsed())
     }
 
     /// Reports what happens until there is an outcome.
@@ -69,7 +68,6 @@ impl<'a> Follow<'a> {
             Some(Event::Complete) => {
                 self.completed_after = Some(self.started.elapsed());
                 let snapshot = torrent.snapshot();
-                self.tally.note(&snapshot);
                 report.complete(self.metainfo, &self.args.output, &snapshot, self.started.elapsed());
                 if !self.args.seeds() {
                     return Some(Ok(()));
@@ -88,7 +86,6 @@ impl<'a> Follow<'a> {
     }
 
     fn look(&mut self, snapshot: &Snapshot, report: &mut Report) -> Option<Result<(), Failure>> {
-        self.tally.note(snapshot);
         report.progress(snapshot);
         let late = self.completed_after.is_none() && self.watch.expired(snapshot, Instant::now());
         late.then(|| Err(Failure::new(Kind::Incomplete, self.watch.words(snapshot))))

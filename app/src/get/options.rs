@@ -10,6 +10,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
 
+const JSON: &str = "\
+Events of --json:
+  added, progress, piece_failed, source, complete, seeding, error; their keys are in docs/get.md
+
+Environment:
+  STARLING_LOG  what to log, as RUST_LOG elsewhere: debug, or engine=trace,warn
+  XDG_STATE_HOME, HOME  where resume data is kept";
+
 const EXAMPLES: &str = "\
 Examples:
   starling get archlinux-2026.11.01-x86_64.iso.torrent -o ~/images
@@ -18,12 +26,12 @@ Examples:
   starling get bundle.torrent --select '*.iso,SHA256SUMS'
   curl -s https://example.org/image.torrent | starling get - --json";
 
-/// Fetch what a torrent describes, verify it, and stop; or go on and give it back
+/// Fetch an image, verify it, and stop; or go on and give it back
 ///
 /// Blocks until every selected file is complete and verified. An unfinished file is called NAME.part, so NAME is only
 /// ever complete and verified. Ctrl-C keeps what was verified, and the same command resumes.
 #[derive(Args, Clone, Debug)]
-#[command(after_long_help = format!("{}\n\n{EXAMPLES}", exit::TABLE), after_help = exit::TABLE)]
+#[command(after_long_help = format!("{}\n\n{JSON}\n\n{EXAMPLES}", exit::TABLE), after_help = exit::TABLE)]
 pub(crate) struct GetArgs {
     /// A .torrent file, - for standard input, or the http(s) URL of a torrent
     pub(crate) source: OsString,
@@ -100,11 +108,17 @@ pub(crate) struct GetArgs {
     #[arg(long, value_name = "ADDR", help_heading = "Network")]
     pub(crate) bind: Option<IpAddr>,
 
-    /// Where resume data is kept [default: `$XDG_STATE_HOME/starling` or `~/.local/state/starling`]
-    #[arg(long, value_name = "DIR", help_heading = "What and where", hide_short_help = true)]
+    /// Where resume data is kept
+    #[arg(
+        long,
+        value_name = "DIR",
+        help = "Where resume data is kept [default: $XDG_STATE_HOME/starling or ~/.local/state/starling]",
+        help_heading = "What and where",
+        hide_short_help = true
+    )]
     pub(crate) state_dir: Option<PathBuf>,
 
-    /// One JSON object a line on standard output; docs/get.md has the schema
+    /// Print one JSON object a line on standard output
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 
