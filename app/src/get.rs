@@ -62,11 +62,11 @@ pub(crate) struct Outcome {
     pub(crate) time: Duration,
 }
 
-/// A torrent taken in, and what it belongs to.
+/// What a torrent that was taken in belongs to.
 struct Taken {
     session: Session,
-    torrent: Torrent,
     metainfo: Arc<Metainfo>,
+    bytes_wanted: u64,
 }
 
 /// Fetches what `args` ask for, and gives it back if they ask for that.
@@ -82,21 +82,21 @@ pub(crate) async fn fetch(
             return Err(Failure::new(Kind::Interrupted, "interrupted before anything was fetched"));
         }
     };
-    let Taken { session, mut torrent, metainfo } = taken;
-    let mut follow = Follow::new(args, &metainfo, session.port(), started);
+    let (mut torrent, taken) = taken;
+    let mut follow = Follow::new(args, &taken, started);
     let outcome = follow.run(&mut torrent, report, stop).await;
     report.stopping();
     // The state was saved piece by piece; an end that drags on costs at most a few pieces checked again.
     let _ = timeout(END_WITHIN, torrent.stop()).await;
-    let _ = timeout(CLOSE_WITHIN, session.shutdown()).await;
-    let snapshot = torrent.snapshot();
+    let (snapshot, time) = (torrent.snapshot(), follow.time());
+    let _ = timeout(CLOSE_WITHIN, taken.session.shutdown()).await;
     outcome?;
     report.ended(&snapshot, args.seeds());
-    Ok(Outcome { snapshot, time: follow.time() })
+    Ok(Outcome { snapshot, time })
 }
 
 /// Reads the torrent and hands it to a new session.
-async fn take_in(args: &GetArgs, report: &mut Report) -> Result<Taken, Failure> {
+async fn take_in(args: &GetArgs, report: &mut Report) -> Result<(Torrent, Taken), Failure> {
     let metainfo = match args.timeout {
         None => source::read(&args.source, args.bind).await?,
         Some(limit) => timeout(limit, source::read(&args.source, args.bind)).await.unwrap_or_else(|_| {
@@ -110,7 +110,7 @@ async fn take_in(args: &GetArgs, report: &mut Report) -> Result<Taken, Failure> 
     let bytes_wanted = add.bytes_wanted();
     let torrent = session.add(add).await.map_err(|error| add_failure(&error))?;
     report.added(&metainfo, bytes_wanted);
-    Ok(Taken { session, torrent, metainfo })
+    Ok((torrent, Taken { session, metainfo, bytes_wanted }))
 }
 
 /// What the engine is asked for.

@@ -1,6 +1,6 @@
 //! Following one transfer to its outcome.
 
-use super::{GetArgs, Report};
+use super::{GetArgs, Report, Taken};
 use crate::exit::{Failure, Kind};
 use crate::signals::StopSignals;
 use engine::{Event, Phase, Snapshot, Torrent, TorrentError};
@@ -15,6 +15,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 pub(super) struct Follow<'a> {
     args: &'a GetArgs,
     metainfo: &'a Metainfo,
+    bytes_wanted: u64,
     port: u16,
     started: Instant,
     completed_after: Option<Duration>,
@@ -22,9 +23,16 @@ pub(super) struct Follow<'a> {
 }
 
 impl<'a> Follow<'a> {
-    pub(super) fn new(args: &'a GetArgs, metainfo: &'a Metainfo, port: u16, started: Instant) -> Self {
-        let watch = Watch::new(args.timeout, started);
-        Self { args, metainfo, port, started, completed_after: None, watch }
+    pub(super) fn new(args: &'a GetArgs, taken: &'a Taken, started: Instant) -> Self {
+        Self {
+            args,
+            metainfo: &taken.metainfo,
+            bytes_wanted: taken.bytes_wanted,
+            port: taken.session.port(),
+            started,
+            completed_after: None,
+            watch: Watch::new(args.timeout, Instant::now()),
+        }
     }
 
     /// How long it took to completion.
@@ -61,9 +69,8 @@ impl<'a> Follow<'a> {
     ) -> Option<Result<(), Failure>> {
         match event {
             Some(Event::Checked { bytes_present }) => {
-                let snapshot = torrent.snapshot();
-                report.checked(bytes_present, snapshot.bytes_wanted);
-                return self.nothing_to_fetch_from(bytes_present, &snapshot).map(Err);
+                report.checked(bytes_present, self.bytes_wanted);
+                return self.nothing_to_fetch_from(bytes_present).map(Err);
             }
             Some(Event::Complete) => {
                 self.completed_after = Some(self.started.elapsed());
@@ -92,9 +99,9 @@ impl<'a> Follow<'a> {
     }
 
     /// Waiting would be in vain.
-    fn nothing_to_fetch_from(&self, bytes_present: u64, snapshot: &Snapshot) -> Option<Failure> {
+    fn nothing_to_fetch_from(&self, bytes_present: u64) -> Option<Failure> {
         let web_seeds = self.metainfo.web_seeds.len() + self.args.web_seeds.len();
-        (bytes_present < snapshot.bytes_wanted && self.args.no_peers && web_seeds == 0).then(|| {
+        (bytes_present < self.bytes_wanted && self.args.no_peers && web_seeds == 0).then(|| {
             let words = "nothing to fetch from: the torrent names no web seed and --no-peers rules out the rest; \
                          add one with --web-seed URL";
             Failure::new(Kind::Incomplete, words)
