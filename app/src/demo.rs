@@ -41,10 +41,7 @@ pub(crate) struct DemoArgs {
 pub(crate) fn run(args: &DemoArgs) -> ExitCode {
     match block_on(show_off(args)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            log::line(&format!("starling: {}", failure.message));
-            failure.code()
-        }
+        Err(failure) => failure.told(),
     }
 }
 
@@ -67,7 +64,7 @@ async fn show_off(args: &DemoArgs) -> Result<(), Failure> {
     let mut report = Report::new(&get_args);
     let fetched = get::fetch(&get_args, &mut report, &mut stop).await;
     if fetched.is_err() {
-        report.stopping();
+        report.stopping(stop.heard());
     }
     let given = local.stop().await;
     let verdict = match fetched {

@@ -45,7 +45,9 @@ impl Failure {
         Self { kind, message: message.replace(char::is_control, "?") }
     }
 
-    pub(crate) fn code(&self) -> ExitCode {
+    /// Tells it on standard error; the answer is the exit code.
+    pub(crate) fn told(&self) -> ExitCode {
+        crate::log::line(&format!("starling: {}", self.message));
         ExitCode::from(self.kind as u8)
     }
 }

@@ -36,10 +36,7 @@ pub(crate) fn run(args: &GetArgs) -> ExitCode {
     });
     match outcome {
         Ok(_) => ExitCode::SUCCESS,
-        Err(failure) => {
-            report.failed(&failure);
-            failure.code()
-        }
+        Err(failure) => report.failed(&failure),
     }
 }
 
@@ -85,7 +82,7 @@ pub(crate) async fn fetch(
     let (mut torrent, taken) = taken;
     let mut follow = Follow::new(args, &taken, started);
     let outcome = follow.run(&mut torrent, report, stop).await;
-    report.stopping();
+    report.stopping(stop.heard());
     // The state was saved piece by piece; an end that drags on costs at most a few pieces checked again.
     let _ = timeout(END_WITHIN, torrent.stop()).await;
     let (snapshot, time) = (torrent.snapshot(), follow.time());
@@ -126,7 +123,9 @@ async fn describe(args: &GetArgs, metainfo: &Arc<Metainfo>) -> Result<AddTorrent
     let peers = source::resolve_peers(&args.peers).await?;
     let lonely = metainfo.trackers.is_empty() && metainfo.web_seeds.is_empty();
     if lonely && peers.is_empty() && args.web_seeds.is_empty() && !args.no_peers {
-        tracing::warn!("the torrent names no tracker and no web seed; only peers that find us can give it");
+        tracing::warn!(
+            "the torrent names no tracker and no web seed; only peers that know this address can be met"
+        );
     }
     Ok(AddTorrent {
         metainfo: Arc::clone(metainfo),

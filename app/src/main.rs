@@ -6,6 +6,7 @@ mod get;
 mod log;
 mod show;
 mod signals;
+mod torrent_file;
 mod units;
 mod verify;
 

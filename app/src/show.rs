@@ -2,24 +2,20 @@
 
 mod human;
 
+use crate::exit::{Failure, Kind, system_words};
+use crate::torrent_file;
 use clap::Args;
 use metainfo::Metainfo;
 use serde::Serialize;
-use std::io::{self, BufWriter, Read, Write};
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
-
-/// A torrent file has at most so many bytes; the limits inside are the parser's.
-const LONGEST_TORRENT: u64 = 64 << 20;
-
-/// The torrent is damaged or of a kind that cannot be used (as for `get`).
-const BAD_TORRENT: u8 = 4;
 
 /// Show what a torrent file holds: hashes, sizes, trackers, web seeds and files with their indexes for --select
 #[derive(Args, Debug)]
 pub(crate) struct ShowArgs {
     /// The .torrent file; - reads it from standard input
-    file: PathBuf,
+    file: OsString,
 
     /// Print one JSON object instead of a page for people
     #[arg(long)]
@@ -28,45 +24,20 @@ pub(crate) struct ShowArgs {
 
 /// Prints what the torrent file holds. An error is one line: which file, and which key in it is wrong.
 pub(crate) fn run(args: &ShowArgs) -> ExitCode {
-    let name =
-        if args.file == Path::new("-") { "standard input".into() } else { args.file.to_string_lossy() };
-    let bytes = match read(&args.file) {
-        Ok(bytes) => bytes,
-        Err(error) => return fail(1, &format!("cannot read {name}: {error}")),
-    };
-    let metainfo = match Metainfo::parse(&bytes) {
+    let metainfo = match torrent_file::load(&args.file) {
         Ok(metainfo) => metainfo,
-        Err(error) => return fail(BAD_TORRENT, &format!("{name}: {error}")),
+        Err(failure) => return failure.told(),
     };
     let mut out = BufWriter::new(io::stdout().lock());
     let printed = if args.json { json(&metainfo, &mut out) } else { human::print(&metainfo, &mut out) };
     match printed.and_then(|()| out.flush()) {
         // Whoever reads a broken pipe has seen enough.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            fail(1, &format!("cannot write to standard output: {error}"))
+            let words = format_args!("cannot write to standard output: {}", system_words(&error));
+            Failure::new(Kind::Failed, words).told()
         }
         _ => ExitCode::SUCCESS,
     }
-}
-
-fn fail(code: u8, message: &str) -> ExitCode {
-    // Where standard error is closed, the exit code is all there is to say.
-    let _ = writeln!(io::stderr(), "starling: {}", message.replace(['\n', '\r'], " "));
-    ExitCode::from(code)
-}
-
-fn read(file: &Path) -> io::Result<Vec<u8>> {
-    let source: Box<dyn Read> = if file == Path::new("-") {
-        Box::new(io::stdin().lock())
-    } else {
-        Box::new(std::fs::File::open(file)?)
-    };
-    let mut bytes = Vec::new();
-    source.take(LONGEST_TORRENT + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LONGEST_TORRENT {
-        return Err(io::Error::other("it is longer than 64 MiB, so no torrent"));
-    }
-    Ok(bytes)
 }
 
 /// The JSON form. Its keys are a promise to scripts: none is renamed or removed.

@@ -20,6 +20,11 @@ impl StopSignals {
         Ok(Self { signals: Some((listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?)) })
     }
 
+    /// Whether the first signal came.
+    pub(crate) const fn heard(&self) -> bool {
+        self.signals.is_none()
+    }
+
     /// Waits for the first signal; returns at once if it came already. May be dropped and called again.
     pub(crate) async fn wait(&mut self) {
         let Some((interrupt, terminate)) = &mut self.signals else { return };

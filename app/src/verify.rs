@@ -1,23 +1,19 @@
 //! `starling verify`: the data on disk against a torrent, on all cores, changing nothing.
 
+use crate::exit::{Failure, Kind, system_words};
+use crate::torrent_file;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use metainfo::Metainfo;
 use serde_json::{Value, json};
-use std::io::{self, Read, Write};
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use storage::{FileReport, Layout, Verdict, VerifyReport};
 
-/// A torrent file has at most so many bytes.
-const LONGEST_TORRENT: u64 = 64 << 20;
-
 /// Something is missing or wrong.
-const WRONG: u8 = 1;
-/// The torrent cannot be used (as for `get`).
-const BAD_TORRENT: u8 = 4;
-/// The data cannot be read (as for `get`).
-const DISK: u8 = 5;
+const WRONG: u8 = Kind::Failed as u8;
 
 /// Check data on disk against a torrent.
 ///
@@ -26,7 +22,7 @@ const DISK: u8 = 5;
 #[derive(Args, Debug)]
 pub(crate) struct VerifyArgs {
     /// The .torrent file; - reads it from standard input
-    source: PathBuf,
+    source: OsString,
 
     /// The folder that the torrent's file or folder lies in
     #[arg(short, long, value_name = "DIR", default_value = ".")]
@@ -45,7 +41,7 @@ pub(crate) struct VerifyArgs {
 pub(crate) fn run(args: &VerifyArgs) -> ExitCode {
     let metainfo = match read_torrent(&args.source) {
         Ok(metainfo) => metainfo,
-        Err(reason) => return fail(BAD_TORRENT, &format!("{}: {reason}", args.source.display())),
+        Err(failure) => return failure.told(),
     };
     let bar = progress_bar(args, metainfo.geometry.total_length());
     let show = |progress: storage::CheckProgress| bar.set_position(progress.bytes_checked);
@@ -53,7 +49,7 @@ pub(crate) fn run(args: &VerifyArgs) -> ExitCode {
     bar.finish_and_clear();
     let report = match result {
         Ok(report) => report,
-        Err(error) => return fail(DISK, &error.to_string()),
+        Err(error) => return Failure::new(Kind::Disk, error).told(),
     };
     let written = match (args.quiet, args.json) {
         (true, _) => Ok(()),
@@ -62,32 +58,22 @@ pub(crate) fn run(args: &VerifyArgs) -> ExitCode {
     };
     match written {
         // A reader that went away (`| head`) heard enough.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => fail(WRONG, &error.to_string()),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let words = format_args!("cannot write to standard output: {}", system_words(&error));
+            Failure::new(Kind::Failed, words).told()
+        }
         _ if report.is_good() => ExitCode::SUCCESS,
         _ => ExitCode::from(WRONG),
     }
 }
 
-fn fail(code: u8, message: &str) -> ExitCode {
-    // Nothing is left to do if standard error is closed.
-    let _ = writeln!(io::stderr(), "starling: {message}");
-    ExitCode::from(code)
-}
-
-fn read_torrent(source: &Path) -> Result<Metainfo, String> {
-    let reader: Box<dyn Read> = if source == Path::new("-") {
-        Box::new(io::stdin())
-    } else {
-        Box::new(std::fs::File::open(source).map_err(|error| error.to_string())?)
-    };
-    let mut bytes = Vec::new();
-    reader.take(LONGEST_TORRENT + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    if bytes.len() as u64 > LONGEST_TORRENT {
-        return Err("larger than any torrent file".into());
-    }
-    let metainfo = Metainfo::parse(&bytes).map_err(|error| error.to_string())?;
+fn read_torrent(source: &OsStr) -> Result<Metainfo, Failure> {
+    let metainfo = torrent_file::load(source)?;
     if metainfo.info_hash_v1.is_none() {
-        return Err("a v2-only torrent (BEP 52): starling can show it but not verify it yet".into());
+        let source = source.to_string_lossy();
+        let words =
+            format_args!("{source}: a v2-only torrent (BEP 52): starling can show it but not verify it yet");
+        return Err(Failure::new(Kind::BadTorrent, words));
     }
     Ok(metainfo)
 }

@@ -11,6 +11,7 @@ use engine::{Event, Snapshot};
 use json::Line;
 use metainfo::Metainfo;
 use std::path::Path;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use terminal::Terminal;
 
@@ -138,10 +139,10 @@ impl Report {
         }
     }
 
-    /// The end begins: nothing is drawn any more.
-    pub(crate) fn stopping(&mut self) {
+    /// The end begins, by a signal or not: nothing is drawn any more.
+    pub(crate) fn stopping(&mut self, interrupted: bool) {
         if let Style::Terminal(terminal) = &mut self.style {
-            terminal.end();
+            if interrupted { terminal.freeze() } else { terminal.end() }
         }
     }
 
@@ -156,12 +157,12 @@ impl Report {
     }
 
     /// It is over, and not well.
-    pub(super) fn failed(&mut self, failure: &Failure) {
-        self.stopping();
+    pub(super) fn failed(&mut self, failure: &Failure) -> ExitCode {
+        self.stopping(false);
         if matches!(self.style, Style::Json) && failure.kind != Kind::Usage {
             json::print(&Line::Error { message: &failure.message, code: failure.kind as u8 });
         }
-        log::line(&format!("starling: {}", failure.message));
+        failure.told()
     }
 
     /// A line for a person.

@@ -69,6 +69,16 @@ impl Terminal {
         self.bar.finish_and_clear();
     }
 
+    /// Leaves the display as it is. After Ctrl-C the terminal's echo has moved the cursor, so that clearing would
+    /// miss a line.
+    pub(super) fn freeze(&mut self) {
+        log::keep_above(None);
+        if !self.bar.is_hidden() {
+            self.bar.set_draw_target(ProgressDrawTarget::hidden());
+            log::line("");
+        }
+    }
+
     /// The last line.
     fn details(&self, snapshot: &Snapshot) -> String {
         let phase = words::phase(snapshot.phase);

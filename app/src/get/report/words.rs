@@ -71,8 +71,9 @@ pub(super) fn how_it_came(snapshot: &Snapshot, time: Duration) -> String {
     }
     let seconds = time.as_secs_f64();
     let time = if seconds < 60.0 { format!("{seconds:.1} s") } else { units::duration(time.as_secs()) };
-    let (peers, web) = (units::size(peers), units::size(web));
-    format!("{size} in {time}, {peers} from peers and {web} from web seeds")
+    let from = |bytes: u64, what: &str| (bytes > 0).then(|| format!("{} from {what}", units::size(bytes)));
+    let parts: Vec<String> = [from(peers, "peers"), from(web, "web seeds")].into_iter().flatten().collect();
+    format!("{size} in {time}, {}", parts.join(" and "))
 }
 
 #[cfg(test)]
@@ -96,6 +97,12 @@ mod tests {
             "downloading 25.0% (1.0 MiB of 4.0 MiB), down 1.0 MiB/s, up 0 B/s, 3s left, peers 2/3, web seeds 0/1"
         );
         assert_eq!(how_it_came(&snapshot, Duration::ZERO), "4.0 MiB, all of it was here already");
+        let fetched = Snapshot { bytes_from_peers: 1 << 20, ..snapshot.clone() };
+        assert_eq!(how_it_came(&fetched, Duration::from_secs(2)), "4.0 MiB in 2.0 s, 1.0 MiB from peers");
+        let fetched = Snapshot { bytes_from_web_seeds: 1 << 20, ..fetched };
+        assert!(
+            how_it_came(&fetched, Duration::ZERO).ends_with("1.0 MiB from peers and 1.0 MiB from web seeds")
+        );
         assert_eq!(ratio(&Snapshot::default()).to_bits(), 0.0_f64.to_bits(), "nothing selected is no fault");
     }
 }
