@@ -5,7 +5,7 @@ mod image;
 mod swarm;
 mod table;
 
-use crate::exit::{Failure, Kind, system_words};
+use crate::exit::{Failure, Kind};
 use crate::get::{self, GetArgs, Outcome, Report, block_on};
 use crate::signals::StopSignals;
 use crate::{log, units};
@@ -47,9 +47,8 @@ pub(crate) fn run(args: &DemoArgs) -> ExitCode {
 
 async fn show_off(args: &DemoArgs) -> Result<(), Failure> {
     let mut stop = StopSignals::listen()?;
-    let folder = TempDir::with_prefix("starling-demo-").map_err(|error| {
-        Failure::new(Kind::Disk, format_args!("cannot make a temporary folder: {}", system_words(&error)))
-    })?;
+    let folder = TempDir::with_prefix("starling-demo-")
+        .map_err(|error| Failure::new(Kind::Disk, format_args!("cannot make a temporary folder: {error}")))?;
     let length = u64::from(args.size) << 20;
     log::line(&format!("Making an image of {} in {}", units::size(length), folder.path().display()));
     let image = make_image(folder.path(), length, &mut stop).await?;
@@ -96,9 +95,8 @@ async fn make_image(folder: &Path, length: u64, stop: &mut StopSignals) -> Resul
     };
     made.map_err(|error| Failure::new(Kind::Failed, error))?.map_err(|error| {
         let words = format_args!(
-            "cannot make the image in {}: {}; another place with TMPDIR, or a smaller one with --size, may do",
-            folder.display(),
-            system_words(&error)
+            "cannot make the image in {}: {error}; another place with TMPDIR, or a smaller one with --size, may do",
+            folder.display()
         );
         Failure::new(Kind::Disk, words)
     })
@@ -131,9 +129,9 @@ fn get_args(folder: &Path) -> Result<GetArgs, Failure> {
 async fn judge(folder: &Path, image: &Image, outcome: &Outcome, given: &[Given]) -> Result<(), Failure> {
     let path = folder.join("fetched").join(NAME);
     let fetched = spawn_blocking(move || image::sha256(&path)).await;
-    let fetched = fetched.map_err(|error| Failure::new(Kind::Failed, error))?.map_err(|error| {
-        Failure::new(Kind::Disk, format_args!("cannot read the image back: {}", system_words(&error)))
-    })?;
+    let fetched = fetched
+        .map_err(|error| Failure::new(Kind::Failed, error))?
+        .map_err(|error| Failure::new(Kind::Disk, format_args!("cannot read the image back: {error}")))?;
     table::print(outcome, given, &image.sha256, &fetched);
     if fetched == image.sha256 {
         return Ok(());

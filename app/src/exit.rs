@@ -41,7 +41,8 @@ pub(crate) struct Failure {
 impl Failure {
     pub(crate) fn new(kind: Kind, message: impl fmt::Display) -> Self {
         // One line that cannot steer a terminal, whatever a server or a library had to say.
-        let message = message.to_string().trim().replace("\r\n", "; ").replace(['\n', '\r'], "; ");
+        let message = without_error_numbers(message.to_string().trim());
+        let message = message.replace("\r\n", "; ").replace(['\n', '\r'], "; ");
         Self { kind, message: message.replace(char::is_control, "?") }
     }
 
@@ -52,13 +53,14 @@ impl Failure {
     }
 }
 
-/// What the system says of `error`, without its number: `No such file or directory`.
-pub(crate) fn system_words(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    match text.rfind(" (os error ") {
-        Some(end) if error.raw_os_error().is_some() => text[..end].to_owned(),
-        _ => text,
+/// `text` without the numbers that the standard library puts behind what the system says.
+fn without_error_numbers(text: &str) -> String {
+    let mut parts = text.split(" (os error ");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        plain.push_str(part.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start_matches(')'));
     }
+    plain
 }
 
 #[cfg(test)]
@@ -73,7 +75,9 @@ mod tests {
 
     #[test]
     fn the_system_speaks_without_numbers() {
-        assert_eq!(system_words(&std::io::Error::from_raw_os_error(2)), "No such file or directory");
-        assert_eq!(system_words(&std::io::Error::other("odd")), "odd");
+        let error = std::io::Error::from_raw_os_error(2);
+        let failure = Failure::new(Kind::Failed, format_args!("a: {error}; try b"));
+        assert_eq!(failure.message, "a: No such file or directory; try b");
+        assert_eq!(without_error_numbers("plain"), "plain");
     }
 }

@@ -10,7 +10,7 @@ mod source;
 pub(crate) use options::GetArgs;
 pub(crate) use report::Report;
 
-use crate::exit::{Failure, Kind, system_words};
+use crate::exit::{Failure, Kind};
 use crate::signals::StopSignals;
 use engine::{AddError, AddTorrent, AfterCompletion, Session, Snapshot, Torrent};
 use follow::Follow;
@@ -42,9 +42,8 @@ pub(crate) fn run(args: &GetArgs) -> ExitCode {
 
 /// Runs a command's future on the engine's kind of runtime.
 pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = engine::runtime::build().map_err(|error| {
-        Failure::new(Kind::Failed, format_args!("cannot start: {}", system_words(&error)))
-    })?;
+    let runtime = engine::runtime::build()
+        .map_err(|error| Failure::new(Kind::Failed, format_args!("cannot start: {error}")))?;
     let outcome = runtime.block_on(future);
     // A name look-up or a pipe that hangs must not hold up the end.
     runtime.shutdown_background();
@@ -114,10 +113,10 @@ async fn take_in(args: &GetArgs, report: &mut Report) -> Result<(Torrent, Taken)
 async fn describe(args: &GetArgs, metainfo: &Arc<Metainfo>) -> Result<AddTorrent, Failure> {
     let selected = args.select.as_ref().map(|selection| selection.files(metainfo)).transpose()?;
     std::fs::create_dir_all(&args.output).map_err(|error| {
-        let (folder, words) = (args.output.display(), system_words(&error));
+        let folder = args.output.display();
         Failure::new(
             Kind::Disk,
-            format_args!("cannot make the folder {folder}: {words}; choose another with -o"),
+            format_args!("cannot make the folder {folder}: {error}; choose another with -o"),
         )
     })?;
     let peers = source::resolve_peers(&args.peers).await?;

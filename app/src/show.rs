@@ -2,7 +2,7 @@
 
 mod human;
 
-use crate::exit::{Failure, Kind, system_words};
+use crate::exit::{Failure, Kind};
 use crate::torrent_file;
 use clap::Args;
 use metainfo::Metainfo;
@@ -33,7 +33,7 @@ pub(crate) fn run(args: &ShowArgs) -> ExitCode {
     match printed.and_then(|()| out.flush()) {
         // Whoever reads a broken pipe has seen enough.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            let words = format_args!("cannot write to standard output: {}", system_words(&error));
+            let words = format_args!("cannot write to standard output: {error}");
             Failure::new(Kind::Failed, words).told()
         }
         _ => ExitCode::SUCCESS,

@@ -1,6 +1,6 @@
 //! A torrent from a file or standard input, for every command that takes one.
 
-use crate::exit::{Failure, Kind, system_words};
+use crate::exit::{Failure, Kind};
 use metainfo::Metainfo;
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -37,7 +37,7 @@ pub(crate) fn read(source: &OsStr) -> Result<Vec<u8>, Failure> {
         Ok(bytes)
     };
     let bytes = read().map_err(|error| {
-        Failure::new(Kind::Failed, format_args!("cannot read {}: {}", shown(source), system_words(&error)))
+        Failure::new(Kind::Failed, format_args!("cannot read {}: {error}", shown(source)))
     })?;
     if bytes.len() as u64 > LONGEST_TORRENT {
         let words = format_args!("{}: larger than 64 MiB, which no torrent file is", shown(source));

@@ -1,6 +1,6 @@
 //! `starling verify`: the data on disk against a torrent, on all cores, changing nothing.
 
-use crate::exit::{Failure, Kind, system_words};
+use crate::exit::{Failure, Kind};
 use crate::torrent_file;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -59,7 +59,7 @@ pub(crate) fn run(args: &VerifyArgs) -> ExitCode {
     match written {
         // A reader that went away (`| head`) heard enough.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            let words = format_args!("cannot write to standard output: {}", system_words(&error));
+            let words = format_args!("cannot write to standard output: {error}");
             Failure::new(Kind::Failed, words).told()
         }
         _ if report.is_good() => ExitCode::SUCCESS,
@@ -98,7 +98,11 @@ fn print(metainfo: &Metainfo, report: &VerifyReport) -> io::Result<()> {
     let (good, all) = (report.bytes_good, metainfo.geometry.total_length());
     let wrong = report.files.iter().filter(|file| file.verdict != Verdict::Good).count();
     if report.is_good() {
-        writeln!(out, "All {} files are complete and verified ({all} bytes).", report.files.len())?;
+        let files = match report.files.len() {
+            1 => "The file is".to_owned(),
+            files => format!("All {files} files are"),
+        };
+        writeln!(out, "{files} complete and verified ({all} bytes).")?;
     } else {
         writeln!(
             out,

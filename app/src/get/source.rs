@@ -1,6 +1,6 @@
 //! Where the torrent comes from, and the names the user gave for peers.
 
-use crate::exit::{Failure, Kind, system_words};
+use crate::exit::{Failure, Kind};
 use crate::torrent_file;
 use engine::{FetchError, HttpSettings};
 use metainfo::Metainfo;
@@ -75,9 +75,9 @@ pub(super) async fn resolve_peers(peers: &[String]) -> Result<Vec<SocketAddr>, F
             let words = format_args!("--peer {peer}: write HOST:PORT, with an IPv6 address in brackets");
             return Err(Failure::new(Kind::Usage, words));
         }
-        let found = lookup_host(peer.as_str()).await.map_err(|error| {
-            Failure::new(Kind::Failed, format_args!("--peer {peer}: {}", system_words(&error)))
-        })?;
+        let found = lookup_host(peer.as_str())
+            .await
+            .map_err(|error| Failure::new(Kind::Failed, format_args!("--peer {peer}: {error}")))?;
         addresses.extend(found);
     }
     Ok(addresses)
