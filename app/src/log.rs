@@ -4,7 +4,7 @@
 
 use indicatif::ProgressBar;
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::EnvFilter;
@@ -37,7 +37,7 @@ pub(crate) fn start(verbosity: u8, quiet: bool) {
         2 => Some("info,starling=debug,engine=debug,storage=debug,swarm=debug,wire=debug".to_owned()),
         _ => Some("info,starling=trace,engine=trace,storage=trace,swarm=trace,wire=trace".to_owned()),
     });
-    let log = tracing_subscriber::fmt().with_writer(Stderr);
+    let log = tracing_subscriber::fmt().with_writer(Stderr).with_ansi(io::stderr().is_terminal());
     if let Some(wish) = wish {
         log.with_env_filter(EnvFilter::new(wish)).init();
     } else {

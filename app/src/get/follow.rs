@@ -83,7 +83,8 @@ impl<'a> Follow<'a> {
             }
             Some(Event::SeedingDone) => return Some(Ok(())),
             Some(Event::Failed(error @ TorrentError::Disk(_))) => {
-                return Some(Err(Failure::new(Kind::Disk, error)));
+                let words = format_args!("{error}; what was verified is kept, and the same command resumes");
+                return Some(Err(Failure::new(Kind::Disk, words)));
             }
             Some(event @ (Event::PieceFailed { .. } | Event::Source { .. })) => report.event(&event),
             None if self.completed_after.is_some() => return Some(Ok(())),
