@@ -15,6 +15,7 @@ use crate::error::ParseError;
 use crate::limits::{MAX_COMMENT_BYTES, MAX_TEXT_BYTES};
 use crate::metainfo::Metainfo;
 use bencode::{Limits, Value};
+pub(crate) use fields::{clean_url, has_scheme};
 use std::sync::Arc;
 
 impl Metainfo {
