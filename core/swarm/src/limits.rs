@@ -56,8 +56,11 @@ pub const FEWEST_REQUESTS: u32 = 2;
 pub const MOST_REQUESTS: u32 = 500;
 /// What a peer is taken to queue if it does not say (`reqq`).
 pub const ASSUMED_REQUEST_QUEUE: u32 = 250;
-/// How much time of a peer's measured rate is kept requested.
-pub const QUEUE_TIME: Duration = Duration::from_secs(1);
+/// How much time of a peer's measured rate is kept requested: more than its answers usually take, or the rate
+/// could never grow.
+pub const QUEUE_TIME: Duration = Duration::from_secs(2);
+/// Requests beyond that, so that a queue that became small finds out whether more is possible.
+pub const QUEUE_MORE: u32 = 3;
 /// A peer that owes blocks and sent none for this long is snubbed.
 pub const SNUB_AFTER: Duration = Duration::from_secs(30);
 /// A source that owes blocks and sent none for this long may be doubled in the end game.

@@ -103,6 +103,7 @@ impl Pipeline {
         self.rate_before = rate;
         let bytes = rate * limits::QUEUE_TIME.as_millis() as u64 / 1000;
         let wanted = u32::try_from(bytes / u64::from(BLOCK_LENGTH)).unwrap_or(u32::MAX);
+        let wanted = if rate == 0 { 0 } else { wanted.saturating_add(limits::QUEUE_MORE) };
         let floor = if self.slow_start { self.target } else { limits::FEWEST_REQUESTS };
         self.target = wanted.max(floor).min(self.limit);
     }
@@ -153,9 +154,9 @@ mod tests {
     #[test]
     fn the_queue_follows_the_rate() {
         let (slow, _) = settle(4, 30, 250);
-        assert!((3..=12).contains(&slow.target), "{}", slow.target);
+        assert!((6..=16).contains(&slow.target), "{}", slow.target);
         let (fast, outstanding) = settle(100, 30, 500);
-        assert!((80..=120).contains(&fast.target) && outstanding > 60, "{} {outstanding}", fast.target);
+        assert!((160..=240).contains(&fast.target) && outstanding > 100, "{} {outstanding}", fast.target);
         let (limited, outstanding) = settle(1000, 10, 64);
         assert!(limited.target == 64 && outstanding <= 64);
     }
