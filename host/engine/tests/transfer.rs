@@ -58,7 +58,9 @@ async fn a_stopped_download_resumes_without_fetching_twice() {
                 tokio::task::yield_now().await;
             }
             leech.stop().await;
-            assert!(scratch.path("leech/image.iso.part").exists() && !scratch.path("leech/image.iso").exists());
+            assert!(
+                scratch.path("leech/image.iso.part").exists() && !scratch.path("leech/image.iso").exists()
+            );
         } else {
             wait_for(&mut leech, |event| *event == Event::Complete).await;
             leech.stop().await;

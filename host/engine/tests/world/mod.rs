@@ -31,7 +31,12 @@ impl Scratch {
         }
     }
 
-    pub(crate) fn add(&self, folder: &str, metainfo: &Arc<Metainfo>, after_completion: AfterCompletion) -> AddTorrent {
+    pub(crate) fn add(
+        &self,
+        folder: &str,
+        metainfo: &Arc<Metainfo>,
+        after_completion: AfterCompletion,
+    ) -> AddTorrent {
         std::fs::create_dir_all(self.path(folder)).expect("a folder");
         AddTorrent {
             metainfo: Arc::clone(metainfo),
@@ -63,9 +68,11 @@ pub(crate) fn torrent_of(
 ) -> (Arc<Metainfo>, Vec<Vec<u8>>) {
     println!("contents from seed {seed}");
     let mut rng = fastrand::Rng::with_seed(seed);
-    let contents: Vec<Vec<u8>> = files.iter().map(|(_, length)| (0..*length).map(|_| rng.u8(..)).collect()).collect();
+    let contents: Vec<Vec<u8>> =
+        files.iter().map(|(_, length)| (0..*length).map(|_| rng.u8(..)).collect()).collect();
     let whole = contents.concat();
-    let hashes: Vec<[u8; 20]> = whole.chunks(piece_length as usize).map(|piece| Sha1::digest(piece).into()).collect();
+    let hashes: Vec<[u8; 20]> =
+        whole.chunks(piece_length as usize).map(|piece| Sha1::digest(piece).into()).collect();
     let is_multi_file = files.len() > 1 || files[0].0 != name;
     let entries = files.iter().map(|(path, length)| {
         let inner: Vec<String> = path.split('/').map(str::to_owned).collect();
@@ -86,7 +93,9 @@ pub(crate) fn torrent_of(
         name: name.to_owned(),
         raw_name: name.as_bytes().to_vec(),
         is_multi_file,
-        geometry: Arc::new(Geometry::new(piece_length, files.iter().map(|(_, length)| *length as u64)).expect("sizes")),
+        geometry: Arc::new(
+            Geometry::new(piece_length, files.iter().map(|(_, length)| *length as u64)).expect("sizes"),
+        ),
         piece_hashes: hashes.into(),
         files: entries.collect(),
         private: false,
