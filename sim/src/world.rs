@@ -531,7 +531,7 @@ impl World {
                 }
             }
             Output::WebSeed(key, WebSeedOrder::Fetch { offset, length }) => {
-                self.fetch(id, key, offset, length)
+                self.fetch(id, key, offset, length);
             }
             Output::WebSeed(key, WebSeedOrder::Cancel) => {
                 if let Some(seed) = self.nodes[id.0].web_seeds.get_mut(&key)

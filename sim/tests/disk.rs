@@ -11,14 +11,14 @@ fn disk_full_then_space() {
     world.introduce(leech, &[source]);
     world.run(Duration::from_secs(5), |world| world.nodes[leech.0].swarm.have().count() >= 8);
     world.set_disk(leech, DiskState::Full);
-    world.run_for(Duration::from_secs(60));
+    world.run_for(Duration::from_mins(1));
     let received = world.nodes[leech.0].swarm.stats().bytes_from_peers;
-    world.run_for(Duration::from_secs(60));
+    world.run_for(Duration::from_mins(1));
     assert_eq!(world.nodes[leech.0].swarm.stats().bytes_from_peers, received, "a full disk asks for nothing");
     assert!(received < 7 << 20, "{received} bytes were fetched for a full disk");
     world.set_disk(leech, DiskState::Sound);
     assert!(
-        world.run(Duration::from_secs(120), |world| world.nodes[leech.0].is_complete()),
+        world.run(Duration::from_mins(2), |world| world.nodes[leech.0].is_complete()),
         "it goes on with space"
     );
     assert_eq!(world.nodes[leech.0].swarm.stats().peers_banned, 0);
@@ -31,7 +31,7 @@ fn a_failing_disk_blames_nobody() {
     let leech = world.add_leech(Line::default());
     world.set_disk(leech, DiskState::Failing);
     world.introduce(leech, &[source]);
-    assert!(world.run(Duration::from_secs(120), |world| world.nodes[leech.0].is_complete()));
+    assert!(world.run(Duration::from_mins(2), |world| world.nodes[leech.0].is_complete()));
     let stats = world.nodes[leech.0].swarm.stats();
     assert_eq!((stats.peers_banned, stats.pieces_failed), (0, 0));
 }
@@ -45,6 +45,6 @@ fn a_lying_disk_spoils_nobody_elses_download() {
     let sound = world.add_seed(Line { up_bytes_per_second: 1 << 20, ..Line::default() });
     let leech = world.add_leech(Line::default());
     world.introduce(leech, &[liar, sound]);
-    assert!(world.run(Duration::from_secs(120), |world| world.nodes[leech.0].is_complete()));
+    assert!(world.run(Duration::from_mins(2), |world| world.nodes[leech.0].is_complete()));
     assert_eq!(world.nodes[leech.0].swarm.stats().peers_banned, 1);
 }

@@ -12,7 +12,7 @@ fn download(number: u64) -> World {
     let leech = world.add_leech(Line::default());
     world.introduce(leech, &[seed]);
     assert!(
-        world.run(Duration::from_secs(60), |world| world.nodes[leech.0].is_complete()),
+        world.run(Duration::from_mins(1), |world| world.nodes[leech.0].is_complete()),
         "not complete in a minute"
     );
     world

@@ -16,7 +16,7 @@ fn rarest_first_spreads_pieces() {
         world.introduce(*leech, &others);
     }
     // When the seed has sent every piece about once, the leeches together should have nearly all of them.
-    world.run(Duration::from_secs(60), |world| {
+    world.run(Duration::from_mins(1), |world| {
         let sent: u64 =
             leeches.iter().map(|leech| world.nodes[leech.0].received_from(world.nodes[0].address)).sum();
         sent >= (16 << 20)
@@ -30,7 +30,7 @@ fn rarest_first_spreads_pieces() {
         })
         .count();
     assert!(spread as u32 * 10 >= pieces * 8, "{spread} of {pieces} pieces left the seed in the time of all");
-    assert!(world.run(Duration::from_secs(120), |world| {
+    assert!(world.run(Duration::from_mins(2), |world| {
         leeches.iter().all(|leech| world.nodes[leech.0].is_complete())
     }));
 }
@@ -45,7 +45,7 @@ fn end_game_wastes_little() {
         .collect();
     let leech = world.add_leech(Line { down_bytes_per_second: 50 << 20, ..Line::default() });
     world.introduce(leech, &seeds);
-    assert!(world.run(Duration::from_secs(60), |world| world.nodes[leech.0].is_complete()));
+    assert!(world.run(Duration::from_mins(1), |world| world.nodes[leech.0].is_complete()));
     let wasted = world.nodes[leech.0].swarm.stats().bytes_wasted;
     assert!(wasted * 100 <= 3 * (32 << 20), "{wasted} bytes came twice");
     let ideal = (32u64 << 20) as f64 / f64::from((200 << 10) + (13 << 20));
@@ -61,6 +61,6 @@ fn stalled_last_peer() {
     world.nodes[bad.0].behaviour = Behaviour::StallsAfter(40);
     let leech = world.add_leech(Line::default());
     world.introduce(leech, &[good, bad]);
-    assert!(world.run(Duration::from_secs(120), |world| world.nodes[leech.0].is_complete()));
+    assert!(world.run(Duration::from_mins(2), |world| world.nodes[leech.0].is_complete()));
     assert!(world.elapsed() < Duration::from_secs(15), "the stalled peer cost {:?}", world.elapsed());
 }

@@ -12,7 +12,7 @@ fn liar_is_banned_and_innocents_are_not() {
     world.nodes[2].behaviour = Behaviour::LiesOneIn(5);
     let leech = world.add_leech(Line::default());
     world.introduce(leech, &seeds);
-    assert!(world.run(Duration::from_secs(120), |world| world.nodes[leech.0].is_complete()));
+    assert!(world.run(Duration::from_mins(2), |world| world.nodes[leech.0].is_complete()));
     let stats = world.nodes[leech.0].swarm.stats();
     assert_eq!(stats.peers_banned, 1, "exactly the liar is banned");
     assert!(stats.pieces_failed > 0);
@@ -31,13 +31,13 @@ fn a_liar_among_liars_cannot_complete_a_download_with_wrong_bytes() {
     }
     let leech = world.add_leech(Line::default());
     world.introduce(leech, &liars);
-    world.run_for(Duration::from_secs(60));
+    world.run_for(Duration::from_mins(1));
     assert_eq!(world.nodes[leech.0].swarm.have().count(), 0);
     assert_eq!(world.nodes[leech.0].swarm.stats().peers_banned, 3);
     // A seed that is honest but new finishes the job.
     let honest = world.add_seed(Line::default());
     world.introduce(leech, &[honest]);
-    assert!(world.run(Duration::from_secs(60), |world| world.nodes[leech.0].is_complete()));
+    assert!(world.run(Duration::from_mins(1), |world| world.nodes[leech.0].is_complete()));
 }
 
 /// Leeches that never send, beside a seed with few slots: each gets its turn.
@@ -51,7 +51,7 @@ fn optimistic_unchoke_is_fair() {
         world.nodes[leech.0].behaviour = Behaviour::FreeRider;
         world.introduce(*leech, &[source]);
     }
-    world.run_for(Duration::from_secs(600));
+    world.run_for(Duration::from_mins(10));
     let got: Vec<u64> = leeches
         .iter()
         .map(|leech| world.nodes[leech.0].received_from(world.nodes[source.0].address))
@@ -80,8 +80,7 @@ fn free_rider_gets_little() {
         world.introduce(*leech, &others);
     }
     let honest = &leeches[..7];
-    world
-        .run(Duration::from_secs(900), |world| honest.iter().any(|leech| world.nodes[leech.0].is_complete()));
+    world.run(Duration::from_mins(15), |world| honest.iter().any(|leech| world.nodes[leech.0].is_complete()));
     // What the leeches gave each other is their choice; the seed's share is turns for all.
     let taken = |id: NodeId| -> u64 {
         honest.iter().map(|other| world.nodes[id.0].received_from(world.nodes[other.0].address)).sum()
@@ -104,7 +103,7 @@ fn a_connection_to_oneself_is_closed_and_not_retried() {
         let now = world.now();
         world.nodes[node.0].swarm.handle_candidates(now, CandidateSource::Tracker, &[address]);
         world.introduce(node, &[]);
-        world.run_for(Duration::from_secs(120));
+        world.run_for(Duration::from_mins(2));
     }
     assert_eq!(world.nodes[node.0].connections(), 0);
     assert!(world.nodes[node.0].swarm.stats().peers_connected <= 2);

@@ -10,7 +10,7 @@ const USUAL_PORT: u16 = 51413;
 
 /// Starts a session. Without `--port`, a usual port that is taken gives way to any other; a state directory that
 /// cannot be used is done without.
-pub(super) async fn start(args: &GetArgs) -> Result<Session, Failure> {
+pub(super) fn start(args: &GetArgs) -> Result<Session, Failure> {
     let mut settings = Settings {
         port: args.port.unwrap_or(USUAL_PORT),
         bind: args.bind,
@@ -21,7 +21,7 @@ pub(super) async fn start(args: &GetArgs) -> Result<Session, Failure> {
         listen: !args.no_peers,
     };
     loop {
-        match Session::start(settings.clone()).await {
+        match Session::start(settings.clone()) {
             Err(StartError::Listen { .. }) if args.port.is_none() && settings.port != 0 => settings.port = 0,
             Err(StartError::State { reason, .. }) if settings.state_directory.is_some() => {
                 tracing::warn!("{reason}; the next run will have to check the files again");

@@ -187,9 +187,10 @@ impl fmt::Display for Magnet {
             parts.extend(values.iter().map(|value| format!("{key}={}", codec::encode(value))));
         }
         for (key, addresses) in [("x.pe", &self.peers), ("dht", &self.nodes)] {
-            parts.extend(addresses.iter().map(|(host, port)| match host.contains(':') {
-                true => format!("{key}=[{}]:{port}", codec::encode_host(host)),
-                false => format!("{key}={}:{port}", codec::encode_host(host)),
+            parts.extend(addresses.iter().map(|(host, port)| {
+                let is_ipv6 = host.contains(':');
+                let host = codec::encode_host(host);
+                if is_ipv6 { format!("{key}=[{host}]:{port}") } else { format!("{key}={host}:{port}") }
             }));
         }
         if !self.selected.is_empty() {

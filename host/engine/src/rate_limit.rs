@@ -90,7 +90,7 @@ mod tests {
         let limit = RateLimit::new(None);
         assert_eq!(limit.charge(Instant::now(), 1 << 30), None);
         limit.set(Some(1000));
-        tokio::time::advance(Duration::from_secs(3600)).await;
+        tokio::time::advance(Duration::from_hours(1)).await;
         let wait = limit.charge(Instant::now(), 10_000).map(|when| when - Instant::now());
         assert!(wait.is_some_and(|wait| wait > Duration::from_secs(9)), "{wait:?}");
     }

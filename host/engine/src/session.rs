@@ -41,8 +41,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// Starts listening and working.
-    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+    /// Starts listening and working. To be called inside a runtime.
+    pub fn start(settings: Settings) -> Result<Self, StartError> {
         crate::runtime::raise_handle_limit();
         let listeners = if settings.listen {
             dial::listen(settings.bind, settings.port)

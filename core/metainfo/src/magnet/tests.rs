@@ -55,7 +55,7 @@ fn no_magnet_links() {
         (&v2_of_another_kind, MagnetError::BadHash),
         (&too_long, MagnetError::TooLong),
     ] {
-        assert_eq!(link.parse::<Magnet>(), Err(error), "{:.80}", link);
+        assert_eq!(link.parse::<Magnet>(), Err(error), "{link:.80}");
     }
 }
 

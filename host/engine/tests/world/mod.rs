@@ -121,5 +121,5 @@ pub(crate) async fn wait_for(torrent: &mut Torrent, wanted: impl Fn(&Event) -> b
         }
         panic!("the torrent ended before the event came");
     };
-    tokio::time::timeout(Duration::from_secs(60), wait).await.expect("the event within a minute");
+    tokio::time::timeout(Duration::from_mins(1), wait).await.expect("the event within a minute");
 }
