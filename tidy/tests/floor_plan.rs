@@ -16,7 +16,10 @@ const FLOOR_PLAN: [(&str, &[&str]); 15] = [
     ("core/swarm", &["metainfo", "wire"]),
     ("host/hash", &[]),
     ("host/storage", &["metainfo", "hash"]),
-    ("host/engine", &["bencode", "metainfo", "wire", "utp", "dht", "tracker", "swarm", "blocklist", "storage"]),
+    (
+        "host/engine",
+        &["bencode", "metainfo", "wire", "utp", "dht", "tracker", "swarm", "blocklist", "storage"],
+    ),
     ("host/rpc", &["metainfo", "engine"]),
     ("app", &["bencode", "blocklist", "metainfo", "tracker", "storage", "engine", "rpc"]),
     ("sim", &["bencode", "metainfo", "wire", "utp", "dht", "tracker", "swarm"]),

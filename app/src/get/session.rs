@@ -19,6 +19,7 @@ pub(super) fn start(args: &GetArgs) -> Result<Session, Failure> {
         up_limit_bytes_per_second: args.up_limit,
         lsd: !args.no_lsd && !args.no_peers,
         listen: !args.no_peers,
+        ..Settings::default()
     };
     loop {
         match Session::start(settings.clone()) {

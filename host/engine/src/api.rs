@@ -1,5 +1,6 @@
 //! The words of the public API: what a user asks for, what they hear of, what they can look at.
 
+use crate::address_filter::AddressFilter;
 use metainfo::{FileIndex, InfoHash, Metainfo, PieceIndex};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -25,6 +26,8 @@ pub struct Settings {
     pub lsd: bool,
     /// Listen for peers at all. False: the port is not opened.
     pub listen: bool,
+    /// Addresses that no connection is made with; whoever holds a clone may replace them at any time.
+    pub address_filter: AddressFilter,
 }
 
 impl Default for Settings {
@@ -37,6 +40,7 @@ impl Default for Settings {
             up_limit_bytes_per_second: None,
             lsd: true,
             listen: true,
+            address_filter: AddressFilter::default(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The BitTorrent engine: sessions, torrents, peers, trackers and web seeds on real sockets.
 
+mod address_filter;
 mod api;
 mod dial;
 mod fetch_torrent;
@@ -18,6 +19,7 @@ mod tracker_server;
 mod udp_tracker;
 mod web_seed;
 
+pub use address_filter::AddressFilter;
 pub use api::{
     AddError, AddTorrent, AfterCompletion, Event, Phase, Settings, Snapshot, SourceKind, SourceSnapshot,
     StartError, TorrentError, TorrentId,

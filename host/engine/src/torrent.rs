@@ -145,7 +145,8 @@ impl TorrentTask {
         let mut rng = fastrand::Rng::new();
         let config = configure(&add, &shared);
         let mut swarm = Swarm::new(config, have, rng.u64(..), now.into_std());
-        swarm.handle_candidates(now.into_std(), CandidateSource::User, &add.peers);
+        let named = shared.settings.address_filter.allowed(&add.peers);
+        swarm.handle_candidates(now.into_std(), CandidateSource::User, &named);
         let context = PeerContext {
             store: store.clone(),
             pool: shared.disk.pool().clone(),

@@ -1,5 +1,6 @@
 //! The connections of one torrent: dialled or taken in, given their orders, forgotten at the end.
 
+use crate::address_filter::AddressFilter;
 use crate::api::AddTorrent;
 use crate::dial;
 use crate::limits::{ORDER_QUEUE, ORDERS_HELD, REQUEST_QUEUE};
@@ -26,6 +27,7 @@ pub(super) struct Settings {
     pub(super) listen_port: u16,
     pub(super) request_queue: u32,
     pub(super) bind: Option<IpAddr>,
+    pub(super) filter: AddressFilter,
 }
 
 impl Settings {
@@ -38,6 +40,7 @@ impl Settings {
             listen_port: shared.port,
             request_queue: REQUEST_QUEUE,
             bind: shared.settings.bind,
+            filter: shared.settings.address_filter.clone(),
         }
     }
 }
@@ -77,6 +80,10 @@ impl Peers {
     /// Starts a connection to `address`; [`Self::dialled`] tells how it went.
     pub(super) fn dial(&mut self, address: SocketAddr) {
         let bind = self.settings.bind;
+        if self.settings.filter.blocks(address) {
+            self.dials.spawn(async move { (address, Err(ConnectFailure::Unreachable)) });
+            return;
+        }
         self.dials.spawn(async move { (address, dial::connect(address, bind).await) });
     }
 
@@ -119,6 +126,9 @@ impl Peers {
     /// Takes in a connection from outside, if the swarm has room.
     pub(super) fn admit(&mut self, now: Instant, swarm: &mut Swarm, incoming: Incoming) {
         let Incoming { stream, address, handshake } = incoming;
+        if self.settings.filter.blocks(address) {
+            return;
+        }
         if let Ok(key) = swarm.handle_connected(now, address, Direction::Incoming) {
             let connection = self.incoming(address, handshake, now);
             self.start(key, stream, connection);

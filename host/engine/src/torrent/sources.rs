@@ -139,7 +139,8 @@ pub(super) async fn local_peer(peers: &mut Option<broadcast::Receiver<LocalPeer>
 impl TorrentTask {
     pub(super) fn handle_local_peer(&mut self, peer: &LocalPeer) {
         if peer.info_hash == self.add.metainfo.wire_info_hash() {
-            self.swarm.handle_candidates(now(), CandidateSource::Lsd, &[peer.address]);
+            let allowed = self.shared.settings.address_filter.allowed(&[peer.address]);
+            self.swarm.handle_candidates(now(), CandidateSource::Lsd, &allowed);
         }
     }
 }

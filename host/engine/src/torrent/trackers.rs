@@ -137,7 +137,8 @@ impl TorrentTask {
         let now = super::now();
         let state = match &result {
             Ok(answer) => {
-                self.swarm.handle_candidates(now, CandidateSource::Tracker, &answer.peers);
+                let allowed = self.shared.settings.address_filter.allowed(&answer.peers);
+                self.swarm.handle_candidates(now, CandidateSource::Tracker, &allowed);
                 answer.warning.clone().unwrap_or_else(|| format!("{} peers", answer.peers.len()))
             }
             Err(error) => error.to_string(),
