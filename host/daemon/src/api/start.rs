@@ -1,0 +1,51 @@
+//! What a daemon starts from.
+
+use crate::Settings;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use thiserror::Error;
+
+/// Makes changed settings durable (write, sync, rename) before a change is answered.
+pub type SaveSettings = Arc<dyn Fn(&Settings) -> std::io::Result<()> + Send + Sync>;
+
+/// What a [`Daemon`](crate::Daemon) starts from.
+#[derive(Clone)]
+pub struct Config {
+    /// Holds the database, `torrents/` and the lock file; made if missing.
+    pub config_directory: PathBuf,
+    /// Settings of the session.
+    pub settings: Settings,
+    /// Called on a thread of its own with every change of the settings; `None` keeps them for this run only.
+    pub save_settings: Option<SaveSettings>,
+    /// All torrents stay stopped at start (`--paused`).
+    pub paused: bool,
+    /// The one address to bind to, in place of those in the settings; for tests on loopback.
+    pub bind: Option<IpAddr>,
+}
+
+impl Config {
+    /// A daemon with these settings that keeps no `settings.json`.
+    pub const fn new(config_directory: PathBuf, settings: Settings) -> Self {
+        Self { config_directory, settings, save_settings: None, paused: false, bind: None }
+    }
+}
+
+/// Why a daemon did not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// Another daemon uses the directory.
+    #[error("another daemon is using {}; stop it first, or choose another directory with --config-dir", .0.display())]
+    InUse(PathBuf),
+    /// The directory cannot be used.
+    #[error("cannot use the config directory {}: {reason}", .path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The engine did not start.
+    #[error(transparent)]
+    Engine(#[from] engine::StartError),
+}

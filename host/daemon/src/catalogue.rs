@@ -1,0 +1,134 @@
+//! All torrents, in memory, for reading without waiting.
+
+pub(crate) mod entry;
+pub(crate) mod log;
+
+use crate::api::events::Revision;
+use crate::limits::REMEMBER_CHANGES;
+use entry::{Entry, Number};
+use metainfo::InfoHash;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Instant;
+
+/// All torrents of the session. Writing is the keeper's alone, in short sections.
+#[derive(Debug, Default)]
+pub struct Catalogue {
+    entries: BTreeMap<Number, Entry>,
+    by_hash: HashMap<InfoHash, Number>,
+    /// The last change of each torrent, for [`Self::changed_since`].
+    by_revision: BTreeMap<Revision, Number>,
+    removed: VecDeque<(Instant, Revision, Number)>,
+    revision: Revision,
+    last_number: u32,
+}
+
+impl Catalogue {
+    /// Every torrent by number.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Entry> {
+        self.entries.values()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// One torrent.
+    pub fn get(&self, number: Number) -> Option<&Entry> {
+        self.entries.get(&number)
+    }
+
+    /// The number of a torrent.
+    pub fn find(&self, info_hash: &InfoHash) -> Option<Number> {
+        self.by_hash.get(info_hash).copied()
+    }
+
+    /// The number of the torrent with this info-hash in hex, of any case.
+    pub fn find_hex(&self, hex: &str) -> Option<Number> {
+        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+        let bytes: Option<Vec<u8>> = hex.as_bytes().chunks(2).map(byte).collect();
+        let bytes = bytes?;
+        let hash = match (<[u8; 20]>::try_from(&bytes[..]), <[u8; 32]>::try_from(&bytes[..])) {
+            (Ok(hash), _) => InfoHash::V1(hash),
+            (_, Ok(hash)) => InfoHash::V2(hash),
+            _ => return None,
+        };
+        self.find(&hash)
+    }
+
+    /// The revision of the last change of anything.
+    pub const fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// Torrents changed after `revision`, in the order of their last changes.
+    pub fn changed_since(&self, revision: Revision) -> impl Iterator<Item = &Entry> {
+        let later = self.by_revision.range(Revision(revision.0 + 1)..);
+        later.filter_map(|(_, number)| self.entries.get(number))
+    }
+
+    /// Torrents changed at `since` or later, newest change first.
+    pub fn changed_at_or_after(&self, since: Instant) -> impl Iterator<Item = &Entry> {
+        let newest = self.by_revision.values().rev().filter_map(|number| self.entries.get(number));
+        newest.take_while(move |entry| entry.changed_at >= since)
+    }
+
+    /// Torrents removed at `since` or later; kept for a minute and a bit.
+    pub fn removed_at_or_after(&self, since: Instant) -> impl Iterator<Item = Number> {
+        self.removed.iter().filter(move |(at, _, _)| *at >= since).map(|(_, _, number)| *number)
+    }
+
+    /// Torrents removed after `revision`; kept for a minute and a bit.
+    pub fn removed_since(&self, revision: Revision) -> impl Iterator<Item = Number> {
+        self.removed.iter().filter(move |(_, at, _)| *at > revision).map(|(_, _, number)| *number)
+    }
+
+    /// The number of the next torrent.
+    pub(crate) fn next_number(&mut self) -> Number {
+        self.last_number += 1;
+        Number(self.last_number)
+    }
+
+    /// Takes a torrent in. Its number and hash are new.
+    pub(crate) fn insert(&mut self, entry: Entry) {
+        let number = entry.number;
+        self.by_hash.insert(entry.info_hash, number);
+        self.entries.insert(number, entry);
+        self.touch(number);
+    }
+
+    /// Forgets a torrent.
+    pub(crate) fn remove(&mut self, number: Number) -> Option<Entry> {
+        let entry = self.entries.remove(&number)?;
+        self.by_hash.remove(&entry.info_hash);
+        self.by_revision.remove(&entry.revision);
+        self.revision.0 += 1;
+        let now = Instant::now();
+        self.removed.push_back((now, self.revision, number));
+        while self.removed.front().is_some_and(|(at, _, _)| now.duration_since(*at) > REMEMBER_CHANGES) {
+            self.removed.pop_front();
+        }
+        Some(entry)
+    }
+
+    /// Changes a torrent and says that it changed.
+    pub(crate) fn change<R>(&mut self, number: Number, change: impl FnOnce(&mut Entry) -> R) -> Option<R> {
+        let result = change(self.entries.get_mut(&number)?);
+        self.touch(number);
+        Some(result)
+    }
+
+    fn touch(&mut self, number: Number) {
+        let Some(entry) = self.entries.get_mut(&number) else { return };
+        self.by_revision.remove(&entry.revision);
+        self.revision.0 += 1;
+        entry.revision = self.revision;
+        entry.changed_at = Instant::now();
+        self.by_revision.insert(self.revision, number);
+    }
+}

@@ -1,0 +1,27 @@
+//! Every bound of the daemon, each with its reason.
+
+use std::time::Duration;
+
+/// Events kept for streams that resume: an hour of a busy session's ends, or some seconds of everybody's progress.
+pub(crate) const EVENTS_KEPT: usize = 4096;
+
+/// How long removed torrents are remembered: `recently-active` looks back one minute, its askers may be late.
+pub(crate) const REMEMBER_CHANGES: Duration = Duration::from_secs(75);
+
+/// Commands on their way to the keeper; more wait in their callers.
+pub(crate) const COMMAND_QUEUE: usize = 256;
+
+/// The longest torrent file that is read from disk; the largest in the wild are a few MiB.
+pub(crate) const MAX_TORRENT_FILE: u64 = 64 << 20;
+
+/// News of running torrents on their way to the keeper; more wait in the tasks that bring them.
+pub(crate) const NEWS_QUEUE: usize = 1024;
+
+/// How often the keeper looks at what runs.
+pub(crate) const TICK: Duration = Duration::from_secs(1);
+
+/// Torrents that may begin to run at the same moment: each opens files and may hash.
+pub(crate) const STARTS_AT_ONCE: usize = 16;
+
+/// Saying goodbye to everybody at the end; who has not answered by then is not told.
+pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(3500);

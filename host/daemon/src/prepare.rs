@@ -1,0 +1,104 @@
+//! What is done with a torrent before the keeper sees it: fetched, read, parsed, off the keeper's task.
+
+use crate::limits::MAX_TORRENT_FILE;
+use crate::{AddError, AddRequest, Source};
+use engine::{FetchError, HttpSettings};
+use metainfo::{InfoHash, Magnet, Metainfo};
+use std::path::Path;
+use std::sync::Arc;
+use url::Url;
+
+/// A torrent ready to be taken in.
+pub(crate) struct Prepared {
+    pub(crate) request: AddRequest,
+    pub(crate) what: What,
+}
+
+/// The torrent itself.
+pub(crate) enum What {
+    /// With everything it says.
+    Torrent {
+        /// Parsed.
+        metainfo: Arc<Metainfo>,
+        /// The torrent file.
+        bytes: Arc<[u8]>,
+    },
+    /// By name only.
+    Magnet(Magnet),
+}
+
+impl Prepared {
+    pub(crate) fn info_hash(&self) -> InfoHash {
+        match &self.what {
+            What::Torrent { metainfo, .. } => metainfo.info_hash(),
+            What::Magnet(magnet) => match (magnet.info_hash_v1, magnet.info_hash_v2) {
+                (Some(hash), _) => InfoHash::V1(hash),
+                (None, hash) => InfoHash::V2(hash.unwrap_or_default()),
+            },
+        }
+    }
+}
+
+/// Gets hold of the torrent and parses it.
+pub(crate) async fn prepare(mut request: AddRequest) -> Result<Prepared, AddError> {
+    if let Some(path) = request.download_directory.as_ref().filter(|path| !path.is_absolute()) {
+        return Err(AddError::RelativePath(path.clone()));
+    }
+    let source = std::mem::replace(&mut request.source, Source::Metainfo(Vec::new()));
+    let what = match source {
+        Source::Metainfo(bytes) => parse(bytes).await?,
+        Source::Magnet(link) => What::Magnet(magnet(&link)?),
+        Source::File(path) => parse(read(&path).await?).await?,
+        Source::Url { url, cookies } => parse(fetch(&url, cookies).await?).await?,
+    };
+    Ok(Prepared { request, what })
+}
+
+/// Parsing takes milliseconds for a large torrent: not on a task.
+async fn parse(bytes: Vec<u8>) -> Result<What, AddError> {
+    let work = move || match Metainfo::parse(&bytes) {
+        Ok(metainfo) => Ok(What::Torrent { metainfo: Arc::new(metainfo), bytes: bytes.into() }),
+        Err(error) => Err(AddError::Corrupt(error.to_string())),
+    };
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(AddError::Closed))
+}
+
+fn magnet(link: &str) -> Result<Magnet, AddError> {
+    let is_hash = matches!(link.len(), 40) && link.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let link = if is_hash { format!("magnet:?xt=urn:btih:{link}") } else { link.to_owned() };
+    link.parse().map_err(|error: metainfo::MagnetError| AddError::Unrecognized(error.to_string()))
+}
+
+async fn read(path: &Path) -> Result<Vec<u8>, AddError> {
+    let owned = path.to_owned();
+    let work = move || {
+        let length = std::fs::metadata(&owned)?.len();
+        if length > MAX_TORRENT_FILE {
+            return Err(std::io::Error::other("larger than any torrent file"));
+        }
+        std::fs::read(&owned)
+    };
+    let unreadable = |reason| AddError::Unreadable { path: path.to_owned(), reason };
+    let bytes = tokio::task::spawn_blocking(work).await.map_err(|_| AddError::Closed)?;
+    bytes.map_err(|error| unreadable(error.to_string()))
+}
+
+async fn fetch(url: &str, cookies: Option<String>) -> Result<Vec<u8>, AddError> {
+    let failed = |text: String| AddError::Fetch { status: None, text };
+    let url = Url::parse(url).map_err(|error| AddError::Unrecognized(format!("{url}: {error}")))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(AddError::Unrecognized(format!("{} URLs cannot be fetched", url.scheme())));
+    }
+    let _ = cookies;
+    engine::fetch_torrent(url, HttpSettings::default()).await.map_err(|error| match error {
+        FetchError::NotFound { status, .. }
+        | FetchError::Forbidden { status, .. }
+        | FetchError::Status { status, .. } => {
+            AddError::Fetch { status: Some(status), text: error.to_string() }
+        }
+        FetchError::NotATorrent(_) | FetchError::WebPage(_) | FetchError::Empty(_) => {
+            AddError::Corrupt(error.to_string())
+        }
+        error => failed(error.to_string()),
+    })
+}
