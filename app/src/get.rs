@@ -102,7 +102,7 @@ async fn take_in(args: &GetArgs, report: &mut Report) -> Result<(Torrent, Taken)
     };
     let metainfo = Arc::new(metainfo);
     let add = describe(args, &metainfo).await?;
-    let mut session = session::start(args)?;
+    let session = session::start(args)?;
     let bytes_wanted = add.bytes_wanted();
     let torrent = session.add(add).await.map_err(|error| add_failure(&error))?;
     report.added(&metainfo, bytes_wanted);

@@ -153,7 +153,7 @@ impl Plan {
             lsd: false,
             ..Settings::default()
         };
-        let mut session = Session::start(settings).map_err(|error| failed("a peer", &error))?;
+        let session = Session::start(settings).map_err(|error| failed("a peer", &error))?;
         let add = AddTorrent {
             metainfo: Arc::clone(metainfo),
             download_directory: self.folder.clone(),

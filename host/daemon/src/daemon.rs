@@ -13,8 +13,7 @@ use crate::catalogue::log::Log;
 use crate::keeper::command::{Command, Reply};
 use crate::limits::COMMAND_QUEUE;
 use crate::{AddError, AddRequest, Added, TorrentEdit, keeper, prepare};
-use std::net::IpAddr;
-use std::ops::RangeInclusive;
+use engine::AddressFilter;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -39,7 +38,7 @@ pub(crate) struct Shared {
     pub(crate) config_directory: PathBuf,
     /// The port peers reach us at.
     pub(crate) port: watch::Sender<u16>,
-    pub(crate) blocklist_size: watch::Sender<usize>,
+    pub(crate) address_filter: AddressFilter,
     /// Somebody asked for the end.
     pub(crate) exit: watch::Sender<bool>,
     /// The keeper has ended.
@@ -207,14 +206,9 @@ impl Daemon {
         *self.shared.port.borrow()
     }
 
-    /// Keeps off peers with an address in these ranges, in place of those set before.
-    pub async fn set_blocklist(&self, ranges: Vec<RangeInclusive<IpAddr>>) -> Result<(), CommandError> {
-        self.command(|reply| Command::SetBlocklist(ranges, reply)).await
-    }
-
-    /// How many ranges are kept off.
-    pub fn blocklist_size(&self) -> usize {
-        *self.shared.blocklist_size.borrow()
+    /// The addresses that no connection is made with, to be looked at and replaced by whoever reads blocklists.
+    pub fn address_filter(&self) -> &AddressFilter {
+        &self.shared.address_filter
     }
 
     /// Space on the file system that holds `path`; an error if there is none. Blocks on the disk: call it

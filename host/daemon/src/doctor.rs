@@ -72,9 +72,7 @@ fn examine_file(path: &PathBuf, part: &Part) -> Option<(Problem, String)> {
     let whole = std::fs::symlink_metadata(path);
     let shown = path.display();
     match whole {
-        Ok(found) if !found.is_file() => {
-            Some((Problem::InTheWay, format!("{shown} is not a file")))
-        }
+        Ok(found) if !found.is_file() => Some((Problem::InTheWay, format!("{shown} is not a file"))),
         Ok(found) if part.is_complete && found.len() != part.length => Some((
             Problem::WrongLength,
             format!("{shown} has {} bytes; it had {} when it was complete", found.len(), part.length),

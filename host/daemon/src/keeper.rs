@@ -58,18 +58,16 @@ pub(crate) async fn start(
     inbox: mpsc::Receiver<Command>,
 ) -> Result<Arc<Shared>, StartError> {
     let directory = &config.config_directory;
-    std::fs::create_dir_all(directory).map_err(|error| StartError::Directory {
-        path: directory.clone(),
-        reason: error.to_string(),
-    })?;
+    std::fs::create_dir_all(directory)
+        .map_err(|error| StartError::Directory { path: directory.clone(), reason: error.to_string() })?;
     let session = Session::start(engine::Settings {
         port: config.settings.peer_port,
         bind: config.bind,
         state_directory: Some(directory.clone()),
         lsd: config.settings.lpd,
+        address_filter: config.address_filter.clone(),
         ..engine::Settings::default()
-    })
-    .await?;
+    })?;
     let shared = Arc::new(Shared {
         catalogue: RwLock::new(Catalogue::default()),
         log: Log::default(),
@@ -78,7 +76,7 @@ pub(crate) async fn start(
         stats: RwLock::default(),
         config_directory: directory.clone(),
         port: watch::Sender::new(session.port()),
-        blocklist_size: watch::Sender::new(0),
+        address_filter: config.address_filter.clone(),
         exit: watch::Sender::new(false),
         ended: watch::Sender::new(false),
     });
@@ -147,8 +145,7 @@ impl Keeper {
             | Command::Reannounce(_, reply)
             | Command::SetLocation(_, _, _, reply)
             | Command::MoveInQueue(_, _, reply)
-            | Command::SetGroup(_, reply)
-            | Command::SetBlocklist(_, reply) => drop(reply.send(unknown())),
+            | Command::SetGroup(_, reply) => drop(reply.send(unknown())),
             Command::Shutdown => {}
         }
     }

@@ -18,10 +18,11 @@ mod prepare;
 mod space;
 mod why;
 
-pub use api::add::{Added, AddError, AddRequest, FileChoice, Source};
+pub use api::add::{AddError, AddRequest, Added, FileChoice, Source};
 pub use api::command::{CommandError, EditError, QueueMove, RenameError, StartMode};
 pub use api::details::{
-    Details, FileDetails, PeerDetails, PeerOrigin, PeersFrom, TrackerDetails, TrackerState, Wanted, WebSeedDetails,
+    Details, FileDetails, PeerDetails, PeerOrigin, PeersFrom, TrackerDetails, TrackerState, Wanted,
+    WebSeedDetails,
 };
 pub use api::diagnosis::{Finding, Obstacle, Problem, Why};
 pub use api::edit::{LimitMode, TorrentEdit, TrackerChange, WebSeedChange};
@@ -30,10 +31,10 @@ pub use api::settings::{
     AltSpeed, Encryption, Group, Preallocation, QueueLimit, Script, Scripts, Settings, Speed, Stalled,
     Transport,
 };
-pub use api::start::{Config, StartError};
+pub use api::start::{Config, SaveSettings, StartError};
 pub use api::stats::{SessionStats, Space, Totals};
+pub use catalogue::Catalogue;
 pub use catalogue::entry::{
     About, Dates, Entry, Fault, FaultKind, Number, Options, Priority, Progress, Status, Tracker,
 };
-pub use catalogue::Catalogue;
 pub use daemon::Daemon;

@@ -29,5 +29,5 @@ pub use http::{HttpError, HttpSettings};
 pub use layout::layout;
 pub use rate_limit::RateLimit;
 pub use session::Session;
-pub use torrent::Torrent;
+pub use torrent::{Control, Torrent};
 pub use tracker_server::TrackerServer;

@@ -10,7 +10,7 @@ use crate::rate_limit::RateLimit;
 use crate::torrent::{Parts, Torrent, TorrentTask};
 use crate::udp_tracker::UdpTrackers;
 use metainfo::PeerId;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use storage::{BlockPool, Disk, DiskConfig, StateStore};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -37,7 +37,7 @@ pub(crate) struct Shared {
 pub struct Session {
     shared: Arc<Shared>,
     /// Listeners and torrents; they end with the session.
-    tasks: JoinSet<()>,
+    tasks: Mutex<JoinSet<()>>,
 }
 
 impl Session {
@@ -80,7 +80,7 @@ impl Session {
             registry,
             settings,
         };
-        Ok(Self { shared: Arc::new(shared), tasks })
+        Ok(Self { shared: Arc::new(shared), tasks: Mutex::new(tasks) })
     }
 
     /// The port peers reach us at; 0 if it does not listen.
@@ -89,7 +89,7 @@ impl Session {
     }
 
     /// Takes a torrent in and starts it: files present are checked, then the rest is fetched.
-    pub async fn add(&mut self, add: AddTorrent) -> Result<Torrent, AddError> {
+    pub async fn add(&self, add: AddTorrent) -> Result<Torrent, AddError> {
         let info_hash = add.metainfo.info_hash_v1.ok_or(AddError::V2Only)?;
         let incoming = self.shared.registry.enter(info_hash).ok_or(AddError::Duplicate)?;
         let (disk_sender, disk_events) = mpsc::channel(DISK_EVENT_QUEUE);
@@ -113,17 +113,19 @@ impl Session {
             events: events_sender,
             snapshot: snapshot_sender,
         };
-        self.tasks.spawn(async move {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(async move {
             let registry = parts.shared.registry.clone();
             TorrentTask::run(parts).await;
             registry.leave(&info_hash);
         });
-        Ok(Torrent { commands, events, snapshot })
+        Ok(Torrent::new(commands, events, snapshot))
     }
 
     /// Ends what is left. Stop the torrents first, so that their trackers are told.
-    pub async fn shutdown(mut self) {
-        self.tasks.shutdown().await;
+    pub async fn shutdown(self) {
+        self.tasks.into_inner().unwrap_or_else(PoisonError::into_inner).shutdown().await;
     }
 }
 

@@ -3,6 +3,7 @@
 //! Everything reaches the task through one of a few bounded channels; after each wake the swarm's outputs are
 //! drained and become sockets, orders and requests. No payload byte passes here.
 
+mod control;
 mod disk;
 mod peers;
 mod show;
@@ -31,40 +32,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 use trackers::Trackers;
 use wire::Fact;
 
-/// A handle on one torrent of a session. Dropping it stops the torrent.
-#[derive(Debug)]
-pub struct Torrent {
-    pub(crate) commands: mpsc::Sender<Command>,
-    pub(crate) events: mpsc::Receiver<Event>,
-    pub(crate) snapshot: watch::Receiver<Snapshot>,
-}
-
-impl Torrent {
-    /// The next event, in order; `None` once the torrent has ended and everything was told.
-    pub async fn next_event(&mut self) -> Option<Event> {
-        self.events.recv().await
-    }
-
-    /// The torrent as it was at most a quarter of a second ago.
-    pub fn snapshot(&self) -> Snapshot {
-        self.snapshot.borrow().clone()
-    }
-
-    /// Falls silent, saves what was verified, tells the trackers. Takes two seconds at most.
-    pub async fn stop(&self) {
-        let (done, wait) = oneshot::channel();
-        if self.commands.send(Command::Stop(done)).await.is_ok() {
-            // An error means that the task is gone already, which is what was asked for.
-            let _ = wait.await;
-        }
-    }
-}
-
-/// What a handle asks of the task.
-#[derive(Debug)]
-pub(crate) enum Command {
-    Stop(oneshot::Sender<()>),
-}
+pub(crate) use control::Command;
+pub use control::{Control, Torrent};
 
 /// What the task is made of.
 pub(crate) struct Parts {

@@ -201,4 +201,3 @@ pub struct WebSeedDetails {
     /// What went wrong last; empty if nothing did.
     pub last_error: String,
 }
-

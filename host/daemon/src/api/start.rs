@@ -1,6 +1,7 @@
 //! What a daemon starts from.
 
 use crate::Settings;
+use engine::AddressFilter;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,14 +21,23 @@ pub struct Config {
     pub save_settings: Option<SaveSettings>,
     /// All torrents stay stopped at start (`--paused`).
     pub paused: bool,
+    /// Addresses that no connection is made with; whoever reads blocklists replaces what is in it.
+    pub address_filter: AddressFilter,
     /// The one address to bind to, in place of those in the settings; for tests on loopback.
     pub bind: Option<IpAddr>,
 }
 
 impl Config {
     /// A daemon with these settings that keeps no `settings.json`.
-    pub const fn new(config_directory: PathBuf, settings: Settings) -> Self {
-        Self { config_directory, settings, save_settings: None, paused: false, bind: None }
+    pub fn new(config_directory: PathBuf, settings: Settings) -> Self {
+        Self {
+            config_directory,
+            settings,
+            save_settings: None,
+            paused: false,
+            address_filter: AddressFilter::default(),
+            bind: None,
+        }
     }
 }
 

@@ -7,8 +7,6 @@ use crate::doctor::Patient;
 use crate::keeper::look::Lookup;
 use crate::prepare::Prepared;
 use crate::{AddError, Added, Group, Settings, TorrentEdit};
-use std::net::IpAddr;
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use tokio::sync::oneshot;
 
@@ -32,7 +30,6 @@ pub(crate) enum Command {
     MoveInQueue(Vec<Number>, QueueMove, Done),
     SetGroup(Group, Done),
     ChangeSettings(Box<dyn FnOnce(&mut Settings) + Send>, Done),
-    SetBlocklist(Vec<RangeInclusive<IpAddr>>, Done),
     Look(Vec<Number>, Wanted, Reply<Vec<Option<Lookup>>>),
     Examine(Vec<Number>, Reply<Vec<Patient>>),
     TorrentFile(Number, Reply<Option<Vec<u8>>>),

@@ -144,7 +144,9 @@ impl Keeper {
                 entry.dates.done = unix_now();
                 entry.info_hash
             });
-            hash.map_or((), |hash| self.shared.log.tell(number, hash, EventKind::Complete));
+            if let Some(hash) = hash {
+                self.shared.log.tell(number, hash, EventKind::Complete);
+            }
         }
     }
 
@@ -167,7 +169,8 @@ impl Keeper {
 
     /// Goes on with a torrent whose task came or went.
     fn after_run(&mut self, number: Number) {
-        if self.books.get(&number).is_some_and(|book| book.removal.is_some() && matches!(book.run, Run::Off)) {
+        if self.books.get(&number).is_some_and(|book| book.removal.is_some() && matches!(book.run, Run::Off))
+        {
             self.forget(number);
         } else {
             self.reconcile(number);
@@ -181,7 +184,9 @@ impl Keeper {
             entry.fault = Some(Box::new(Fault { kind: FaultKind::Local, text: text.clone() }));
             entry.info_hash
         });
-        hash.map_or((), |hash| self.shared.log.tell(number, hash, EventKind::Failed(text)));
+        if let Some(hash) = hash {
+            self.shared.log.tell(number, hash, EventKind::Failed(text));
+        }
         if let Some(book) = self.books.get_mut(&number) {
             book.wish = Wish::Stop;
         }
@@ -205,7 +210,9 @@ impl Keeper {
             None if runs => Status::QueuedToSeed,
             None => Status::Stopped,
         };
-        let Some(changed) = self.entry(number, |entry| (status(entry) != entry.status).then(|| status(entry))) else {
+        let Some(changed) =
+            self.entry(number, |entry| (status(entry) != entry.status).then(|| status(entry)))
+        else {
             return;
         };
         if let Some(status) = changed {
