@@ -25,11 +25,11 @@ async fn a_blocked_peer_is_not_dialled() {
     let files = [("image.iso", 1 << 20)];
     let (metainfo, contents) = torrent_of("image.iso", &files, 65_536, 3);
     scratch.write("seed", &files, &contents);
-    let mut seed_session = Session::start(Settings { bind: None, ..settings() }).await.unwrap();
+    let seed_session = Session::start(Settings { bind: None, ..settings() }).unwrap();
     let mut seed = seed_session.add(scratch.add("seed", &metainfo, FOREVER)).await.unwrap();
     wait_for(&mut seed, |event| *event == Event::Complete).await;
 
-    let mut leech_session = Session::start(blocking("127.0.0.2")).await.unwrap();
+    let leech_session = Session::start(blocking("127.0.0.2")).unwrap();
     let mut add = scratch.add("leech", &metainfo, FOREVER);
     add.peers = [2, 1].map(|last| ([127, 0, 0, last], seed_session.port()).into()).to_vec();
     let mut leech = leech_session.add(add).await.unwrap();
@@ -47,7 +47,7 @@ async fn a_blocked_peer_is_turned_away_without_a_word_until_the_list_changes() {
     scratch.write("seed", &files, &contents);
     let settings = Settings { bind: None, ..blocking("Some Org:127.0.0.3-127.0.0.7") };
     let filter = settings.address_filter.clone();
-    let mut session = Session::start(settings).await.unwrap();
+    let session = Session::start(settings).unwrap();
     let mut seed = session.add(scratch.add("seed", &metainfo, FOREVER)).await.unwrap();
     wait_for(&mut seed, |event| *event == Event::Complete).await;
 

@@ -11,14 +11,14 @@ async fn a_leech_fetches_a_multi_file_torrent_from_a_seed() {
     let files = [("a/one.bin", 700_001), ("two.bin", 1_234_567), ("empty", 0), ("three.bin", 3)];
     let (metainfo, contents) = torrent_of("bundle", &files, 65_536, 1);
     scratch.write("seed/bundle", &files, &contents);
-    let mut seed_session = Session::start(settings()).unwrap();
+    let seed_session = Session::start(settings()).unwrap();
     let mut seed = seed_session
         .add(scratch.add("seed", &metainfo, AfterCompletion { seed: true, ..AfterCompletion::default() }))
         .await
         .unwrap();
     wait_for(&mut seed, |event| *event == Event::Complete).await;
 
-    let mut leech_session = Session::start(settings()).unwrap();
+    let leech_session = Session::start(settings()).unwrap();
     let mut add = scratch.add("leech", &metainfo, AfterCompletion::default());
     add.peers = vec![([127, 0, 0, 1], seed_session.port()).into()];
     let mut leech = leech_session.add(add).await.unwrap();
@@ -40,7 +40,7 @@ async fn a_stopped_download_resumes_without_fetching_twice() {
     scratch.write("seed", &files, &contents);
     let mut slow = settings();
     slow.up_limit_bytes_per_second = Some(16 << 20);
-    let mut seed_session = Session::start(slow).unwrap();
+    let seed_session = Session::start(slow).unwrap();
     let forever = AfterCompletion { seed: true, ..AfterCompletion::default() };
     let mut seed = seed_session.add(scratch.add("seed", &metainfo, forever)).await.unwrap();
     wait_for(&mut seed, |event| *event == Event::Complete).await;
@@ -49,7 +49,7 @@ async fn a_stopped_download_resumes_without_fetching_twice() {
     for round in 0..2 {
         let mut state = settings();
         state.state_directory = Some(scratch.path("state"));
-        let mut session = Session::start(state).unwrap();
+        let session = Session::start(state).unwrap();
         let mut add = scratch.add("leech", &metainfo, AfterCompletion::default());
         add.peers = vec![([127, 0, 0, 1], seed_session.port()).into()];
         let mut leech = session.add(add).await.unwrap();

@@ -15,7 +15,7 @@ async fn download(
     let server = TestServer::start(script).await;
     let directory = tempfile::tempdir().unwrap();
     let settings = Settings { port: 0, bind: Some([127, 0, 0, 1].into()), lsd: false, ..Settings::default() };
-    let mut session = Session::start(settings).unwrap();
+    let session = Session::start(settings).unwrap();
     let add = AddTorrent {
         metainfo: content.metainfo.clone(),
         download_directory: directory.path().to_owned(),
