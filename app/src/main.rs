@@ -4,14 +4,21 @@ mod demo;
 mod exit;
 mod get;
 mod log;
+mod options;
+mod remote;
 mod show;
 mod signals;
 mod torrent_file;
 mod units;
 mod verify;
 
-use clap::{ArgAction, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
+
+/// Names under which the program is one of its commands.
+const NAMES: [(&str, &str); 2] = [("starling-remote", "remote"), ("transmission-remote", "remote")];
 
 /// Fetches, verifies and gives back operating-system images over BitTorrent.
 #[derive(Parser, Debug)]
@@ -31,10 +38,25 @@ enum Command {
     Show(show::ShowArgs),
     Verify(verify::VerifyArgs),
     Demo(demo::DemoArgs),
+    /// Drive a daemon, ours or Transmission's, with the options of transmission-remote
+    #[command(disable_help_flag = true)]
+    Remote(Foreign),
+}
+
+/// Arguments that clap does not read.
+#[derive(Args, Debug)]
+struct Foreign {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<OsString>,
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let args = command_line(std::env::args_os());
+    // Its options are not of the kind that clap can read.
+    if args.get(1).is_some_and(|command| command == "remote") {
+        return remote::run(&args[2..]);
+    }
+    let cli = Cli::parse_from(args);
     let quiet = matches!(&cli.command, Command::Get(args) if args.quiet);
     log::start(cli.verbose, quiet);
     match cli.command {
@@ -42,5 +64,16 @@ fn main() -> ExitCode {
         Command::Show(args) => show::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Remote(foreign) => remote::run(&foreign.args),
     }
+}
+
+/// The command line, with the command that the program's own name stands for.
+fn command_line(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut args: Vec<OsString> = args.collect();
+    let name = args.first().and_then(|program| Path::new(program).file_name());
+    if let Some((_, command)) = NAMES.iter().find(|(known, _)| name.is_some_and(|name| name == *known)) {
+        args.insert(1, OsString::from(command));
+    }
+    args
 }
