@@ -96,7 +96,7 @@ impl<'a> Errands<'a> {
                 self.ids = Some(text.to_owned()).filter(|ids| !ids.is_empty());
             }
             Effect::Filter => self.filter(text)?,
-            Effect::PrintIds => self.print(&format!("{}\n", self.ids.as_deref().unwrap_or("all"))),
+            Effect::PrintIds => print(&format!("{}\n", self.ids.as_deref().unwrap_or("all"))),
             Effect::Set(places) => self.set(places, value)?,
             Effect::Run { stopped } => match &mut self.add {
                 Some(add) => _ = add.insert("paused".to_owned(), json!(stopped)),
@@ -119,7 +119,7 @@ impl<'a> Errands<'a> {
             Effect::WebSeed(method) => self.act(method, params([("url", json!(text))]))?,
             Effect::Order(method) => {
                 self.flush();
-                self.order(Request::new(method, Object::new()));
+                self.order(&Request::new(method, Object::new()));
             }
             Effect::Show(listing) => self.list(listing)?,
         }
@@ -162,13 +162,13 @@ impl<'a> Errands<'a> {
             _ if fits_torrent => (places.torrent, self.torrent.get_or_insert_default()),
             _ => (places.session, self.session.get_or_insert_default()),
         };
-        values::set(fields, value, params).map_err(told)
+        values::set(fields, value, params).map_err(|reason| told(&reason))
     }
 
     /// Sends what was gathered.
     fn flush(&mut self) {
         if let Some(params) = self.session.take() {
-            self.order(Request::new("session_set", params));
+            self.order(&Request::new("session_set", params));
         }
         if let Some(params) = self.add.take() {
             if params.contains_key("metainfo") || params.contains_key("filename") {
@@ -186,7 +186,7 @@ impl<'a> Errands<'a> {
 
     /// Adds a torrent, which becomes the current one.
     fn add(&mut self, params: Object) {
-        let Some(answer) = self.order(Request::new("torrent_add", params)) else { return };
+        let Some(answer) = self.order(&Request::new("torrent_add", params)) else { return };
         let result = answer.result.unwrap_or_default();
         let torrent = result.get("torrent_added").or(result.get("torrent_duplicate"));
         if let Some(id) = torrent.and_then(|torrent| torrent["id"].as_i64()) {
@@ -206,14 +206,14 @@ impl<'a> Errands<'a> {
 
     fn send_for_torrents(&mut self, method: &'static str, mut params: Object) -> Result<(), GaveUp> {
         self.add_ids(&mut params, None)?;
-        self.order(Request::new(method, params));
+        self.order(&Request::new(method, params));
         Ok(())
     }
 
     /// Puts the current torrents into the parameters; without any, those of `otherwise`, or none.
     fn add_ids(&self, params: &mut Object, otherwise: Option<&str>) -> Result<(), GaveUp> {
         let ids = match (self.ids.as_deref(), otherwise) {
-            (Some(text), _) | (None, Some(text)) => values::ids(text).map_err(told)?,
+            (Some(text), _) | (None, Some(text)) => values::ids(text).map_err(|reason| told(&reason))?,
             (None, None) => {
                 eprintln!("No torrent specified!  Please use the -t option first.");
                 // No torrent has this id, so nothing will happen.
@@ -242,7 +242,7 @@ impl<'a> Errands<'a> {
             return Ok(());
         }
         if let Some(text) = self.listed(listing, &request) {
-            self.print(&text);
+            print(&text);
         }
         Ok(())
     }
@@ -257,7 +257,7 @@ impl<'a> Errands<'a> {
     /// Narrows the current torrents to those that the criterion fits.
     fn filter(&mut self, criterion: &str) -> Result<(), GaveUp> {
         self.flush();
-        let filter = Filter::parse(criterion).map_err(told)?;
+        let filter = Filter::parse(criterion).map_err(|reason| told(&reason))?;
         let mut params = params([("fields", json!(show::FILTER))]);
         self.add_ids(&mut params, Some("all"))?;
         let answer = self.call(&Request::new("torrent_get", params)).ok_or(GaveUp)?;
@@ -269,8 +269,8 @@ impl<'a> Errands<'a> {
     }
 
     /// Sends a request whose answer is only that it was done.
-    fn order(&mut self, request: Request) -> Option<Answer> {
-        let answer = self.call(&request)?;
+    fn order(&mut self, request: &Request) -> Option<Answer> {
+        let answer = self.call(request)?;
         let server = self.client.server.shown();
         let said = match (&answer.result, self.json) {
             (Some(_), true) => format!("{}\n", answer.text),
@@ -278,7 +278,7 @@ impl<'a> Errands<'a> {
             (Some(_), false) => format!("{server} returned a successful response\n"),
             (None, false) => format!("{server} acknowledged notification\n"),
         };
-        self.print(&said);
+        print(&said);
         Some(answer)
     }
 
@@ -295,14 +295,10 @@ impl<'a> Errands<'a> {
 
     fn tell(&self, error: &CallError) {
         match error.json() {
-            Some(text) if self.json => self.print(&format!("{text}\n")),
-            _ if error.is_answer() => self.print(&format!("{error}\n")),
+            Some(text) if self.json => print(&format!("{text}\n")),
+            _ if error.is_answer() => print(&format!("{error}\n")),
             _ => eprintln!("{error}"),
         }
-    }
-
-    fn print(&self, text: &str) {
-        print(text);
     }
 
     /// Did something go wrong so far?
@@ -319,7 +315,7 @@ pub(super) fn print(text: &str) {
     }
 }
 
-fn told(reason: String) -> GaveUp {
+fn told(reason: &str) -> GaveUp {
     eprintln!("{reason}");
     GaveUp
 }

@@ -64,7 +64,7 @@ impl Server {
             Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, port.parse().ok()),
             _ => (place, None),
         };
-        self.host = host.trim_matches(['[', ']']).to_owned();
+        host.trim_matches(['[', ']']).clone_into(&mut self.host);
         self.port = port.unwrap_or(self.port);
     }
 

@@ -25,8 +25,15 @@ pub struct Daemon {
     seen: Arc<Mutex<Vec<Value>>>,
 }
 
-/// Answers a method with a result, or with an error's code and text.
-pub type Script = fn(&str, &Value) -> Result<Value, (i64, &'static str)>;
+/// What a method is answered with.
+pub enum Reply {
+    Done(Value),
+    /// An error's code in JSON-RPC, and its text.
+    Refused(i64, &'static str),
+}
+
+/// Answers a method and its parameters.
+pub type Script = fn(&str, &Value) -> Reply;
 
 struct Scripted {
     manners: Manners,
@@ -121,16 +128,18 @@ impl Scripted {
             let answered = (self.script)(&method, &request["params"]);
             let body = match (&request["id"], answered) {
                 (Value::Null, _) => return ("204 No Content", String::new(), String::new()),
-                (id, Ok(result)) => json!({ "jsonrpc": "2.0", "result": result, "id": id }),
-                (id, Err((code, text))) => {
+                (id, Reply::Done(result)) => json!({ "jsonrpc": "2.0", "result": result, "id": id }),
+                (id, Reply::Refused(code, text)) => {
                     json!({ "jsonrpc": "2.0", "error": { "code": code, "message": text }, "id": id })
                 }
             };
             return ("200 OK", String::new(), body.to_string());
         }
         let body = match (self.script)(&method, &request["arguments"]) {
-            Ok(arguments) => json!({ "result": "success", "arguments": arguments, "tag": request["tag"] }),
-            Err((_, text)) => json!({ "result": text, "arguments": {} }),
+            Reply::Done(arguments) => {
+                json!({ "result": "success", "arguments": arguments, "tag": request["tag"] })
+            }
+            Reply::Refused(_, text) => json!({ "result": text, "arguments": {} }),
         };
         ("200 OK", String::new(), body.to_string())
     }

@@ -75,7 +75,7 @@ mod tests {
     use crate::remote::options::Listing;
     use serde_json::{Value, json};
 
-    fn shown(torrents: Value, style: Style) -> String {
+    fn shown(torrents: &Value, style: Style) -> String {
         let Value::Object(answer) = json!({ "torrents": torrents }) else { unreachable!("an object") };
         Listing::Torrents.text(&answer, style)
     }
@@ -94,13 +94,13 @@ mod tests {
             \x20   12   37.2%      372 B  2 hrs           0.0       1.5   0.50  Downloading  b ?[2J\n\
             \x20    4     n/a       None  Done            0.0       0.0   None  Stopped      \n\
             Sum:              2.50 MB                250.0       1.5\n";
-        assert_eq!(shown(torrents, Style::PLAIN), expected);
+        assert_eq!(shown(&torrents, Style::PLAIN), expected);
     }
 
     #[test]
     fn colours_change_no_letter() {
         let torrents = json!([{ "id": 1, "status": 4, "peers_sending_to_us": 2, "name": "a", "error": 1 }]);
-        let (plain, mut coloured) = (shown(torrents.clone(), Style::PLAIN), shown(torrents, Style::COLOURED));
+        let (plain, mut coloured) = (shown(&torrents, Style::PLAIN), shown(&torrents, Style::COLOURED));
         assert!(coloured.contains('\x1b') && !plain.contains('\x1b'));
         for code in ["\x1b[1m", "\x1b[31m", "\x1b[0m"] {
             coloured = coloured.replace(code, "");
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn an_empty_list_has_a_head_and_a_sum() {
-        let text = shown(json!([]), Style::PLAIN);
+        let text = shown(&json!([]), Style::PLAIN);
         assert_eq!(text.lines().count(), 2);
         assert!(text.ends_with("None                  0.0       0.0\n"), "{text}");
     }

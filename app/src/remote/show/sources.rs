@@ -26,12 +26,10 @@ fn one_tracker(tracker: Row<'_>, now: i64) -> String {
         return text;
     }
     let _ = writeln!(text, "  Active in tier {tier}");
-    for line in
-        [announced(tracker, now), announcing(tracker, now), scraped(tracker, now), scraping(tracker, now)]
-    {
-        if let Some(line) = line {
-            let _ = writeln!(text, "  {line}");
-        }
+    let lines =
+        [announced(tracker, now), announcing(tracker, now), scraped(tracker, now), scraping(tracker, now)];
+    for line in lines.into_iter().flatten() {
+        let _ = writeln!(text, "  {line}");
     }
     text
 }

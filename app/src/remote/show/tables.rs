@@ -3,6 +3,7 @@
 use super::{Row, yes_or_no};
 use crate::remote::base64;
 use crate::remote::figures::{percent, size};
+use serde_json::Value;
 use std::fmt::Write;
 
 /// Pieces on one line of `-ic`, and in one group of it.
@@ -17,7 +18,7 @@ pub(super) fn files(torrent: Row<'_>) -> String {
         let (have, length) = (file.count("bytes_completed"), file.count("length"));
         // An empty file is all there.
         let done = if length == 0 { 100.0 } else { 100.0 * have as f64 / length as f64 };
-        let number = |key: &str| torrent.list(key).get(index).and_then(|value| value.as_i64());
+        let number = |key: &str| torrent.list(key).get(index).and_then(Value::as_i64);
         let priority = match number("priorities") {
             Some(..=-1) => "Low",
             Some(1..) => "High",
@@ -79,7 +80,7 @@ pub(super) fn pieces(torrent: Row<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn with(torrent: Value, show: impl Fn(Row<'_>) -> String) -> String {
         let Value::Object(torrent) = torrent else { unreachable!("an object") };
