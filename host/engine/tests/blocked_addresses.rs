@@ -73,5 +73,5 @@ async fn answer(from: IpAddr, port: u16, metainfo: &Metainfo) -> usize {
         let _ = stream.take(wire::HANDSHAKE_LENGTH as u64).read_to_end(&mut bytes).await;
         bytes.len()
     };
-    tokio::time::timeout(Duration::from_secs(60), talk).await.expect("an answer, or none, within a minute")
+    tokio::time::timeout(Duration::from_mins(1), talk).await.expect("an answer, or none, within a minute")
 }
