@@ -35,8 +35,8 @@ const NAMES: [&str; 2] = ["starling-remote", "transmission-remote"];
 /// Runs with the arguments after the program's name.
 pub(crate) fn run(args: &[OsString]) -> ExitCode {
     if args.is_empty() || Program::<Effect>::asks_for_help(args) {
-        errands::print(&help::page(&PROGRAM));
-        return if args.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        let printed = errands::print(&help::page(&PROGRAM)).is_ok();
+        return if args.is_empty() || !printed { ExitCode::FAILURE } else { ExitCode::SUCCESS };
     }
     let (server, args) = match args.split_first() {
         Some((word, rest)) if !word.to_string_lossy().starts_with('-') => {
@@ -57,10 +57,12 @@ pub(crate) fn run(args: &[OsString]) -> ExitCode {
 
 fn tell(text: &Result<String, String>) -> bool {
     match text {
-        Ok(text) => errands::print(text),
-        Err(reason) => eprintln!("{reason}"),
+        Ok(text) => errands::print(text).is_ok(),
+        Err(reason) => {
+            eprintln!("{reason}");
+            false
+        }
     }
-    text.is_ok()
 }
 
 /// What is asked about the program itself, which takes no daemon.
@@ -135,5 +137,26 @@ impl Switches {
             server.credentials = netrc.or_else(home).and_then(|path| server::netrc(&path, &server.host));
         }
         Ok(switches)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What packages install is made here: `starling remote --man > packaging/man/starling-remote.1`, and so on.
+    #[test]
+    fn packaged_files_are_what_the_program_prints() {
+        let completion = |shell| script(&PROGRAM, &NAMES, shell);
+        let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging");
+        for (path, text) in [
+            ("man/starling-remote.1", manual::page(&PROGRAM)),
+            ("completions/starling-remote.bash", completion(Shell::Bash)),
+            ("completions/starling-remote.zsh", completion(Shell::Zsh)),
+            ("completions/starling-remote.fish", completion(Shell::Fish)),
+        ] {
+            let packaged = std::fs::read_to_string(packaging.join(path)).unwrap_or_default();
+            assert!(packaged == text, "packaging/{path} is not what the program prints now: make it again");
+        }
     }
 }

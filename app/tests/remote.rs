@@ -236,6 +236,31 @@ fn a_socket_of_this_machine_will_do() {
 }
 
 #[test]
+fn tls_takes_a_certificate_that_nobody_vouches_for() {
+    let scratch = Scratch::new();
+    let daemon = Daemon::start_with_tls(willing);
+    let port = daemon.address.port();
+    for words in
+        [vec![format!("{port}"), "--ssl".to_owned()], vec![format!("https://127.0.0.1:{port}/transmission/")]]
+    {
+        let (code, output, errors) = ended(scratch.starling("remote").args(words).arg("-l"));
+        assert!(code == 0 && output.contains("a.iso"), "{output}{errors}");
+    }
+}
+
+#[test]
+fn what_nobody_reads_is_done_all_the_same() {
+    let daemon = Daemon::start(Manners::default(), willing);
+    let scratch = Scratch::new();
+    let mut remote = scratch.starling("remote");
+    remote.arg(daemon.address.port().to_string()).args(["-l", "-t", "7", "-S"]).stdout(Stdio::piped());
+    let mut child = remote.spawn().expect("started");
+    drop(child.stdout.take());
+    assert!(child.wait().expect("waited for").success());
+    assert_eq!(calls(&daemon).last().map(|(method, _)| method.clone()), Some("torrent-stop".to_owned()));
+}
+
+#[test]
 fn json_is_the_answer_as_it_came_and_debug_tells_both_ways() {
     let daemon = Daemon::start(JSON_RPC, willing);
     let (code, output, errors) = told(&daemon, "-l --json -b");

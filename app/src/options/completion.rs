@@ -66,7 +66,7 @@ fn bash<E>(program: &Program<E>, names: &[&str]) -> String {
         "    case $before in\n        {})\n            COMPREPLY=($(compgen -f -- \"$word\"))\n            \
          return ;;\n        {})\n            return ;;\n    esac\n    if [[ $word == -* ]]; then\n        \
          COMPREPLY=($(compgen -W \"{}\" -- \"$word\"))\n    else\n        \
-         COMPREPLY=($(compgen -f -- \"$word\"))\n    fi\n}}\ncomplete -o filenames -F {function} {}\n",
+         COMPREPLY=($(compgen -f -- \"$word\"))\n    fi\n}}\ncomplete -o default -o filenames -F {function} {}\n",
         paths.join("|"),
         values.join("|"),
         words.join(" "),
@@ -90,13 +90,13 @@ fn zsh<E>(program: &Program<E>, names: &[&str]) -> String {
              compadd {second}\n            return\n        fi\n        [[ ${{words[2]}} == {second} ]] || return\n    fi"
         );
     }
-    script.push_str("    _arguments -A '-*' \\\n        '(- *)'{-h,--help}'[Show help]' \\\n");
+    script.push_str("    _arguments \\\n        '(- *)'{-h,--help}'[Show help]' \\\n");
     for option in program.options() {
         let about = option.about.replace('\'', "'\\''").replace('[', "\\[").replace(']', "\\]");
         let value = match option.value {
             Takes::Nothing => String::new(),
             Takes::Value(name) if option.value.is_path() => format!(":{name}:_files"),
-            Takes::Value(name) => format!(":{name}: "),
+            Takes::Value(name) => format!(":{}: ", name.replace(':', "\\:")),
             Takes::Maybe(name) => format!("::{name}: "),
         };
         let mut row = |name: String| {
@@ -127,14 +127,10 @@ fn fish<E>(program: &Program<E>, names: &[&str]) -> String {
         targets.push(format!("-c {first} -n '__fish_seen_subcommand_from {second}'"));
     }
     for target in targets {
-        let _ = writeln!(script, "complete {target} -s h -l help -d 'Show help'");
+        let _ = writeln!(script, "complete {target} -o h -l help -d 'Show help'");
         for option in program.options() {
-            // An old-style option is what fish calls a short name of several letters.
-            let short = match option.short.len() {
-                0 => String::new(),
-                1 => format!(" -s {}", option.short),
-                _ => format!(" -o {}", option.short),
-            };
+            // What fish calls old-style: a short name that is not put together with others.
+            let short = if option.short.is_empty() { String::new() } else { format!(" -o {}", option.short) };
             let value = match option.value {
                 Takes::Value(_) if option.value.is_path() => " -r -F",
                 Takes::Value(_) => " -x",

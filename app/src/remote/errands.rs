@@ -96,7 +96,7 @@ impl<'a> Errands<'a> {
                 self.ids = Some(text.to_owned()).filter(|ids| !ids.is_empty());
             }
             Effect::Filter => self.filter(text)?,
-            Effect::PrintIds => print(&format!("{}\n", self.ids.as_deref().unwrap_or("all"))),
+            Effect::PrintIds => self.say(&format!("{}\n", self.ids.as_deref().unwrap_or("all"))),
             Effect::Set(places) => self.set(places, value)?,
             Effect::Run { stopped } => match &mut self.add {
                 Some(add) => _ = add.insert("paused".to_owned(), json!(stopped)),
@@ -242,7 +242,7 @@ impl<'a> Errands<'a> {
             return Ok(());
         }
         if let Some(text) = self.listed(listing, &request) {
-            print(&text);
+            self.say(&text);
         }
         Ok(())
     }
@@ -278,7 +278,7 @@ impl<'a> Errands<'a> {
             (Some(_), false) => format!("{server} returned a successful response\n"),
             (None, false) => format!("{server} acknowledged notification\n"),
         };
-        print(&said);
+        self.say(&said);
         Some(answer)
     }
 
@@ -293,11 +293,21 @@ impl<'a> Errands<'a> {
         None
     }
 
-    fn tell(&self, error: &CallError) {
+    fn tell(&mut self, error: &CallError) {
         match error.json() {
-            Some(text) if self.json => print(&format!("{text}\n")),
-            _ if error.is_answer() => print(&format!("{error}\n")),
+            Some(text) if self.json => self.say(&format!("{text}\n")),
+            _ if error.is_answer() => self.say(&format!("{error}\n")),
             _ => eprintln!("{error}"),
+        }
+    }
+
+    /// Prints an answer. That nobody reads on is no reason to leave the rest undone.
+    fn say(&mut self, text: &str) {
+        if let Err(error) = print(text)
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            eprintln!("Cannot write to standard output: {error}");
+            self.failed = true;
         }
     }
 
@@ -307,12 +317,10 @@ impl<'a> Errands<'a> {
     }
 }
 
-/// Prints on standard output. Whoever reads from a broken pipe has seen enough, and that is the end.
-pub(super) fn print(text: &str) {
+/// Prints on standard output.
+pub(super) fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
-        std::process::exit(1);
-    }
+    out.write_all(text.as_bytes()).and_then(|()| out.flush())
 }
 
 fn told(reason: &str) -> GaveUp {

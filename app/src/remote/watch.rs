@@ -18,7 +18,7 @@ pub(super) fn pause(text: Option<&str>) -> Result<Duration, String> {
     Ok(pause.max(MIN_WATCH_PAUSE))
 }
 
-/// Prints the noted listings until somebody interrupts, or until an answer fails to come.
+/// Prints the noted listings until somebody interrupts, nobody reads on, or an answer fails to come.
 pub(super) fn watch(errands: &mut Errands<'_>, pause: Duration) {
     let listings = errands.watch.take().unwrap_or_default();
     let in_place = io::stdout().is_terminal() && !errands.json;
@@ -30,9 +30,12 @@ pub(super) fn watch(errands: &mut Errands<'_>, pause: Duration) {
         if errands.has_failed() {
             return;
         }
-        match rustix::termios::tcgetwinsize(io::stdout()) {
+        let printed = match rustix::termios::tcgetwinsize(io::stdout()) {
             Ok(size) if in_place => print(&screen(&text, size.ws_col.into(), size.ws_row.into())),
             _ => print(&text),
+        };
+        if printed.is_err() {
+            return;
         }
         thread::sleep(pause);
     }

@@ -1,5 +1,7 @@
 //! A daemon as far as a remote can see: RPC over HTTP with its handshake, answers from a script.
 
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -51,7 +53,23 @@ impl Daemon {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 // A client that hangs up early is none of the daemon's business.
-                let _ = daemon.serve(&stream, &stream);
+                let _ = daemon.serve(&stream);
+            }
+        });
+        Self { address, seen }
+    }
+
+    /// A daemon on loopback behind TLS, with a certificate that it signed itself as far as anybody knows.
+    pub fn start_with_tls(script: Script) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let seen = Arc::default();
+        let daemon = Scripted { manners: Manners::default(), script, seen: Arc::clone(&seen) };
+        let config = tls();
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let session = ServerConnection::new(Arc::clone(&config)).expect("a session");
+                let _ = daemon.serve(StreamOwned::new(session, stream));
             }
         });
         Self { address, seen }
@@ -64,7 +82,7 @@ impl Daemon {
         let daemon = Scripted { manners: Manners::default(), script, seen: Arc::clone(&seen) };
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let _ = daemon.serve(&stream, &stream);
+                let _ = daemon.serve(&stream);
             }
         });
         Self { address: SocketAddr::from(([127, 0, 0, 1], 0)), seen }
@@ -76,9 +94,22 @@ impl Daemon {
     }
 }
 
+fn tls() -> Arc<ServerConfig> {
+    let data =
+        |name| Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/engine/src/http/testdata").join(name);
+    let certificate = CertificateDer::from_pem_file(data("localhost.pem")).expect("a certificate");
+    let key = PrivateKeyDer::from_pem_file(data("localhost.key.pem")).expect("a key");
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions of TLS")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key);
+    Arc::new(config.expect("a key that fits"))
+}
+
 impl Scripted {
-    fn serve(&self, input: impl Read, mut output: impl Write) -> std::io::Result<()> {
-        let mut reader = BufReader::new(input);
+    fn serve(&self, stream: impl Read + Write) -> std::io::Result<()> {
+        let mut reader = BufReader::new(stream);
         let (mut line, mut length, mut id, mut authorization) =
             (String::new(), 0, String::new(), String::new());
         loop {
@@ -98,6 +129,7 @@ impl Scripted {
         reader.read_exact(&mut body)?;
         let (status, head, body) = self.answer(&body, &id, &authorization);
         let length = body.len();
+        let output = reader.get_mut();
         write!(
             output,
             "HTTP/1.1 {status}\r\n{head}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"

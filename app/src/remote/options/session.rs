@@ -93,28 +93,28 @@ pub(super) const SPEED: Section<Effect> = Section {
         flag(
             "ASC",
             "no-alt-speed-scheduler",
-            "Do not use them at set times",
+            "Do not use the alternative limits at set times",
             session_only(&[("alt_speed_time_enabled", Bool(false))]),
         ),
         valued(
             "",
             "alt-speed-time-begin",
             "hhmm",
-            "When they begin",
+            "When the alternative limits begin",
             session_only(&[("alt_speed_time_begin", Time)]),
         ),
         valued(
             "",
             "alt-speed-time-end",
             "hhmm",
-            "When they end",
+            "When the alternative limits end",
             session_only(&[("alt_speed_time_end", Time)]),
         ),
         valued(
             "",
             "alt-speed-days",
             "days",
-            "On which days: 1-5,7, where 1 is Monday",
+            "On which days the alternative limits hold: 1-5,7, where 1 is Monday",
             session_only(&[("alt_speed_time_day", Days)]),
         ),
         valued(
@@ -127,7 +127,7 @@ pub(super) const SPEED: Section<Effect> = Section {
         flag(
             "GSR",
             "no-global-seedratio",
-            "Seed whatever the ratio",
+            "Seed whatever the ratio, where a torrent has none of its own",
             session_only(&[("seed_ratio_limited", Bool(false))]),
         ),
         valued(
@@ -140,7 +140,7 @@ pub(super) const SPEED: Section<Effect> = Section {
         flag(
             "GISL",
             "no-global-idle-seeding-limit",
-            "Seed even if nobody asks",
+            "Seed even if nobody asks, where a torrent has no limit of its own",
             session_only(&[("idle_seeding_limit_enabled", Bool(false))]),
         ),
     ],
@@ -165,22 +165,37 @@ pub(super) const NETWORK: Section<Effect> = Section {
         flag(
             "M",
             "no-portmap",
-            "Do not ask the router",
+            "Do not ask the router to forward the port",
             session_only(&[("port_forwarding_enabled", Bool(false))]),
         ),
         flag("o", "dht", "Use the distributed hash table", session_only(&[("dht_enabled", Bool(true))])),
-        flag("O", "no-dht", "Do not use it", session_only(&[("dht_enabled", Bool(false))])),
+        flag(
+            "O",
+            "no-dht",
+            "Do not use the distributed hash table",
+            session_only(&[("dht_enabled", Bool(false))]),
+        ),
         flag("x", "pex", "Exchange addresses with peers", session_only(&[("pex_enabled", Bool(true))])),
-        flag("X", "no-pex", "Do not exchange them", session_only(&[("pex_enabled", Bool(false))])),
+        flag(
+            "X",
+            "no-pex",
+            "Do not exchange addresses with peers",
+            session_only(&[("pex_enabled", Bool(false))]),
+        ),
         flag("y", "lpd", "Look for peers in the local network", session_only(&[("lpd_enabled", Bool(true))])),
-        flag("Y", "no-lpd", "Do not look there", session_only(&[("lpd_enabled", Bool(false))])),
-        flag("", "utp", "Use uTP", session_only(&[("utp_enabled", Bool(true))])),
-        flag("", "no-utp", "Do not use uTP", session_only(&[("utp_enabled", Bool(false))])),
+        flag(
+            "Y",
+            "no-lpd",
+            "Do not look for peers in the local network",
+            session_only(&[("lpd_enabled", Bool(false))]),
+        ),
+        flag("", "utp", "Use uTP for peers", session_only(&[("utp_enabled", Bool(true))])),
+        flag("", "no-utp", "Do not use uTP for peers", session_only(&[("utp_enabled", Bool(false))])),
         valued(
             "",
             "preferred-transports",
             "list",
-            "Which to try first: utp,tcp",
+            "Which transport to try first: utp,tcp",
             session_only(&[("preferred_transports", Words)]),
         ),
         flag(
@@ -217,7 +232,7 @@ pub(super) const FILES: Section<Effect> = Section {
         flag(
             "C",
             "no-incomplete-dir",
-            "Keep them where they will stay",
+            "Keep torrents where they will stay while they are incomplete",
             session_only(&[("incomplete_dir_enabled", Bool(false))]),
         ),
         valued(
@@ -264,7 +279,7 @@ pub(super) const FILES: Section<Effect> = Section {
         flag(
             "",
             "no-torrent-done-script",
-            "Run nothing then",
+            "Run nothing when a torrent is complete",
             session_only(&[("script_torrent_done_enabled", Bool(false))]),
         ),
         valued(
@@ -280,7 +295,7 @@ pub(super) const FILES: Section<Effect> = Section {
         flag(
             "",
             "no-torrent-done-seeding-script",
-            "Run nothing then",
+            "Run nothing when a torrent has seeded enough",
             session_only(&[("script_torrent_done_seeding_enabled", Bool(false))]),
         ),
     ],

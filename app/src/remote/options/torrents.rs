@@ -43,9 +43,9 @@ pub(super) const LISTINGS: Section<Effect> = Section {
         flag("l", "list", "List torrents", Effect::Show(Listing::Torrents)),
         flag("i", "info", "All about the current torrents", Effect::Show(Listing::Details)),
         flag("if", "info-files", "The current torrents' files", Effect::Show(Listing::Files)),
-        flag("f", "files", "The same", Effect::Show(Listing::Files)),
+        flag("f", "files", "The current torrents' files, as -if", Effect::Show(Listing::Files)),
         flag("ip", "info-peers", "The current torrents' peers", Effect::Show(Listing::Peers)),
-        flag("pi", "peer-info", "The same", Effect::Show(Listing::Peers)),
+        flag("pi", "peer-info", "The current torrents' peers, as -ip", Effect::Show(Listing::Peers)),
         flag("ic", "info-pieces", "The current torrents' pieces", Effect::Show(Listing::Pieces)),
         flag("it", "info-trackers", "The current torrents' trackers", Effect::Show(Listing::Trackers)),
         flag(
