@@ -1,11 +1,12 @@
 //! Whom to serve.
 //!
-//! While we fetch: those who gave us most lately, one slot by chance (the optimistic one) so that newcomers can
-//! show what they give. When we only give: turns, longest waiting first, with an advantage for peers that have
+//! While we fetch: those who gave us most lately, of the others those who owe us least, one slot by chance (the
+//! optimistic one) so that newcomers can show what they give. When we only give: turns, longest waiting first, with an advantage for peers that have
 //! almost nothing or almost everything, because those in between can trade among themselves.
 
 use crate::contract::PeerKey;
 use crate::limits;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -56,7 +57,7 @@ impl Choker {
         self.balance(clients);
         let mut ranked: Vec<&Client> = clients.iter().filter(|client| client.interested).collect();
         self.rng.shuffle(&mut ranked);
-        ranked.sort_by_cached_key(|client| std::cmp::Reverse(self.rank(now, giving_only, client)));
+        ranked.sort_by_cached_key(|client| Reverse(self.rank(now, giving_only, client)));
         let mut chosen: Vec<PeerKey> = ranked.iter().map(|client| client.key).collect();
         if giving_only || chosen.len() <= self.slots {
             chosen.truncate(self.slots);
@@ -105,12 +106,13 @@ impl Choker {
         }
     }
 
-    /// Larger is served first: what it gave, then whose turn it is.
-    fn rank(&self, now: Instant, giving_only: bool, client: &Client) -> (u64, Duration) {
+    /// Larger is served first: what it gave lately, how little it owes us, then whose turn it is.
+    fn rank(&self, now: Instant, giving_only: bool, client: &Client) -> (u64, Reverse<u64>, Duration) {
         let account = self.accounts.get(&client.key).copied().unwrap_or_default();
         let given = if giving_only { 0 } else { account.given };
+        let debt = if giving_only { 0 } else { client.bytes_up.saturating_sub(client.bytes_down) };
         let held = now.saturating_duration_since(client.since);
-        // Two rounds are time enough to ask for something.
+        // A round is time enough to ask for something.
         let squats = account.took_nothing && held >= limits::RECHOKE_EVERY;
         let edge = limits::SEED_EDGE.mul_f64((2.0 * client.progress.clamp(0.0, 1.0) - 1.0).abs());
         let turn = match (client.served, squats) {
@@ -119,7 +121,7 @@ impl Choker {
             (true, false) => edge,
             (false, _) => held + edge,
         };
-        (given, turn)
+        (given, Reverse(debt), turn)
     }
 
     fn choose_optimistic(
