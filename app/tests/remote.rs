@@ -32,7 +32,9 @@ fn willing(method: &str, params: &Value) -> Reply {
             }
             json!({ "torrents": [torrent] })
         }
-        "torrent_why" => json!({ "torrents": [{ "id": 7, "name": "a.iso", "reasons": ["no peers"] }] }),
+        "torrent_why" => {
+            json!({ "torrents": [{ "id": 7, "name": "a.iso", "reasons": [{ "code": "peers", "text": "no peers" }] }] })
+        }
         _ => json!({}),
     })
 }

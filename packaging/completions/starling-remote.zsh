@@ -51,6 +51,7 @@ _starling_remote() {
         '*-it[The current torrents'\'' trackers]' \
         '*--web-seeds[The current torrents'\'' web seeds: state, speed, bytes, last error (starling'\''s daemon)]' \
         '*--why[Why the current torrents are not faster (starling'\''s daemon)]' \
+        '*--doctor[What is wrong with the current torrents'\'' files (starling'\''s daemon)]' \
         '*--start[Start the current torrents]' \
         '*-s[Start the current torrents]' \
         '*--stop[Stop the current torrents]' \

@@ -6,8 +6,9 @@
 use super::base64;
 use super::client::{Answer, CallError, Client};
 use super::dialect::{Object, Request};
+use super::figures::tame;
 use super::filter::Filter;
-use super::limits::MAX_TORRENT_BYTES;
+use super::limits::{MAX_MESSAGE_LETTERS, MAX_TORRENT_BYTES};
 use super::options::{Effect, Listing, Places};
 use super::show;
 use super::style::Style;
@@ -294,10 +295,11 @@ impl<'a> Errands<'a> {
     }
 
     fn tell(&mut self, error: &CallError) {
+        let line = one_line(&error.to_string());
         match error.json() {
             Some(text) if self.json => self.say(&format!("{text}\n")),
-            _ if error.is_answer() => self.say(&format!("{error}\n")),
-            _ => eprintln!("{error}"),
+            _ if error.is_answer() => self.say(&format!("{line}\n")),
+            _ => eprintln!("{line}"),
         }
     }
 
@@ -321,6 +323,13 @@ impl<'a> Errands<'a> {
 pub(super) fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush())
+}
+
+/// A message on one line of bearable length, whatever a server put into it.
+fn one_line(message: &str) -> String {
+    let words: Vec<&str> = message.split_whitespace().collect();
+    let line: String = words.join(" ").chars().take(MAX_MESSAGE_LETTERS).collect();
+    tame(&line)
 }
 
 fn told(reason: &str) -> GaveUp {

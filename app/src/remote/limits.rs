@@ -11,6 +11,9 @@ pub(super) const MAX_TORRENT_BYTES: u64 = 100 << 20;
 /// The largest .netrc that is read: one line a host.
 pub(super) const MAX_NETRC_BYTES: u64 = 1 << 20;
 
+/// The longest message about something that went wrong: an error page of a proxy is longer than anybody wants to read.
+pub(super) const MAX_MESSAGE_LETTERS: usize = 1000;
+
 /// The most numbers that ranges such as `1-500` may stand for: no session has more torrents, no torrent more files.
 pub(super) const MAX_NUMBERS: usize = 1_000_000;
 

@@ -115,6 +115,7 @@ pub(super) enum Listing {
     Trackers,
     WebSeeds,
     Why,
+    Doctor,
     Session,
     Stats,
     Groups,

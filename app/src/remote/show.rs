@@ -57,6 +57,7 @@ impl Listing {
         match self {
             Listing::WebSeeds => "torrent_web_seeds",
             Listing::Why => "torrent_why",
+            Listing::Doctor => "torrent_doctor",
             Listing::Session => "session_get",
             Listing::Stats => "session_stats",
             Listing::Groups => "group_get",
@@ -95,6 +96,7 @@ impl Listing {
             Listing::Trackers => each(answer, "\n", sources::trackers),
             Listing::WebSeeds => each(answer, "\n", sources::web_seeds),
             Listing::Why => each(answer, "\n", |torrent| sources::why(torrent, style)),
+            Listing::Doctor => each(answer, "\n", |torrent| sources::doctor(torrent, style)),
             Listing::Session => session::settings(answer),
             Listing::Stats => session::statistics(answer),
             Listing::Groups => session::groups(answer),

@@ -60,6 +60,12 @@ pub(super) const LISTINGS: Section<Effect> = Section {
             "Why the current torrents are not faster (starling's daemon)",
             Effect::Show(Listing::Why),
         ),
+        flag(
+            "",
+            "doctor",
+            "What is wrong with the current torrents' files (starling's daemon)",
+            Effect::Show(Listing::Doctor),
+        ),
     ],
 };
 

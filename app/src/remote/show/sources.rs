@@ -1,9 +1,8 @@
-//! `-it`, `--web-seeds` and `--why`: where a torrent comes from, and what holds it up.
+//! `-it`, `--web-seeds`, `--why` and `--doctor`: where a torrent comes from, and what stands in its way.
 
 use super::Row;
-use crate::remote::figures::{duration, now, rate, size, tame};
+use crate::remote::figures::{duration, now, rate, size};
 use crate::remote::style::{Style, Tone};
-use serde_json::Value;
 use std::fmt::Write;
 
 /// States of announcing and scraping.
@@ -116,32 +115,35 @@ pub(super) fn web_seeds(torrent: Row<'_>) -> String {
     text
 }
 
-/// The reasons, the one that matters most first. A reason is a text, or an object whose `text` is for people.
+/// The reasons, the weightiest first.
 pub(super) fn why(torrent: Row<'_>, style: Style) -> String {
-    let name = torrent.text("name").unwrap_or_default();
-    let mut text = format!("{}\n", style.paint(Tone::Heading, &name));
-    let reasons: Vec<String> = torrent.list("reasons").iter().filter_map(reason).collect();
-    for reason in &reasons {
-        let _ = writeln!(text, "  {reason}");
-    }
-    if reasons.is_empty() {
-        text.push_str("  Nothing holds it up.\n");
-    }
-    text
+    let reasons: Vec<String> = torrent.rows("reasons").filter_map(|reason| reason.text("text")).collect();
+    let all_is_well = || torrent.text("summary").unwrap_or_else(|| "nothing stands in its way".to_owned());
+    titled(torrent, style, if reasons.is_empty() { vec![all_is_well()] } else { reasons })
 }
 
-fn reason(reason: &Value) -> Option<String> {
-    let text = match reason {
-        Value::String(text) => text,
-        reason => ["text", "message", "reason"].iter().find_map(|key| reason[key].as_str())?,
-    };
-    Some(tame(text))
+/// What is wrong with a torrent's files.
+pub(super) fn doctor(torrent: Row<'_>, style: Style) -> String {
+    let finding = |finding: Row<'_>| Some(format!("{}: {}", finding.text("path")?, finding.text("text")?));
+    let findings: Vec<String> = torrent.rows("findings").filter_map(finding).collect();
+    let all_is_well = || "its files are as they should be".to_owned();
+    titled(torrent, style, if findings.is_empty() { vec![all_is_well()] } else { findings })
+}
+
+/// Lines below a torrent's name.
+fn titled(torrent: Row<'_>, style: Style, lines: Vec<String>) -> String {
+    let name = torrent.text("name").unwrap_or_default();
+    let mut text = format!("{}\n", style.paint(Tone::Heading, &name));
+    for line in lines {
+        let _ = writeln!(text, "  {line}");
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn with(torrent: Value, show: impl Fn(Row<'_>) -> String) -> String {
         let Value::Object(torrent) = torrent else { unreachable!("an object") };
@@ -222,13 +224,15 @@ mod tests {
     }
 
     #[test]
-    fn reasons_are_texts_or_objects() {
-        let told =
-            |reasons| with(json!({ "name": "a", "reasons": reasons }), |torrent| why(torrent, Style::PLAIN));
-        assert_eq!(
-            told(json!(["no peers", { "code": "limit", "text": "limited to 5 kB/s" }])),
-            "a\n  no peers\n  limited to 5 kB/s\n"
-        );
-        assert_eq!(told(json!([])), "a\n  Nothing holds it up.\n");
+    fn reasons_and_findings_stand_below_the_name() {
+        let why = |torrent| with(torrent, |torrent| why(torrent, Style::PLAIN));
+        let reasons = json!([{ "code": "limit", "text": "limited to 5 kB/s" }, { "code": "peers", "text": "no peers" }]);
+        assert_eq!(why(json!({ "name": "a", "reasons": reasons })), "a\n  limited to 5 kB/s\n  no peers\n");
+        assert_eq!(why(json!({ "name": "a", "summary": "it is seeding" })), "a\n  it is seeding\n");
+        assert_eq!(why(json!({ "name": "a", "reasons": [] })), "a\n  nothing stands in its way\n");
+        let doctor = |torrent| with(torrent, |torrent| doctor(torrent, Style::PLAIN));
+        let findings = json!([{ "path": "/d/a", "problem": "missing", "text": "it is not there" }]);
+        assert_eq!(doctor(json!({ "name": "a", "findings": findings })), "a\n  /d/a: it is not there\n");
+        assert_eq!(doctor(json!({ "name": "a", "findings": [] })), "a\n  its files are as they should be\n");
     }
 }
