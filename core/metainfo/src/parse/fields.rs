@@ -110,3 +110,17 @@ fn node(value: Value<'_, '_>) -> Option<(String, u16)> {
     let good = !host.is_empty() && host.len() <= MAX_HOST_BYTES && host.chars().all(plausible) && port != 0;
     good.then(|| (host.to_owned(), port))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::Metainfo;
+
+    #[test]
+    fn httpseeds_count_where_they_are_plain_urls_of_the_file() {
+        // The script of BEP 17 and another file's URL are left out.
+        let torrent = "d9:httpseedsl21:http://a/seed.php?x=116:http://b/f/i.iso16:http://c/f/o.iso12:http://d/fs/e\
+            4:infod6:lengthi5e4:name5:i.iso12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaae8:url-list11:http://e/f/e";
+        let read = Metainfo::parse(torrent.as_bytes()).expect("a good torrent");
+        assert_eq!(read.web_seeds, ["http://e/f/", "http://b/f/i.iso", "http://d/fs/"]);
+    }
+}
