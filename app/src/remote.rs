@@ -14,9 +14,11 @@ mod server;
 mod show;
 mod style;
 mod tls;
+mod torrent_file;
 mod values;
 mod watch;
 
+use crate::log;
 use crate::options::completion::{Shell, script};
 use crate::options::{Item, Opt, Program, help, manual};
 use client::Client;
@@ -34,9 +36,21 @@ const NAMES: [&str; 2] = ["starling-remote", "transmission-remote"];
 
 /// Runs with the arguments after the program's name.
 pub(crate) fn run(args: &[OsString]) -> ExitCode {
+    match obey(args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(reason) => {
+            log::line(&reason);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Obeys the arguments; the answer is whether all went well.
+fn obey(args: &[OsString]) -> Result<bool, String> {
     if args.is_empty() || Program::<Effect>::asks_for_help(args) {
-        let printed = errands::print(&help::page(&PROGRAM)).is_ok();
-        return if args.is_empty() || !printed { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        let printed = errands::print(&help::page(&PROGRAM));
+        return Ok(printed.is_ok() && !args.is_empty());
     }
     let (server, args) = match args.split_first() {
         Some((word, rest)) if !word.to_string_lossy().starts_with('-') => {
@@ -45,23 +59,9 @@ pub(crate) fn run(args: &[OsString]) -> ExitCode {
         _ => (Server::default(), args),
     };
     let items = PROGRAM.scan(args);
-    match about_the_program(&items).map_or_else(|| talk(server, items), |text| Ok(tell(&text))) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(reason) => {
-            eprintln!("{reason}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn tell(text: &Result<String, String>) -> bool {
-    match text {
-        Ok(text) => errands::print(text).is_ok(),
-        Err(reason) => {
-            eprintln!("{reason}");
-            false
-        }
+    match about_the_program(&items) {
+        Some(text) => Ok(errands::print(&text?).is_ok()),
+        None => talk(server, items),
     }
 }
 

@@ -5,6 +5,7 @@ use super::dialect::{self, Dialect, Object, Request, Said};
 use super::limits::{BLOCKLIST_TIMEOUT, CALL_TIMEOUT, MAX_ANSWER_BYTES, MAX_HANDSHAKES};
 use super::server::Server;
 use super::tls;
+use crate::log;
 use flate2::read::GzDecoder;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
@@ -110,7 +111,7 @@ impl Client {
 
     fn tell(&self, what: &str, body: &str) {
         if self.debug {
-            eprintln!("{what} ({} bytes):\n--------\n{body}\n--------", body.len());
+            log::line(&format!("{what} ({} bytes):\n--------\n{body}\n--------", body.len()));
         }
     }
 

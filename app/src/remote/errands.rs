@@ -8,16 +8,17 @@ use super::client::{Answer, CallError, Client};
 use super::dialect::{Object, Request};
 use super::figures::tame;
 use super::filter::Filter;
-use super::limits::{MAX_MESSAGE_LETTERS, MAX_TORRENT_BYTES};
+use super::limits::MAX_MESSAGE_LETTERS;
 use super::options::{Effect, Listing, Places};
 use super::show;
 use super::style::Style;
+use super::torrent_file;
 use super::values;
+use crate::log;
 use crate::options::Item;
 use serde_json::{Value, json};
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 
 /// The state of a command line that is being obeyed.
 pub(super) struct Errands<'a> {
@@ -63,12 +64,8 @@ impl<'a> Errands<'a> {
             let obeyed = match item {
                 Item::Option(option, value) => self.obey(option.effect, value.as_deref()),
                 Item::Malformed(option) => {
-                    eprintln!(
-                        "Not a good use of {} {}; -h tells more.",
-                        option.names(),
-                        option.value.shown()
-                    );
-                    Err(GaveUp)
+                    let (names, value) = (option.names(), option.value.shown());
+                    Err(told(&format!("Not a good use of {names} {value}; -h tells more.")))
                 }
                 Item::Word(word) => {
                     self.word(word);
@@ -130,7 +127,7 @@ impl<'a> Errands<'a> {
     /// A word that is no option: a torrent after `-a`, a mistake elsewhere.
     fn word(&mut self, word: &OsStr) {
         let Some(mut add) = self.add.take() else {
-            eprintln!("Unknown option: {}", word.to_string_lossy());
+            log::line(&format!("Unknown option: {}", word.to_string_lossy()));
             self.failed = true;
             return;
         };
@@ -143,10 +140,10 @@ impl<'a> Errands<'a> {
             self.flush();
             add = next;
         }
-        match local_torrent(word) {
+        match torrent_file::read(word) {
             Some(Ok(torrent)) => _ = add.insert("metainfo".to_owned(), json!(base64::encode(&torrent))),
             Some(Err(error)) => {
-                eprintln!("Cannot read {}: {error}", word.to_string_lossy());
+                log::line(&format!("Cannot read {}: {error}", word.to_string_lossy()));
                 self.failed = true;
                 return;
             }
@@ -175,7 +172,7 @@ impl<'a> Errands<'a> {
             if params.contains_key("metainfo") || params.contains_key("filename") {
                 self.add(params);
             } else {
-                eprintln!("No torrent follows -a.");
+                log::line("No torrent follows -a.");
                 self.failed = true;
             }
         }
@@ -216,7 +213,7 @@ impl<'a> Errands<'a> {
         let ids = match (self.ids.as_deref(), otherwise) {
             (Some(text), _) | (None, Some(text)) => values::ids(text).map_err(|reason| told(&reason))?,
             (None, None) => {
-                eprintln!("No torrent specified!  Please use the -t option first.");
+                log::line("No torrent specified!  Please use the -t option first.");
                 // No torrent has this id, so nothing will happen.
                 Some(json!(-1))
             }
@@ -299,7 +296,7 @@ impl<'a> Errands<'a> {
         match error.json() {
             Some(text) if self.json => self.say(&format!("{text}\n")),
             _ if error.is_answer() => self.say(&format!("{line}\n")),
-            _ => eprintln!("{line}"),
+            _ => log::line(&line),
         }
     }
 
@@ -308,7 +305,7 @@ impl<'a> Errands<'a> {
         if let Err(error) = print(text)
             && error.kind() != io::ErrorKind::BrokenPipe
         {
-            eprintln!("Cannot write to standard output: {error}");
+            log::line(&format!("Cannot write to standard output: {error}"));
             self.failed = true;
         }
     }
@@ -333,27 +330,10 @@ fn one_line(message: &str) -> String {
 }
 
 fn told(reason: &str) -> GaveUp {
-    eprintln!("{reason}");
+    log::line(reason);
     GaveUp
 }
 
 fn params<const N: usize>(pairs: [(&str, Value); N]) -> Object {
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
-}
-
-/// The bytes of a torrent file of this machine, if `word` names one.
-fn local_torrent(word: &OsStr) -> Option<io::Result<Vec<u8>>> {
-    let file = File::open(word).ok()?;
-    if file.metadata().is_ok_and(|about| about.is_dir()) {
-        return None;
-    }
-    let mut bytes = Vec::new();
-    let read = file.take(MAX_TORRENT_BYTES + 1).read_to_end(&mut bytes);
-    Some(match read {
-        Ok(_) if bytes.len() as u64 > MAX_TORRENT_BYTES => {
-            Err(io::Error::other("it is too large for a torrent"))
-        }
-        Ok(_) => Ok(bytes),
-        Err(error) => Err(error),
-    })
 }
