@@ -54,7 +54,7 @@ impl Failure {
 }
 
 /// `text` without the numbers that the standard library puts behind what the system says.
-fn without_error_numbers(text: &str) -> String {
+pub(crate) fn without_error_numbers(text: &str) -> String {
     let mut parts = text.split(" (os error ");
     let mut plain = parts.next().unwrap_or_default().to_owned();
     for part in parts {

@@ -14,6 +14,7 @@ use super::show;
 use super::style::Style;
 use super::torrent_file;
 use super::values;
+use crate::exit::without_error_numbers;
 use crate::log;
 use crate::options::Item;
 use serde_json::{Value, json};
@@ -143,7 +144,7 @@ impl<'a> Errands<'a> {
         match torrent_file::read(word) {
             Some(Ok(torrent)) => _ = add.insert("metainfo".to_owned(), json!(base64::encode(&torrent))),
             Some(Err(error)) => {
-                log::line(&format!("Cannot read {}: {error}", word.to_string_lossy()));
+                log::line(&one_line(&format!("Cannot read {}: {error}", word.to_string_lossy())));
                 self.failed = true;
                 return;
             }
@@ -305,7 +306,7 @@ impl<'a> Errands<'a> {
         if let Err(error) = print(text)
             && error.kind() != io::ErrorKind::BrokenPipe
         {
-            log::line(&format!("Cannot write to standard output: {error}"));
+            log::line(&one_line(&format!("Cannot write to standard output: {error}")));
             self.failed = true;
         }
     }
@@ -324,6 +325,7 @@ pub(super) fn print(text: &str) -> io::Result<()> {
 
 /// A message on one line of bearable length, whatever a server put into it.
 fn one_line(message: &str) -> String {
+    let message = without_error_numbers(message);
     let words: Vec<&str> = message.split_whitespace().collect();
     let line: String = words.join(" ").chars().take(MAX_MESSAGE_LETTERS).collect();
     tame(&line)
