@@ -1,0 +1,87 @@
+//! `torrent-set`.
+
+use crate::args::Args;
+use crate::calls::{Calls, Outcome, files};
+use crate::error::{Kind, RpcError};
+use crate::settings::value::{tiers, whole};
+use daemon::{LimitMode, TorrentEdit, TrackerChange};
+use serde_json::Value;
+
+impl Calls {
+    /// What can be set is set; the first failure is told.
+    pub(super) async fn torrent_set(&self, args: &Args) -> Outcome {
+        let mut errors = Vec::new();
+        let mut edit = options(args);
+        let (choices, error) = files::choices(args);
+        edit.files = choices;
+        errors.extend(error);
+        match args.list("labels").map(files::labels).transpose() {
+            Ok(labels) => edit.labels = labels,
+            Err(error) => errors.push(error),
+        }
+        match trackers(args) {
+            Ok(changes) => edit.trackers = changes,
+            Err(error) => errors.push(error),
+        }
+        let done = self.daemon.edit(self.selected(args), edit).await;
+        match errors.into_iter().next() {
+            Some(error) => Err(error),
+            None => Ok(done?),
+        }
+    }
+}
+
+/// What is simply set.
+fn options(args: &Args) -> TorrentEdit {
+    TorrentEdit {
+        bandwidth_priority: args.integer("bandwidth_priority").and_then(files::priority),
+        down_limit: args.count("download_limit"),
+        down_limited: args.boolean("download_limited"),
+        up_limit: args.count("upload_limit"),
+        up_limited: args.boolean("upload_limited"),
+        honors_session_limits: args.boolean("honors_session_limits"),
+        peer_limit: args.count("peer_limit"),
+        ratio_limit: args.number("seed_ratio_limit").filter(|ratio| *ratio >= 0.0),
+        ratio_mode: args.integer("seed_ratio_mode").and_then(mode),
+        idle_limit_minutes: args.count("seed_idle_limit"),
+        idle_mode: args.integer("seed_idle_mode").and_then(mode),
+        queue_position: args.count("queue_position"),
+        group: args.text("group").map(str::to_owned),
+        sequential: args.boolean("sequential_download"),
+        sequential_from_piece: args.count("sequential_download_from_piece"),
+        ..TorrentEdit::default()
+    }
+}
+
+fn mode(number: i64) -> Option<LimitMode> {
+    match number {
+        0 => Some(LimitMode::Session),
+        1 => Some(LimitMode::Own),
+        2 => Some(LimitMode::Unlimited),
+        _ => None,
+    }
+}
+
+/// Changes to the trackers: a whole list first, then what is added, removed and replaced.
+fn trackers(args: &Args) -> Result<Vec<TrackerChange>, RpcError> {
+    let mut changes = Vec::new();
+    if let Some(text) = args.text("tracker_list") {
+        changes.push(TrackerChange::List(tiers(text)));
+    }
+    let id = |value: &Value| whole(value).ok().and_then(|id| u32::try_from(id).ok());
+    if let Some(urls) = args.list("tracker_add") {
+        changes.extend(urls.iter().filter_map(Value::as_str).map(|url| TrackerChange::Add(url.to_owned())));
+    }
+    if let Some(ids) = args.list("tracker_remove") {
+        for value in ids {
+            changes.push(TrackerChange::Remove(id(value).ok_or(Kind::AnnounceList)?));
+        }
+    }
+    if let Some(pairs) = args.list("tracker_replace") {
+        for pair in pairs.chunks(2) {
+            let [old, Value::String(url)] = pair else { return Err(Kind::AnnounceList.into()) };
+            changes.push(TrackerChange::Replace(id(old).ok_or(Kind::AnnounceList)?, url.clone()));
+        }
+    }
+    Ok(changes)
+}

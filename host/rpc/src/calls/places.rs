@@ -1,0 +1,64 @@
+//! Where data lies: moving it, renaming it, and the space there is.
+
+use crate::args::Args;
+use crate::calls::{Calls, Outcome};
+use crate::error::{Kind, RpcError};
+use crate::json::Json;
+use daemon::Daemon;
+use std::path::{Path, PathBuf};
+
+impl Calls {
+    pub(super) async fn set_location(&self, args: &Args) -> Outcome {
+        let location = args.text("location").filter(|location| !location.is_empty());
+        let location = location.ok_or_else(|| RpcError::params("no location"))?;
+        let location = absolute(location)?;
+        let move_data = args.boolean("move").unwrap_or(false);
+        Ok(self.daemon.set_location(self.selected(args), location, move_data).await?)
+    }
+
+    pub(super) async fn rename_path(&self, args: &Args, out: &mut Json) -> Outcome {
+        let [number] = self.selected(args)[..] else {
+            return Err(RpcError::params("torrent-rename-path requires 1 torrent"));
+        };
+        let path = args.text("path").unwrap_or_default();
+        let name = args.text("name").unwrap_or_default();
+        let done = self.daemon.rename_path(number, path.to_owned(), name.to_owned()).await;
+        out.key("id").unsigned(u64::from(number.0));
+        out.key("name").string(name);
+        out.key("path").string(path);
+        done.map_err(|error| RpcError::from(error).with_result())
+    }
+
+    pub(super) async fn free_space(&self, args: &Args, out: &mut Json) -> Outcome {
+        let path = args.text("path").ok_or_else(|| RpcError::params("directory path is not absolute"))?;
+        let folder = absolute(path)?;
+        let looked = tokio::task::spawn_blocking(move || Daemon::free_space(&folder)).await;
+        let space = looked.map_err(|_| Kind::Internal)?;
+        let (free, total) =
+            space.as_ref().map_or((-1, -1), |space| (signed(space.free), signed(space.total)));
+        out.key("path").string(path);
+        out.key("size_bytes").integer(free);
+        // In this one place the legacy dialect has an underscore.
+        out.raw_key("total_size").integer(total);
+        space.map(|_| ()).map_err(|error| RpcError::new(Kind::System, plain(&error)).with_result())
+    }
+}
+
+/// The path, if it begins at the root.
+pub(super) fn absolute(path: &str) -> Result<PathBuf, RpcError> {
+    if Path::new(path).is_absolute() {
+        Ok(PathBuf::from(path))
+    } else {
+        Err(RpcError::new(Kind::RelativePath, "directory path is not absolute"))
+    }
+}
+
+fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+/// What the system says, without the number of the error.
+fn plain(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}

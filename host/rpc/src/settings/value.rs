@@ -1,0 +1,328 @@
+//! JSON values of settings, as lenient as Transmission is with what others write.
+
+use crate::access::scope::{Scope, Token};
+use daemon::{Encryption, Preallocation, Transport};
+use serde_json::{Value, json};
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
+
+/// Why a value was not taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Refusal {
+    /// It is of another kind: such values are passed over.
+    WrongType,
+    /// It is of the right kind and makes no sense.
+    Invalid,
+}
+
+/// A setting as JSON.
+pub(crate) trait Setting: Sized {
+    /// The value to write.
+    fn to_value(&self) -> Value;
+    /// Reads a value.
+    fn of(value: &Value) -> Result<Self, Refusal>;
+}
+
+impl Setting for bool {
+    fn to_value(&self) -> Value {
+        json!(self)
+    }
+
+    /// Numbers are taken too: 0 is false.
+    fn of(value: &Value) -> Result<Self, Refusal> {
+        match value {
+            Value::Bool(value) => Ok(*value),
+            Value::Number(number) => Ok(number.as_f64() != Some(0.0)),
+            _ => Err(Refusal::WrongType),
+        }
+    }
+}
+
+/// A whole number: also written as a whole `1.0`, as a boolean, or as digits in quotes.
+pub(crate) fn whole(value: &Value) -> Result<i64, Refusal> {
+    match value {
+        Value::Bool(value) => Ok(i64::from(*value)),
+        Value::Number(number) => {
+            let rounded = || number.as_f64().filter(|float| float.abs() < 9e15).map(|float| float as i64);
+            number.as_i64().or_else(rounded).ok_or(Refusal::Invalid)
+        }
+        _ => Err(Refusal::WrongType),
+    }
+}
+
+macro_rules! whole_setting {
+    ($($kind:ty),*) => {$(
+        impl Setting for $kind {
+            fn to_value(&self) -> Value {
+                json!(self)
+            }
+
+            fn of(value: &Value) -> Result<Self, Refusal> {
+                Self::try_from(whole(value)?).map_err(|_| Refusal::Invalid)
+            }
+        }
+    )*};
+}
+
+whole_setting!(u8, u16, u32);
+
+impl Setting for f64 {
+    fn to_value(&self) -> Value {
+        // Whole numbers are written without a point, as Transmission does.
+        if self.fract() == 0.0 && self.abs() < 1e15 { json!(*self as i64) } else { json!(self) }
+    }
+
+    fn of(value: &Value) -> Result<Self, Refusal> {
+        match value {
+            Value::Bool(value) => Ok(Self::from(u8::from(*value))),
+            Value::Number(number) => {
+                number.as_f64().filter(|number| number.is_finite()).ok_or(Refusal::Invalid)
+            }
+            _ => Err(Refusal::WrongType),
+        }
+    }
+}
+
+impl Setting for String {
+    fn to_value(&self) -> Value {
+        json!(self)
+    }
+
+    fn of(value: &Value) -> Result<Self, Refusal> {
+        value.as_str().map(str::to_owned).ok_or(Refusal::WrongType)
+    }
+}
+
+impl Setting for PathBuf {
+    fn to_value(&self) -> Value {
+        json!(self.to_string_lossy())
+    }
+
+    fn of(value: &Value) -> Result<Self, Refusal> {
+        String::of(value).map(Self::from)
+    }
+}
+
+impl Setting for Option<PathBuf> {
+    fn to_value(&self) -> Value {
+        json!(self.as_ref().map_or_else(String::new, |path| path.to_string_lossy().into_owned()))
+    }
+
+    fn of(value: &Value) -> Result<Self, Refusal> {
+        String::of(value).map(|text| (!text.is_empty()).then(|| PathBuf::from(text)))
+    }
+}
+
+impl Setting for Ipv4Addr {
+    fn to_value(&self) -> Value {
+        json!(self.to_string())
+    }
+
+    /// Nothing stands for every address.
+    fn of(value: &Value) -> Result<Self, Refusal> {
+        let text = value.as_str().ok_or(Refusal::WrongType)?;
+        if text.is_empty() { Ok(Self::UNSPECIFIED) } else { text.parse().map_err(|_| Refusal::Invalid) }
+    }
+}
+
+impl Setting for Ipv6Addr {
+    fn to_value(&self) -> Value {
+        json!(self.to_string())
+    }
+
+    /// Nothing stands for every address.
+    fn of(value: &Value) -> Result<Self, Refusal> {
+        let text = value.as_str().ok_or(Refusal::WrongType)?;
+        if text.is_empty() { Ok(Self::UNSPECIFIED) } else { text.parse().map_err(|_| Refusal::Invalid) }
+    }
+}
+
+impl Setting for Encryption {
+    fn to_value(&self) -> Value {
+        json!(match self {
+            Self::Tolerated => "tolerated",
+            Self::Preferred => "preferred",
+            Self::Required => "required",
+        })
+    }
+
+    fn of(value: &Value) -> Result<Self, Refusal> {
+        match value {
+            Value::String(word) => match word.as_str() {
+                "tolerated" | "allowed" => Ok(Self::Tolerated),
+                "preferred" => Ok(Self::Preferred),
+                "required" => Ok(Self::Required),
+                _ => Err(Refusal::Invalid),
+            },
+            number => match whole(number)? {
+                0 => Ok(Self::Tolerated),
+                1 => Ok(Self::Preferred),
+                2 => Ok(Self::Required),
+                _ => Err(Refusal::Invalid),
+            },
+        }
+    }
+}
+
+impl Setting for Preallocation {
+    fn to_value(&self) -> Value {
+        json!(match self {
+            Self::Off => 0,
+            Self::Sparse => 1,
+            Self::Full => 2,
+        })
+    }
+
+    fn of(value: &Value) -> Result<Self, Refusal> {
+        match value {
+            Value::String(word) => match word.as_str() {
+                "off" | "none" => Ok(Self::Off),
+                "sparse" | "fast" => Ok(Self::Sparse),
+                "full" => Ok(Self::Full),
+                _ => Err(Refusal::Invalid),
+            },
+            number => match whole(number)? {
+                0 => Ok(Self::Off),
+                1 => Ok(Self::Sparse),
+                2 => Ok(Self::Full),
+                _ => Err(Refusal::Invalid),
+            },
+        }
+    }
+}
+
+impl Setting for Vec<Transport> {
+    fn to_value(&self) -> Value {
+        let name = |transport: &Transport| match transport {
+            Transport::Tcp => "tcp",
+            Transport::Utp => "utp",
+        };
+        self.iter().map(name).collect()
+    }
+
+    fn of(value: &Value) -> Result<Self, Refusal> {
+        let mut transports = Self::new();
+        for name in value.as_array().ok_or(Refusal::WrongType)? {
+            let transport = match name.as_str() {
+                Some("tcp") => Transport::Tcp,
+                Some("utp") => Transport::Utp,
+                _ => return Err(Refusal::Invalid),
+            };
+            if !transports.contains(&transport) {
+                transports.push(transport);
+            }
+        }
+        if transports.is_empty() { Err(Refusal::Invalid) } else { Ok(transports) }
+    }
+}
+
+/// Tiers of announce URLs: one a line, an empty line between tiers.
+impl Setting for Vec<Vec<String>> {
+    fn to_value(&self) -> Value {
+        json!(self.iter().map(|tier| tier.join("\n")).collect::<Vec<_>>().join("\n\n"))
+    }
+
+    fn of(value: &Value) -> Result<Self, Refusal> {
+        Ok(tiers(value.as_str().ok_or(Refusal::WrongType)?))
+    }
+}
+
+/// Reads tiers of announce URLs.
+pub(crate) fn tiers(text: &str) -> Vec<Vec<String>> {
+    let mut tiers = vec![Vec::new()];
+    for line in text.lines().map(str::trim) {
+        match tiers.last_mut() {
+            Some(tier) if !line.is_empty() => tier.push(line.to_owned()),
+            Some(tier) if !tier.is_empty() => tiers.push(Vec::new()),
+            _ => {}
+        }
+    }
+    tiers.retain(|tier| !tier.is_empty());
+    tiers
+}
+
+impl Setting for Vec<Token> {
+    fn to_value(&self) -> Value {
+        let token =
+            |token: &Token| json!({"name": token.name, "scope": token.scope.name(), "token": token.secret});
+        self.iter().map(token).collect()
+    }
+
+    fn of(value: &Value) -> Result<Self, Refusal> {
+        let text = |token: &Value, key: &str| token.get(key).and_then(Value::as_str).map(str::to_owned);
+        let token = |token: &Value| {
+            let scope = Scope::named(&text(token, "scope")?)?;
+            let secret = text(token, "token").filter(|secret| !secret.is_empty())?;
+            Some(Token { name: text(token, "name").unwrap_or_default(), scope, secret })
+        };
+        let tokens = value.as_array().ok_or(Refusal::WrongType)?;
+        tokens.iter().map(|value| token(value).ok_or(Refusal::Invalid)).collect()
+    }
+}
+
+/// Permission bits: octal in quotes, or a decimal number.
+pub(crate) fn octal(value: &Value) -> Result<u32, Refusal> {
+    let mode = match value {
+        Value::String(text) => u32::from_str_radix(text, 8).map_err(|_| Refusal::Invalid)?,
+        number => u32::of(number)?,
+    };
+    if mode <= 0o7777 { Ok(mode) } else { Err(Refusal::Invalid) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn booleans_and_numbers_stand_for_each_other() {
+        assert_eq!(bool::of(&json!(1)), Ok(true));
+        assert_eq!(bool::of(&json!(0)), Ok(false));
+        assert_eq!(u32::of(&json!(true)), Ok(1));
+        assert_eq!(u32::of(&json!(7.0)), Ok(7));
+        assert_eq!(bool::of(&json!("true")), Err(Refusal::WrongType));
+        assert_eq!(u16::of(&json!("x")), Err(Refusal::WrongType));
+        assert_eq!(u16::of(&json!(70_000)), Err(Refusal::Invalid));
+        assert_eq!(u32::of(&json!(-1)), Err(Refusal::Invalid));
+        assert_eq!(u32::of(&json!(1e300)), Err(Refusal::Invalid));
+    }
+
+    #[test]
+    fn tracker_lists() {
+        let text = "http://a/1\nhttp://b/1\n\n\n http://c/1 \n";
+        let tiers = tiers(text);
+        assert_eq!(tiers, [vec!["http://a/1", "http://b/1"], vec!["http://c/1"]]);
+        assert_eq!(tiers.to_value(), json!("http://a/1\nhttp://b/1\n\nhttp://c/1"));
+        assert_eq!(Vec::<Vec<String>>::new().to_value(), json!(""));
+    }
+
+    #[test]
+    fn modes() {
+        assert_eq!(octal(&json!(18)), Ok(0o22));
+        assert_eq!(octal(&json!("022")), Ok(0o22));
+        assert_eq!(octal(&json!("0750")), Ok(0o750));
+        assert_eq!(octal(&json!("9")), Err(Refusal::Invalid));
+    }
+
+    #[test]
+    fn words_and_numbers_of_encryption() {
+        for (word, number, value) in [
+            ("tolerated", 0, Encryption::Tolerated),
+            ("preferred", 1, Encryption::Preferred),
+            ("required", 2, Encryption::Required),
+        ] {
+            assert_eq!(Encryption::of(&json!(word)), Ok(value));
+            assert_eq!(Encryption::of(&json!(number)), Ok(value));
+            assert_eq!(value.to_value(), json!(word));
+        }
+        assert_eq!(Encryption::of(&json!("allowed")), Ok(Encryption::Tolerated));
+        assert_eq!(Encryption::of(&json!("rot13")), Err(Refusal::Invalid));
+    }
+
+    #[test]
+    fn tokens() {
+        let value = json!([{"name": "a", "scope": "read-only", "token": "{x"}]);
+        assert_eq!(Vec::<Token>::of(&value).unwrap().to_value(), value);
+        assert_eq!(Vec::<Token>::of(&json!([{"scope": "root", "token": "x"}])), Err(Refusal::Invalid));
+        assert_eq!(Vec::<Token>::of(&json!([{"scope": "all", "token": ""}])), Err(Refusal::Invalid));
+    }
+}

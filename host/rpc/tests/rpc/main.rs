@@ -1,0 +1,6 @@
+//! The server with a real daemon behind it, spoken to byte by byte over loopback.
+
+mod calls;
+mod events;
+mod transport;
+mod world;
