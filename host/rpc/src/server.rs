@@ -169,7 +169,10 @@ impl Door {
                 Err(error) => tracing::warn!(?place, %error, attempt, "cannot open the RPC port"),
             }
             if attempt == BIND_ATTEMPTS {
-                tracing::error!(?place, "the RPC port stays closed; correct rpc-port or rpc-bind-address and reload");
+                tracing::error!(
+                    ?place,
+                    "the RPC port stays closed; correct rpc-port or rpc-bind-address and reload"
+                );
                 return (None, Some(place));
             }
             attempt += 1;
