@@ -5,12 +5,14 @@
 //! bytes it is. Time passes only when an event is taken from the queue, so a simulated hour costs what its events
 //! cost, and the same seed gives the same trace.
 
+mod dht;
 mod disk;
 mod network;
 mod node;
 mod web_seed;
 mod world;
 
+pub use dht::{DhtWorld, Ground, Member};
 pub use disk::DiskState;
 pub use network::Line;
 pub use node::{Behaviour, Node, NodeId};

@@ -23,6 +23,12 @@ const WINDOW: usize = 256 * 1024;
 /// What hashing and writing a piece takes.
 const DISK_TIME: Duration = Duration::from_millis(1);
 
+/// The one look at the real clock: where a virtual one begins does not matter to anybody.
+#[allow(clippy::disallowed_methods, reason = "an Instant cannot be made otherwise")]
+pub(crate) fn first_instant() -> Instant {
+    Instant::now()
+}
+
 /// The seed of a scenario: `default`, or `SIM_SEED` to replay another one.
 pub fn seed(default: u64) -> u64 {
     let seed = std::env::var("SIM_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(default);
@@ -127,9 +133,7 @@ pub struct World {
 impl World {
     /// An empty world about a torrent of so many bytes.
     pub fn new(seed: u64, piece_length: u32, total_length: u64) -> Self {
-        // The one look at the real clock: where the virtual one begins does not matter to anybody.
-        #[allow(clippy::disallowed_methods, reason = "an Instant cannot be made otherwise")]
-        let start = Instant::now();
+        let start = first_instant();
         Self {
             nodes: Vec::new(),
             geometry: Arc::new(Geometry::new(piece_length, [total_length]).expect("sizes that fit")),

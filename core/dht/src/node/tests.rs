@@ -1,0 +1,4 @@
+mod abuse;
+mod network;
+
+use super::*;
