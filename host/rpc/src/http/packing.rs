@@ -4,6 +4,7 @@ use crate::limits::PACKED_FROM_BYTES;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use std::io::{Error, Write};
 
 /// How an answer is packed.
@@ -11,6 +12,8 @@ use std::io::{Error, Write};
 pub(crate) enum Packing {
     /// `gzip`
     Gzip,
+    /// `zstd`
+    Zstd,
     /// `deflate`, which means zlib.
     Deflate,
 }
@@ -18,13 +21,14 @@ pub(crate) enum Packing {
 impl Packing {
     /// The one that an `Accept-Encoding` header allows and that we like best.
     pub(crate) fn accepted(header: &str) -> Option<Self> {
-        [Self::Gzip, Self::Deflate].into_iter().find(|packing| accepts(header, packing.name()))
+        [Self::Gzip, Self::Zstd, Self::Deflate].into_iter().find(|packing| accepts(header, packing.name()))
     }
 
     /// Its name in `Content-Encoding`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
             Self::Deflate => "deflate",
         }
     }
@@ -46,6 +50,7 @@ impl Packing {
                 encoder.write_all(plain)?;
                 encoder.finish()
             }
+            Self::Zstd => Ok(compress_to_vec(plain, CompressionLevel::Fastest)),
             Self::Deflate => {
                 let mut encoder = ZlibEncoder::new(out, Compression::fast());
                 encoder.write_all(plain)?;
@@ -71,6 +76,7 @@ fn accepts(header: &str, name: &str) -> bool {
 mod tests {
     use super::*;
     use flate2::read::{GzDecoder, ZlibDecoder};
+    use ruzstd::decoding::StreamingDecoder;
     use std::io::Read;
 
     #[test]
@@ -79,6 +85,7 @@ mod tests {
             ("gzip", Some(Packing::Gzip)),
             ("deflate, gzip", Some(Packing::Gzip)),
             ("br;q=1.0, deflate;q=0.5", Some(Packing::Deflate)),
+            ("br, zstd, deflate", Some(Packing::Zstd)),
             ("gzip;q=0, deflate", Some(Packing::Deflate)),
             ("GZIP;q=1", Some(Packing::Gzip)),
             ("identity", None),
@@ -98,6 +105,10 @@ mod tests {
         back.clear();
         let deflate = Packing::Deflate.pack(&plain).unwrap();
         ZlibDecoder::new(&deflate[..]).read_to_end(&mut back).unwrap();
+        assert_eq!(back, plain);
+        back.clear();
+        let zstd = Packing::Zstd.pack(&plain).unwrap();
+        StreamingDecoder::new(&zstd[..]).unwrap().read_to_end(&mut back).unwrap();
         assert_eq!(back, plain);
     }
 
