@@ -1,9 +1,16 @@
 //! HTTP as clients and others use it.
 
 use crate::world::{Client, World, base64};
+use rpc::{Server, ServerConfig, SettingsFile};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
 use serde_json::json;
 use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
 
 const HOST: &str = "host: localhost\r\n";
 
@@ -181,5 +188,47 @@ async fn the_pages_tell_what_they_should() {
     assert!(metrics.contains("\nstarling_torrents{status=\"seeding\"} 0\n"), "{metrics}");
     assert!(metrics.lines().all(|line| line.starts_with('#') || line.split(' ').count() == 2));
     assert_eq!(get("/openapi.json").await.json()["openapi"], "3.1.0");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn https_with_the_users_certificate() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rpc/data");
+    let certificate = data.join("localhost.pem");
+    let world = World::with(|all| {
+        all.http.tls_certificate = Some(certificate.clone());
+        all.http.tls_key = Some(data.join("localhost.key.pem"));
+    })
+    .await;
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(&certificate).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let connector = TlsConnector::from(Arc::new(config.with_root_certificates(roots).with_no_client_auth()));
+    let stream = TcpStream::connect(world.address().await).await.unwrap();
+    let stream = connector.connect("localhost".try_into().unwrap(), stream).await.unwrap();
+    assert_eq!(Client::new(stream).legacy("session-get", json!({})).await.0, "success");
+    let mut plain = world.connect().await;
+    plain.send(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
+    assert!(!plain.line().await.contains("HTTP"), "nothing is told in the clear");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_cannot_be_used_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = Arc::new(SettingsFile::open(folder.path().join("settings.json")).unwrap());
+    let world = World::new().await;
+    for key in [None, Some(folder.path().join("missing.pem"))] {
+        file.change(|all| {
+            all.http.tls_certificate = Some(folder.path().join("missing.pem"));
+            all.http.tls_key = key;
+        })
+        .unwrap();
+        let settings = Arc::clone(&file);
+        let config =
+            ServerConfig { daemon: world.daemon.clone(), settings, update_blocklist: None, handed_in: None };
+        assert!(Server::start(config).is_err());
+    }
     world.end().await;
 }
