@@ -4,6 +4,10 @@ use std::time::Duration;
 
 /// Connections at once of addresses on the whitelist: a family of remotes and browsers, not a crowd.
 pub(crate) const CONNECTIONS: usize = 100;
+/// Further connections that wait for a place: they have sent nothing that we read.
+pub(crate) const WAITING: usize = 200;
+/// How long they wait.
+pub(crate) const PLACE_TIME: Duration = Duration::from_secs(5);
 /// Connections at once of addresses that are not on the whitelist: enough to tell each of them 403, and no way to
 /// take places from those who are.
 pub(crate) const STRANGERS: usize = 16;

@@ -8,7 +8,7 @@ use crate::calls::{BlocklistUpdate, Calls};
 use crate::http::gate::{Caller, Gate};
 use crate::limits::{
     ACCEPT_PAUSE, BIND_ATTEMPTS, BIND_PAUSE, BIND_PAUSE_MOST, CLOSING_TIME, CONNECTIONS, HEADER_BYTES,
-    HEADER_LINES, HEADER_TIME, STRANGERS, TLS_TIME,
+    HEADER_LINES, HEADER_TIME, PLACE_TIME, STRANGERS, TLS_TIME, WAITING,
 };
 use crate::pages::Pages;
 use crate::settings::SettingsFile;
@@ -20,6 +20,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use listen::{Connection, Listener, Place};
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tls::TlsError;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -28,6 +29,9 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use watched::Watched;
+
+/// Names the folder of a web client, as it does for Transmission.
+const WEB_HOME: &str = "TRANSMISSION_WEB_HOME";
 
 /// What a server starts from.
 pub struct ServerConfig {
@@ -68,7 +72,8 @@ impl Server {
             http_changed: Arc::clone(&changed),
             session_id: Arc::new(move || id_of.session_id()),
         };
-        let site = Arc::new(Site { gate: Arc::clone(&gate), calls, pages: Pages::new() });
+        let web_home = std::env::var_os(WEB_HOME).filter(|home| !home.is_empty()).map(PathBuf::from);
+        let site = Arc::new(Site { gate: Arc::clone(&gate), calls, pages: Pages::new(), web_home });
         let (stop, stopped) = watch::channel(false);
         let (told, address) = watch::channel(None);
         let door = Door {
@@ -233,12 +238,22 @@ impl Door {
     /// cannot keep out one who may ask.
     fn let_in(&self, connection: Connection, caller: Caller, tasks: &mut JoinSet<()>) {
         let places = if self.site.gate.expects(caller) { &self.connections } else { &self.strangers };
-        let Ok(place) = Arc::clone(places).try_acquire_owned() else {
+        let place = Arc::clone(places).try_acquire_owned().ok();
+        if place.is_none() && (Arc::ptr_eq(places, &self.strangers) || tasks.len() >= CONNECTIONS + WAITING) {
             tracing::debug!(?caller, "no place for another RPC connection");
             return;
-        };
+        }
+        let places = Arc::clone(places);
         let (site, tls, stopped) = (Arc::clone(&self.site), self.tls.clone(), self.stopped.clone());
         tasks.spawn(async move {
+            let place = match place {
+                Some(place) => place,
+                // Many at once are many that end at once: most places are given back in a moment.
+                None => match timeout(PLACE_TIME, places.acquire_owned()).await {
+                    Ok(Ok(place)) => place,
+                    Ok(Err(_)) | Err(_) => return,
+                },
+            };
             match (connection, tls) {
                 (Connection::Unix(stream), _) => converse(site, Watched::new(stream), caller, stopped).await,
                 (Connection::Tcp(stream), None) => {

@@ -15,6 +15,7 @@ use hyper::header::{
 };
 use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Everything that answers requests.
@@ -22,6 +23,8 @@ pub(crate) struct Site {
     pub(crate) gate: Arc<Gate>,
     pub(crate) calls: Calls,
     pub(crate) pages: Pages,
+    /// The folder of a web client that is served in place of the built-in page.
+    pub(crate) web_home: Option<PathBuf>,
 }
 
 impl Site {
@@ -51,10 +54,7 @@ impl Site {
                 body::discard(body, crate::limits::BODY_BYTES).await;
                 reply
             }
-            Verdict::Web(path) => {
-                let home = self.gate.rules().settings.web_home.clone();
-                packed(head, web::file(home.as_deref(), &path).await).await
-            }
+            Verdict::Web(path) => packed(head, web::file(self.web_home.as_deref(), &path).await).await,
             Verdict::Page(page) => self.page(page, head).await,
             Verdict::Call(scope) => match body::read(body).await {
                 Ok(body) => match dialect::answer(&self.calls, &body, scope).await {

@@ -41,8 +41,6 @@ pub struct HttpSettings {
     pub tls_key: Option<PathBuf>,
     /// Tokens that may do less than the user.
     pub tokens: Vec<Token>,
-    /// The folder of a web client that is served in place of the built-in page.
-    pub web_home: Option<PathBuf>,
 }
 
 impl Default for HttpSettings {
@@ -65,7 +63,6 @@ impl Default for HttpSettings {
             tls_certificate: None,
             tls_key: None,
             tokens: Vec::new(),
-            web_home: None,
         }
     }
 }

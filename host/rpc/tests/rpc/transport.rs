@@ -78,16 +78,11 @@ async fn places_are_limited_and_given_back() {
         assert_eq!(client.request(&format!("GET /healthz HTTP/1.1\r\n{HOST}"), b"").await.status, 200);
         clients.push(client);
     }
-    assert!(world.connect().await.is_closed().await, "there is no place for one more");
+    assert!(world.connect().await.is_closed().await, "nobody waits for ever");
+    let mut waiting = world.connect().await;
+    waiting.send(format!("GET /healthz HTTP/1.1\r\n{HOST}\r\n").as_bytes()).await;
     drop(clients.pop());
-    let address = world.address().await;
-    crate::world::until(|| async move {
-        let Ok(stream) = TcpStream::connect(address).await else { return false };
-        let mut client = Client::new(stream);
-        client.send(format!("GET /healthz HTTP/1.1\r\n{HOST}\r\n").as_bytes()).await;
-        client.line().await.contains("200")
-    })
-    .await;
+    assert_eq!(waiting.answer().await.status, 200, "a place was given back");
     world.end().await;
 }
 
