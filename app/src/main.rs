@@ -1,8 +1,10 @@
 //! `starling`: fetch, verify and give back operating-system images over BitTorrent.
 
+mod daemon;
 mod demo;
 mod exit;
 mod get;
+mod import;
 mod log;
 mod options;
 mod remote;
@@ -18,7 +20,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 /// Names under which the program is one of its commands.
-const NAMES: [(&str, &str); 2] = [("starling-remote", "remote"), ("transmission-remote", "remote")];
+const NAMES: [(&str, &str); 4] = [
+    ("starling-daemon", "daemon"),
+    ("transmission-daemon", "daemon"),
+    ("starling-remote", "remote"),
+    ("transmission-remote", "remote"),
+];
 
 /// Fetches, verifies and gives back operating-system images over BitTorrent.
 #[derive(Parser, Debug)]
@@ -38,6 +45,10 @@ enum Command {
     Show(show::ShowArgs),
     Verify(verify::VerifyArgs),
     Demo(demo::DemoArgs),
+    Import(import::ImportArgs),
+    /// Serve torrents in the background, with the options of transmission-daemon
+    #[command(disable_help_flag = true)]
+    Daemon(Foreign),
     /// Drive a daemon, ours or Transmission's, with the options of transmission-remote
     #[command(disable_help_flag = true)]
     Remote(Foreign),
@@ -52,9 +63,11 @@ struct Foreign {
 
 fn main() -> ExitCode {
     let args = command_line(std::env::args_os());
-    // Its options are not of the kind that clap can read.
-    if args.get(1).is_some_and(|command| command == "remote") {
-        return remote::run(&args[2..]);
+    // Their options are not of the kind that clap can read.
+    match args.get(1).and_then(|command| command.to_str()) {
+        Some("daemon") => return daemon::run(&args[2..]),
+        Some("remote") => return remote::run(&args[2..]),
+        _ => {}
     }
     let cli = Cli::parse_from(args);
     let quiet = matches!(&cli.command, Command::Get(args) if args.quiet);
@@ -64,6 +77,8 @@ fn main() -> ExitCode {
         Command::Show(args) => show::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Import(args) => import::run(&args),
+        Command::Daemon(foreign) => daemon::run(&foreign.args),
         Command::Remote(foreign) => remote::run(&foreign.args),
     }
 }

@@ -91,7 +91,22 @@ pub async fn fetch_torrent(url: Url, settings: HttpSettings) -> Result<Vec<u8>, 
     }
 }
 
-async fn fetch(url: &Url, name: &str, settings: HttpSettings) -> Result<Vec<u8>, FetchError> {
+/// Fetches a file of any kind that a user names, of at most `limit` bytes. Otherwise as [`fetch_torrent`], but a body
+/// that is packed as a whole stays packed.
+pub async fn fetch_file(url: Url, settings: HttpSettings, limit: usize) -> Result<Vec<u8>, FetchError> {
+    let name = without_credentials(&url);
+    let fetch = async {
+        let response = open(&url, &name, settings).await?;
+        response.read_small(limit).await.map_err(|error| explain(error, &name))
+    };
+    match timeout(TORRENT_TIMEOUT, fetch).await {
+        Ok(result) => result,
+        Err(_) => Err(FetchError::Http { url: name, error: HttpError::Timeout("the download") }),
+    }
+}
+
+/// Asks for a file; the answer has status 200.
+async fn open(url: &Url, name: &str, settings: HttpSettings) -> Result<Response, FetchError> {
     let get = Get {
         url,
         via: Via::Named(Origin::User),
@@ -100,9 +115,14 @@ async fn fetch(url: &Url, name: &str, settings: HttpSettings) -> Result<Vec<u8>,
         gzip: true,
         redirects: REDIRECTS,
     };
-    let explain = |error| explain(error, name);
-    let response = Client::with(settings).get(&get).await.map_err(explain)?;
+    let response = Client::with(settings).get(&get).await.map_err(|error| explain(error, name))?;
     check_status(response.status, name)?;
+    Ok(response)
+}
+
+async fn fetch(url: &Url, name: &str, settings: HttpSettings) -> Result<Vec<u8>, FetchError> {
+    let response = open(url, name, settings).await?;
+    let explain = |error| explain(error, name);
     let is_page = is_page(&response);
     let body = response.read_small(MAX_TORRENT_BYTES).await.map_err(explain)?;
     let body = if body.starts_with(&[0x1f, 0x8b]) {

@@ -24,7 +24,7 @@ pub use api::{
     AddError, AddTorrent, AfterCompletion, Event, Phase, Settings, Snapshot, SourceKind, SourceSnapshot,
     StartError, TorrentError, TorrentId,
 };
-pub use fetch_torrent::{FetchError, fetch_torrent};
+pub use fetch_torrent::{FetchError, fetch_file, fetch_torrent};
 pub use http::{HttpError, HttpSettings};
 pub use layout::layout;
 pub use rate_limit::RateLimit;

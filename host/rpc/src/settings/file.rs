@@ -82,6 +82,11 @@ impl SettingsFile {
         write(&self.path, &text)
     }
 
+    /// Changes settings for this run; nothing is saved.
+    pub fn adjust(&self, change: impl FnOnce(&mut AllSettings)) {
+        change(&mut self.held().all);
+    }
+
     /// What a daemon calls to have its settings saved; see [`daemon::Config::save_settings`].
     pub fn saver(self: &Arc<Self>) -> Saver {
         let file = Arc::clone(self);
