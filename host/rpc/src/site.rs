@@ -11,12 +11,16 @@ use crate::pages::{Pages, metrics, openapi};
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{
-    ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_ENCODING, HeaderValue, SERVER, VARY,
+    ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, HeaderValue,
+    SERVER, VARY, X_FRAME_OPTIONS,
 };
 use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode};
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// No page of another server may show ours within its own.
+const FRAME_POLICY: &str = "frame-ancestors 'self'";
 
 /// Everything that answers requests.
 pub(crate) struct Site {
@@ -38,6 +42,8 @@ impl Site {
         let shared = self.gate.expects(caller) && may_be_shared(&self.gate.rules(), &head);
         let headers = reply.headers_mut();
         headers.insert(SERVER, HeaderValue::from_static("Transmission"));
+        headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN"));
+        headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(FRAME_POLICY));
         if shared {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         }

@@ -3,7 +3,7 @@
 use crate::http::reply::{self, Reply};
 use crate::limits::WEB_FILE_BYTES;
 use hyper::StatusCode;
-use hyper::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue};
+use hyper::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue};
 use percent_encoding::percent_decode_str;
 use std::path::{Path, PathBuf};
 
@@ -17,9 +17,6 @@ const BUILT_IN: [(&str, &str, &[u8]); 3] = [
 /// What the built-in page may do: nothing but run its own script, which talks to us alone.
 const BUILT_IN_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                                img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
-
-/// What a web client of others may not have done to it. What it does itself is its own affair.
-const GUEST_POLICY: &str = "frame-ancestors 'self'";
 
 /// The file at `path`, which is what follows `…/web/` in the URL, still percent-encoded.
 pub(crate) async fn file(home: Option<&Path>, path: &str) -> Reply {
@@ -48,7 +45,11 @@ fn names(path: &str) -> Option<Vec<String>> {
 fn built_in(names: &[String]) -> Reply {
     let [name] = names else { return missing() };
     match BUILT_IN.iter().find(|(known, ..)| known == name) {
-        Some((_, kind, bytes)) => guarded(reply::content(StatusCode::OK, kind, *bytes), BUILT_IN_POLICY),
+        Some((_, kind, bytes)) => {
+            let mut reply = fresh(reply::content(StatusCode::OK, kind, *bytes));
+            reply.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(BUILT_IN_POLICY));
+            reply
+        }
         None => missing(),
     }
 }
@@ -64,16 +65,15 @@ async fn from_disk(path: PathBuf) -> Reply {
         std::fs::read(&path)
     });
     match read.await {
-        Ok(Ok(bytes)) => guarded(reply::content(StatusCode::OK, kind, bytes), GUEST_POLICY),
+        // What a web client of others does is its own affair.
+        Ok(Ok(bytes)) => fresh(reply::content(StatusCode::OK, kind, bytes)),
         Ok(Err(_)) | Err(_) => missing(),
     }
 }
 
-fn guarded(mut reply: Reply, policy: &'static str) -> Reply {
-    let headers = reply.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-    headers.insert(HeaderName::from_static("x-frame-options"), HeaderValue::from_static("SAMEORIGIN"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+/// The page of tomorrow's version must not meet today's script.
+fn fresh(mut reply: Reply) -> Reply {
+    reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     reply
 }
 

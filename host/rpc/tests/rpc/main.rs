@@ -2,5 +2,6 @@
 
 mod calls;
 mod events;
+mod nonsense;
 mod transport;
 mod world;

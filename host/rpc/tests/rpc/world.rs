@@ -102,8 +102,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     pub(crate) async fn request(&mut self, head: &str, body: &[u8]) -> Answer {
         let length =
             if body.is_empty() { String::new() } else { format!("content-length: {}\r\n", body.len()) };
-        self.send(format!("{head}{length}\r\n").as_bytes()).await;
-        self.send(body).await;
+        let mut request = format!("{head}{length}\r\n").into_bytes();
+        request.extend_from_slice(body);
+        self.send(&request).await;
         self.answer().await
     }
 
