@@ -7,6 +7,7 @@ mod get;
 mod import;
 mod log;
 mod options;
+mod reference;
 mod remote;
 mod show;
 mod signals;
@@ -52,6 +53,8 @@ enum Command {
     /// Drive a daemon, ours or Transmission's, with the options of transmission-remote
     #[command(disable_help_flag = true)]
     Remote(Foreign),
+    Completion(reference::CompletionArgs),
+    Man(reference::ManArgs),
 }
 
 /// Arguments that clap does not read.
@@ -80,6 +83,8 @@ fn main() -> ExitCode {
         Command::Import(args) => import::run(&args),
         Command::Daemon(foreign) => daemon::run(&foreign.args),
         Command::Remote(foreign) => remote::run(&foreign.args),
+        Command::Completion(args) => reference::completion(&args),
+        Command::Man(args) => reference::manual(&args),
     }
 }
 

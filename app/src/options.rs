@@ -2,11 +2,13 @@
 //! letters (`-asd`), values that follow without a blank (`-t5`), and an order that matters.
 //!
 //! A program is one table, [`Program`]. The scanner reads command lines with it, and from it come `--help`, the
-//! shells' completions and the manual page, so that none of them can tell something else than the program does.
+//! shells' completions and the manual page, so that none of them can tell something else than the program does. The
+//! latter two are made for clap's commands in the same way.
 
 pub(crate) mod completion;
 pub(crate) mod help;
 pub(crate) mod manual;
+pub(crate) mod sheet;
 
 use std::ffi::{OsStr, OsString};
 

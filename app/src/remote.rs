@@ -18,9 +18,11 @@ mod torrent_file;
 mod values;
 mod watch;
 
-use crate::log;
-use crate::options::completion::{Shell, script};
+use crate::options::completion::Shell;
+use crate::options::sheet::Sheet;
 use crate::options::{Item, Opt, Program, help, manual};
+use crate::{log, reference};
+use clap::ValueEnum;
 use client::Client;
 use errands::Errands;
 use options::{Effect, Listing, PROGRAM, Setup};
@@ -31,8 +33,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 use style::Style;
 
-/// Other names that the program goes by.
-const NAMES: [&str; 2] = ["starling-remote", "transmission-remote"];
+/// What it takes, for completions and manual pages.
+pub(crate) fn sheet() -> Sheet {
+    Sheet::of_program(&PROGRAM)
+}
 
 /// Runs with the arguments after the program's name.
 pub(crate) fn run(args: &[OsString]) -> ExitCode {
@@ -71,11 +75,11 @@ fn about_the_program(items: &[Item<'_, Effect>]) -> Option<Result<String, String
         Item::Option(Opt { effect: Effect::Version, .. }, _) => {
             Some(Ok(format!("starling remote {}\n", env!("CARGO_PKG_VERSION"))))
         }
-        Item::Option(Opt { effect: Effect::Manual, .. }, _) => Some(Ok(manual::page(&PROGRAM))),
+        Item::Option(Opt { effect: Effect::Manual, .. }, _) => Some(Ok(manual::page(&sheet()))),
         Item::Option(Opt { effect: Effect::Completion, .. }, shell) => {
             let name = shell.as_deref().unwrap_or_default();
             let unknown = || format!("No completion for '{name}': there are bash, zsh and fish.");
-            Some(Shell::named(name).map(|shell| script(&PROGRAM, &NAMES, shell)).ok_or_else(unknown))
+            Some(Shell::from_str(name, false).map(reference::completions).map_err(|_| unknown()))
         }
         _ => None,
     })
@@ -144,19 +148,12 @@ impl Switches {
 mod tests {
     use super::*;
 
-    /// What packages install is made here: `starling remote --man > packaging/man/starling-remote.1`, and so on.
+    /// What packages install is made here: `starling remote --man > packaging/man/starling-remote.1`.
     #[test]
-    fn packaged_files_are_what_the_program_prints() {
-        let completion = |shell| script(&PROGRAM, &NAMES, shell);
-        let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging");
-        for (path, text) in [
-            ("man/starling-remote.1", manual::page(&PROGRAM)),
-            ("completions/starling-remote.bash", completion(Shell::Bash)),
-            ("completions/starling-remote.zsh", completion(Shell::Zsh)),
-            ("completions/starling-remote.fish", completion(Shell::Fish)),
-        ] {
-            let packaged = std::fs::read_to_string(packaging.join(path)).unwrap_or_default();
-            assert!(packaged == text, "packaging/{path} is not what the program prints now: make it again");
-        }
+    fn the_packaged_manual_page_is_what_the_program_prints() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/man/starling-remote.1");
+        let packaged = std::fs::read_to_string(&path).unwrap_or_default();
+        let page = manual::page(&sheet());
+        assert!(packaged == page, "{} is not what the program prints now: make it again", path.display());
     }
 }

@@ -317,13 +317,14 @@ fn watching_lists_again_and_again() {
 #[test]
 fn no_daemon_is_exit_code_1_and_says_where_it_was_looked_for() {
     let scratch = Scratch::new();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = listener.local_addr().expect("bound").port();
-    drop(listener);
-    let (code, _, errors) = ended(scratch.starling("remote").arg(port.to_string()).arg("-l"));
+    // A port that is taken and never answers: nobody else can listen there meanwhile.
+    let taken = tokio::net::TcpSocket::new_v4().expect("a socket");
+    taken.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+    let address = taken.local_addr().expect("bound");
+    let (code, _, errors) = ended(scratch.starling("remote").arg(address.to_string()).arg("-l"));
     assert_eq!(code, 1);
     assert!(
-        errors.contains(&format!("'http://localhost:{port}/transmission/rpc/': Connection refused")),
+        errors.contains(&format!("'http://{address}/transmission/rpc/': Connection refused")),
         "{errors}"
     );
 }
