@@ -17,6 +17,7 @@ mod serve;
 mod watch;
 
 use crate::exit::{Failure, Kind};
+use crate::options::sheet::Sheet;
 use command_line::{CommandLine, Wish};
 use rpc::SettingsFile;
 use std::ffi::OsString;
@@ -24,6 +25,11 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+
+/// What it takes, for completions and manual pages.
+pub(crate) fn sheet() -> Sheet {
+    Sheet::of_program(&options::PROGRAM)
+}
 
 /// Runs with the arguments after the program's name.
 pub(crate) fn run(arguments: &[OsString]) -> ExitCode {

@@ -4,7 +4,7 @@ use crate::exit::{Failure, Kind};
 use crate::options::completion::{self, Shell};
 use crate::options::manual;
 use crate::options::sheet::Sheet;
-use crate::{Cli, NAMES, remote};
+use crate::{Cli, NAMES, daemon, remote};
 use clap::{Args, CommandFactory};
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -45,13 +45,18 @@ pub(crate) fn completions(shell: Shell) -> String {
 /// What every command takes. Where clap does not read a command's options, their own table tells them.
 fn sheets() -> Vec<Sheet> {
     let cli = Cli::command();
-    let own = [remote::sheet()];
+    let own = own_sheets();
     let clap = cli
         .get_subcommands()
         .map(|command| Sheet::of_clap(command, format!("starling {}", command.get_name())));
     let is_foreign = |sheet: &Sheet| own.iter().any(|own| own.command == sheet.command);
     let clap: Vec<Sheet> = clap.filter(|sheet| !is_foreign(sheet)).collect();
     clap.into_iter().chain(own).collect()
+}
+
+/// What the commands with options of Transmission's kind take.
+fn own_sheets() -> [Sheet; 2] {
+    [daemon::sheet(), remote::sheet()]
 }
 
 fn print(text: &str) -> ExitCode {
@@ -68,6 +73,7 @@ fn print(text: &str) -> ExitCode {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+    use std::path::Path;
 
     #[test]
     fn every_command_is_told_of() {
@@ -91,6 +97,19 @@ mod tests {
         for sheet in sheets() {
             let page = manual::page(&sheet);
             assert!(page.starts_with(".TH STARLING-") && page.contains(".SH OPTIONS"), "{page}");
+        }
+    }
+
+    /// What packages install is made here: `starling man remote > packaging/man/starling-remote.1`.
+    #[test]
+    fn packaged_manual_pages_are_what_the_program_prints() {
+        for sheet in own_sheets() {
+            let name = sheet.command.replace(' ', "-");
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../packaging/man/{name}.1"));
+            let packaged = std::fs::read_to_string(&path).unwrap_or_default();
+            let words = "is not what the program prints now: make it again with";
+            let command = sheet.command.rsplit(' ').next().unwrap_or_default();
+            assert!(packaged == manual::page(&sheet), "{name}.1 {words} starling man {command}");
         }
     }
 }

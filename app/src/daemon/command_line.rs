@@ -1,8 +1,9 @@
 //! The daemon's command line, read before anything is touched.
 
-use super::options::{Effect, NAMES, PROGRAM};
-use crate::options::completion::{Shell, script};
+use super::options::{Effect, PROGRAM};
+use crate::options::completion::Shell;
 use crate::options::{Item, Opt, Program, help, manual};
+use crate::reference;
 use rpc::AllSettings;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -77,11 +78,11 @@ pub(super) fn read(arguments: &[OsString]) -> Result<Wish, String> {
             Effect::Version => {
                 return Ok(Wish::Tell(format!("starling daemon {}\n", env!("CARGO_PKG_VERSION"))));
             }
-            Effect::Manual => return Ok(Wish::Tell(manual::page(&PROGRAM))),
+            Effect::Manual => return Ok(Wish::Tell(manual::page(&super::sheet()))),
             Effect::Completion => {
                 let shell = Shell::named(&value)
                     .ok_or_else(|| format!("no completion for '{value}': there are bash, zsh and fish"))?;
-                return Ok(Wish::Tell(script(&PROGRAM, &NAMES, shell)));
+                return Ok(Wish::Tell(reference::completions(shell)));
             }
         }
     }

@@ -5,9 +5,6 @@ use daemon::{Encryption, Transport};
 use rpc::AllSettings;
 use std::path::PathBuf;
 
-/// Other names that the program goes by.
-pub(crate) const NAMES: [&str; 2] = ["starling-daemon", "transmission-daemon"];
-
 /// What an option does.
 #[derive(Clone, Copy)]
 pub(crate) enum Effect {

@@ -11,6 +11,13 @@ pub(crate) enum Shell {
     Fish,
 }
 
+impl Shell {
+    /// The shell of a name.
+    pub(crate) fn named(name: &str) -> Option<Shell> {
+        <Self as clap::ValueEnum>::from_str(name, false).ok()
+    }
+}
+
 /// The program whose commands are completed.
 const PROGRAM: &str = "starling";
 
