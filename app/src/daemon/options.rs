@@ -38,7 +38,7 @@ pub(crate) static PROGRAM: Program<Effect> = Program {
 const NOTES: &[(&str, &str)] = &[
     (
         "FILES",
-        "The config directory is the one of \\-\\-config-dir, else $TRANSMISSION_HOME, else transmission-daemon below \
+        "The config directory is the one of --config-dir, else $TRANSMISSION_HOME, else transmission-daemon below \
          $XDG_CONFIG_HOME or ~/.config. It holds settings.json, the database starling.db, torrents, resume and \
          blocklists.\n\nOptions beat settings.json and are written back to it.",
     ),
@@ -85,7 +85,7 @@ const SECTIONS: &[Section<Effect>] = &[
                 "Print the completion for bash, zsh or fish",
                 Effect::Completion,
             ),
-            flag("", "manual", "Print the manual page", Effect::Manual),
+            flag("", "man", "Print the manual page", Effect::Manual),
         ],
     },
 ];
