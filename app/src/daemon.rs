@@ -12,6 +12,7 @@ mod log;
 mod notify;
 mod options;
 mod pid_file;
+mod resume_files;
 mod scripts;
 mod serve;
 mod watch;

@@ -164,22 +164,6 @@ mod tests {
         }
     }
 
-    /// What packages install is made here: `starling daemon --man > packaging/man/starling-daemon.1`, and so on.
-    #[test]
-    fn packaged_files_are_what_the_program_prints() {
-        let completion = |shell| script(&PROGRAM, &NAMES, shell);
-        let packaging = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging");
-        for (path, text) in [
-            ("man/starling-daemon.1", manual::page(&PROGRAM)),
-            ("completions/starling-daemon.bash", completion(Shell::Bash)),
-            ("completions/starling-daemon.zsh", completion(Shell::Zsh)),
-            ("completions/starling-daemon.fish", completion(Shell::Fish)),
-        ] {
-            let packaged = std::fs::read_to_string(packaging.join(path)).unwrap_or_default();
-            assert!(packaged == text, "packaging/{path} is not what the program prints now: make it again");
-        }
-    }
-
     #[test]
     fn tiers_of_default_trackers_are_told_by_blank_lines() {
         let mut all = AllSettings::default();

@@ -6,7 +6,7 @@ use super::command_line::CommandLine;
 use super::log::{Destination, LIFE, Log};
 use super::notify::Notify;
 use super::pid_file::PidFile;
-use super::{Home, background, scripts, watch};
+use super::{Home, background, resume_files, scripts, watch};
 use crate::exit::{Failure, Kind};
 use crate::import::{self, Foreign};
 use crate::signals::StopSignals;
@@ -17,6 +17,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+use storage::StateStore;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::AbortHandle;
@@ -24,6 +25,9 @@ use tokio::time::timeout;
 
 /// Our own state; where it lies, the directory is ours.
 const STATE: &str = "state.db";
+
+/// Is there while Transmission's torrents are taken over: after a crash it is begun anew.
+const UNFINISHED: &str = "import-unfinished";
 
 /// Nothing holds up the end for longer.
 const GOODBYE: Duration = Duration::from_millis(4500);
@@ -111,6 +115,7 @@ impl Process {
         if let Some(found) = old {
             take_over(&home.directory, &daemon, found).await;
         }
+        tokio::spawn(resume_files::run(daemon.clone(), daemon.events(None)));
         tokio::spawn(scripts::run(daemon.clone(), daemon.events(None)));
         let blocklists = Blocklists::new(daemon.clone());
         blocklists.load().await;
@@ -208,12 +213,17 @@ fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Failure {
 
 /// The torrents of a Transmission that used the directory, if we did not use it yet.
 fn transmission_before(directory: &Path) -> Option<Vec<Foreign>> {
-    if directory.join(STATE).exists() || !import::is_transmission(directory) {
+    let is_ours = directory.join(STATE).exists() && !directory.join(UNFINISHED).exists();
+    if is_ours || !import::is_transmission(directory) {
         return None;
     }
-    import::read_transmission(directory)
-        .inspect_err(|error| tracing::error!(%error, "Transmission's torrents cannot be read"))
-        .ok()
+    let found = import::read_transmission(directory).and_then(|found| {
+        std::fs::write(directory.join(UNFINISHED), "starling takes Transmission's torrents over\n")?;
+        // A new database would have the daemon make what it can of the torrent files alone.
+        StateStore::open(directory).map_err(std::io::Error::other)?;
+        Ok(found)
+    });
+    found.inspect_err(|error| tracing::error!(%error, "Transmission's torrents cannot be taken over")).ok()
 }
 
 /// Takes over what Transmission had, at the first start in its directory.
@@ -224,6 +234,9 @@ async fn take_over(directory: &Path, daemon: &Daemon, found: Vec<Foreign>) {
         }
     }
     let torrents = import::take_all(daemon, found).await;
+    if let Err(error) = std::fs::remove_file(directory.join(UNFINISHED)) {
+        tracing::warn!(%error, "the next start will look at Transmission's torrents again");
+    }
     tracing::info!(target: LIFE, torrents, "taken over from Transmission");
 }
 
