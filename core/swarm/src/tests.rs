@@ -379,6 +379,17 @@ fn a_newcomer_with_nothing_may_ask_for_a_few_pieces_that_we_have() {
 }
 
 #[test]
+fn a_bitfield_told_again_adds_and_takes_nothing_back() {
+    let mut world = world(23);
+    let peer = world.join(1, Script { have: bitfield(0..20), ..Script::seed(40) }).unwrap();
+    for pieces in [bitfield(20..40), Bitfield::new(40)] {
+        world.tell(peer, Fact::Availability(pieces));
+        let told: Vec<u32> = world.swarm.peers(world.now).map(|peer| peer.pieces).collect();
+        assert_eq!(told, [40]);
+    }
+}
+
+#[test]
 fn allowed_pieces_are_asked_for_while_choked() {
     let mut world = world(23);
     let peer = world.join(1, Script { generous: false, ..Script::seed(40) }).unwrap();

@@ -19,8 +19,8 @@ pub enum Fact {
     },
     /// An extension handshake, the first or a later one (BEP 10).
     Extended(ExtendedHandshake),
-    /// What the peer has, told once after the handshake; have-all and have-none arrive as this too. A peer that tells
-    /// nothing has nothing: that is told with its first `have`, request or block, or never.
+    /// What the peer has, told after the handshake; have-all and have-none arrive as this too. A peer that tells
+    /// nothing has nothing: that is told with its first `have`, request or block, or never. Told again, it adds.
     Availability(Bitfield),
     /// The peer got one more piece.
     Have(PieceIndex),
@@ -131,7 +131,7 @@ pub enum Violation {
     WrongLength,
     /// A piece, begin or length outside the torrent.
     OutOfRange,
-    /// A bitfield of wrong length, with spare bits set, or not the first message.
+    /// A bitfield of wrong length or with spare bits set.
     BadBitfield,
     /// A message not legal in this state, or of an extension that was not agreed on.
     Unexpected,

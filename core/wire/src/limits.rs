@@ -106,7 +106,7 @@ pub(crate) mod price {
     pub(crate) const PORT: u32 = 10;
     /// An extension handshake: parsed, cleaned, told to the swarm.
     pub(crate) const EXTENDED_HANDSHAKE: u32 = 50;
-    /// Each such many bytes of a message that is passed over add one.
+    /// Each such many bytes of a message that is passed over, or of a bitfield told again, add one.
     pub(crate) const UNKNOWN_BYTES: u32 = 256;
     /// A request or cancel that leads to nothing.
     pub(crate) const CHURN: u32 = 1;

@@ -242,7 +242,8 @@ impl TorrentTask {
     fn handle_facts(&mut self, key: PeerKey, facts: Vec<Fact>) {
         let now = now();
         for fact in facts {
-            if matches!(fact, Fact::Closed(_)) {
+            if let Fact::Closed(reason) = &fact {
+                tracing::debug!(?key, ?reason, "a connection ended");
                 self.peers.forget(key);
             }
             self.swarm.handle_fact(now, key, fact);

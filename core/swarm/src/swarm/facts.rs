@@ -69,6 +69,11 @@ impl Swarm {
     fn on_availability(&mut self, now: Instant, key: PeerKey, have: Bitfield) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         if peer.told_availability {
+            // Pieces are never taken back (BEP 3), so that what is new is all it can say.
+            let new: Vec<PieceIndex> = have.iter().filter(|piece| !peer.have.contains(*piece)).collect();
+            for piece in new {
+                self.on_have(now, key, piece);
+            }
             return;
         }
         peer.told_availability = true;

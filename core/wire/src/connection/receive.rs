@@ -77,14 +77,17 @@ impl Connection {
             Message::NotInterested => self.on_interest(now, false),
             Message::Bitfield(bytes) => {
                 let pieces = Bitfield::from_bytes(bytes, self.config.geometry.piece_count());
-                self.on_availability(pieces.ok_or(Violation::BadBitfield)?, Violation::BadBitfield)
+                self.on_bitfield(now, pieces.ok_or(Violation::BadBitfield)?)
             }
             Message::HaveAll | Message::HaveNone => {
                 self.needs_fast()?;
                 let piece_count = self.config.geometry.piece_count();
                 let all = message == Message::HaveAll;
                 let pieces = if all { Bitfield::full(piece_count) } else { Bitfield::new(piece_count) };
-                self.on_availability(pieces, Violation::Unexpected)
+                if self.availability_known {
+                    return Err(Violation::Unexpected);
+                }
+                self.on_availability(pieces)
             }
             Message::Suggest(piece) => {
                 self.on_advice(now, piece)?;
@@ -119,13 +122,19 @@ impl Connection {
 
     /// Told once, before any `have`, request or block; choke, interest and advice may come before it, since
     /// clients differ in what they hurry to say.
-    fn on_availability(&mut self, pieces: Bitfield, offence: Violation) -> Judged {
-        if self.availability_known {
-            return Err(offence);
-        }
+    fn on_availability(&mut self, pieces: Bitfield) -> Judged {
         self.availability_known = true;
         self.facts.push_back(Fact::Availability(pieces));
         Ok(())
+    }
+
+    /// The first one belongs before everything else (BEP 3). Later ones are what aria2 sends in place of many
+    /// `have`, and cost accordingly.
+    fn on_bitfield(&mut self, now: Instant, pieces: Bitfield) -> Judged {
+        if self.availability_known {
+            self.pay(now, price::PLAIN + pieces.as_bytes().len() as u32 / price::UNKNOWN_BYTES)?;
+        }
+        self.on_availability(pieces)
     }
 
     /// From here on the peer that told nothing has nothing.

@@ -232,6 +232,18 @@ fn facts_are_changes() {
     assert_eq!(lone.facts(), told);
 }
 
+/// aria2 sends a bitfield in place of many `have`.
+#[test]
+fn a_bitfield_may_come_again() {
+    let mut lone = Lone::new();
+    let (some, more) = (Bitfield::new(PIECE_COUNT), Bitfield::full(PIECE_COUNT));
+    for pieces in [&some, &more] {
+        lone.hear(&Message::Bitfield(pieces.as_bytes()));
+    }
+    assert_eq!(lone.facts(), [Fact::Availability(some), Fact::Availability(more)]);
+    lone.assert_open();
+}
+
 #[test]
 fn who_tells_nothing_has_nothing() {
     let mut lone = Lone::plain();
