@@ -17,7 +17,7 @@ def test_libtorrent_leeches_from(kind, place):
     leech = place.client(Libtorrent).leech(torrent)
     leech.dial(seed.port)
     wait_for(leech.done, 60, lambda: f"libtorrent to complete: {leech.tail()}; seed: {seed.tail()}")
-    torrent.check(leech.folder)
+    torrent.check_flushed(leech.folder)
 
 
 @pytest.mark.parametrize("kind", OTHERS, ids=lambda c: c.name)
@@ -29,4 +29,4 @@ def test_libtorrent_seeds_to(kind, place):
     if not kind.dials_loopback:
         seed.dial(leech.port)
     wait_for(leech.done, 60, lambda: f"{leech.name} to complete: {leech.tail()}; seed: {seed.tail()}")
-    torrent.check(leech.folder, without_empty=not kind.creates_empty_files)
+    torrent.check_flushed(leech.folder, without_empty=not kind.creates_empty_files)

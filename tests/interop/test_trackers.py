@@ -29,8 +29,8 @@ def test_found_by_opentracker(scheme, place):
     content.lay_out(here)
     get = place.starling(torrent, "--seed", folder=here).wait_seeding()
     leech = place.client(Libtorrent).leech(torrent)
-    wait_for(leech.done, 60, lambda: f"libtorrent to complete: {leech.tail()}; starling: {get.tail()}")
-    torrent.check(leech.folder)
+    wait_for(leech.done, 120, lambda: f"libtorrent to complete: {leech.tail()}; starling: {get.tail()}")
+    torrent.check_flushed(leech.folder)
 
 
 def test_dead_trackers_do_not_stop_a_live_one(place):

@@ -47,7 +47,7 @@ def test_seeds_to(kind, place):
         leech = place.client(kind).leech(torrent)
         get = place.starling(torrent, "--seed", "--peer", leech.address, folder=here).wait_seeding()
     wait_for(leech.done, 90, lambda: f"{leech.name} to complete: {leech.tail()}; starling: {get.tail()}")
-    torrent.check(leech.folder, without_empty=not kind.creates_empty_files)
+    torrent.check_flushed(leech.folder, without_empty=not kind.creates_empty_files)
     get.interrupt()
 
 
@@ -61,7 +61,7 @@ def test_seed_dials_a_leech_from_the_tracker(place):
     torrent.content.lay_out(here)
     get = place.starling(torrent, "--seed", folder=here)
     wait_for(leech.done, 60, lambda: f"libtorrent to complete: {leech.tail()}; starling: {get.tail()}")
-    torrent.check(leech.folder)
+    torrent.check_flushed(leech.folder)
 
 
 @pytest.mark.parametrize("piece_length", [16 * KIB, 40_000, 5_000, 1024 * KIB], ids=str)
@@ -75,7 +75,7 @@ def test_piece_lengths(piece_length, place):
     leech = place.client(Libtorrent).leech(torrent)
     leech.dial(get.port)
     wait_for(leech.done, 60, lambda: f"libtorrent to complete: {leech.tail()}; starling: {get.tail()}")
-    torrent.check(leech.folder)
+    torrent.check_flushed(leech.folder)
 
 
 def test_ipv6(place):
@@ -93,7 +93,7 @@ def test_ipv6(place):
     leech = place.client(Libtorrent, address="::1").leech(torrent)
     leech.dial(get.port, "::1")
     wait_for(leech.done, 60, lambda: f"libtorrent to complete: {leech.tail()}; starling: {get.tail()}")
-    torrent.check(leech.folder)
+    torrent.check_flushed(leech.folder)
 
 
 def test_single_file_from_all_at_once(place):
@@ -132,5 +132,5 @@ def test_chain_of_strangers(place):
     leech = place.client(Libtorrent).leech(torrent)
     leech.dial(get.port)
     wait_for(leech.done, 90, lambda: f"libtorrent to complete: {leech.tail()}; starling: {get.tail()}")
-    torrent.check(leech.folder)
+    torrent.check_flushed(leech.folder)
     torrent.check(get.wait_seeding().folder)

@@ -7,7 +7,7 @@ mod words;
 use super::GetArgs;
 use crate::exit::{Failure, Kind};
 use crate::{log, units};
-use engine::{Event, Snapshot};
+use engine::{Event, Phase, Snapshot};
 use json::Line;
 use metainfo::Metainfo;
 use std::path::Path;
@@ -75,6 +75,11 @@ impl Report {
 
     /// Files already present were looked at.
     pub(super) fn checked(&mut self, bytes_present: u64, bytes_wanted: u64) {
+        if matches!(self.style, Style::Json) {
+            let phase = Phase::Checking;
+            let found = Snapshot { phase, bytes_done: bytes_present, bytes_wanted, ..Snapshot::default() };
+            json::print(&Line::progress(&found));
+        }
         if bytes_present > 0 && bytes_present < bytes_wanted {
             let (present, wanted) = (units::size(bytes_present), units::size(bytes_wanted));
             self.say(&format!("{}: {present} of {wanted} are here already", self.name));
