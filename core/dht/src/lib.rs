@@ -40,6 +40,7 @@ pub mod limits;
 mod lookup;
 mod node;
 mod peer_store;
+mod recent;
 mod requests;
 mod saved;
 #[cfg(test)]

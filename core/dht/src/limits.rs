@@ -139,6 +139,13 @@ pub const SLOW_AFTER: Duration = Duration::from_secs(1);
 /// After this time an answer counts no more.
 pub const QUERY_TIMEOUT: Duration = Duration::from_secs(4);
 
+/// Addresses that did not answer a lookup lately. Other lookups leave them alone: names of somebody who never asked to
+/// be asked must not bring him a packet from each.
+pub const MAX_SILENT: usize = 1024;
+
+/// How long such an address is left alone, at least.
+pub const SILENT_FOR: Duration = Duration::from_mins(5);
+
 /// Questions under way at once, of all kinds.
 pub const MAX_PENDING: usize = 256;
 

@@ -12,8 +12,9 @@ use crate::contract::{Config, Contact, Family, Goal, LookupKey, Output, Stats};
 use crate::id::Id;
 use crate::item_store::ItemStore;
 use crate::krpc::{self, Body, Fault, Query};
-use crate::limits::{K, MAX_CONTACT_PINGS, MAX_ROUTERS};
+use crate::limits::{K, MAX_CONTACT_PINGS, MAX_ROUTERS, MAX_SILENT, SILENT_FOR};
 use crate::peer_store::PeerStore;
+use crate::recent::Recent;
 use crate::requests::{Request, Requests};
 use crate::saved::Saved;
 use crate::sources::Sources;
@@ -42,6 +43,8 @@ pub struct Node {
     peers: PeerStore,
     items: ItemStore,
     votes: Votes,
+    /// Addresses that did not answer a lookup.
+    silent: Recent<SocketAddr>,
     /// Where the network is entered: asked while the table is poor. Not named to others.
     routers: Vec<SocketAddr>,
     /// Nodes of an earlier run, asked as the routers are.
@@ -84,6 +87,7 @@ impl Node {
             peers: PeerStore::new(rng.fork()),
             items: ItemStore::default(),
             votes: Votes::default(),
+            silent: Recent::new(now, SILENT_FOR, MAX_SILENT),
             routers: Vec::new(),
             saved: saved.nodes,
             other_family: Vec::new(),
@@ -221,6 +225,7 @@ impl Node {
         self.table.failed(now, request.to);
         if let Purpose::Lookup(key) = request.purpose {
             self.searches.failed(key, request.to);
+            self.silent.note(now, request.to);
         }
     }
 

@@ -4,7 +4,8 @@ use crate::limits::{
     AMPLIFICATION_TENTHS, ANSWER_BURST_BYTES, ANSWER_BYTES_PER_SECOND, MAX_PROVED, MAX_SOURCE_QUERIES,
     MAX_SOURCES, PROOF_LIFE, SOURCE_BLOCK, SOURCE_WINDOW,
 };
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use crate::recent::Recent;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Instant;
 
@@ -14,7 +15,7 @@ pub(crate) struct Sources {
     counts: BTreeMap<IpAddr, Count>,
     /// Sources in the order they were first counted in their window, for forgetting.
     order: VecDeque<IpAddr>,
-    proved: Proved,
+    proved: Recent<IpAddr>,
     /// Answer bytes that may go out now.
     bytes_left: u64,
     refilled_at: Instant,
@@ -32,7 +33,7 @@ impl Sources {
         Self {
             counts: BTreeMap::new(),
             order: VecDeque::new(),
-            proved: Proved::new(now),
+            proved: Recent::new(now, PROOF_LIFE, MAX_PROVED),
             bytes_left: ANSWER_BURST_BYTES,
             refilled_at: now,
         }
@@ -69,11 +70,11 @@ impl Sources {
 
     /// The source received something that only its address gets: a token, a transaction id.
     pub(crate) fn prove(&mut self, now: Instant, source: IpAddr) {
-        self.proved.insert(now, source);
+        self.proved.note(now, source);
     }
 
     pub(crate) fn is_proved(&self, now: Instant, source: IpAddr) -> bool {
-        self.proved.contains(now, source)
+        self.proved.contains(now, &source)
     }
 
     /// The longest answer that a query of so many bytes may have.
@@ -96,39 +97,6 @@ impl Sources {
             }
             None => false,
         }
-    }
-}
-
-/// Addresses that are their senders' own, in two generations: the former is forgotten when the latter is old or full.
-#[derive(Debug)]
-struct Proved {
-    latest: BTreeSet<IpAddr>,
-    former: BTreeSet<IpAddr>,
-    since: Instant,
-}
-
-impl Proved {
-    const fn new(now: Instant) -> Self {
-        Self { latest: BTreeSet::new(), former: BTreeSet::new(), since: now }
-    }
-
-    fn insert(&mut self, now: Instant, source: IpAddr) {
-        if self.latest.len() >= MAX_PROVED / 2 || now >= self.since + PROOF_LIFE {
-            self.former = if now >= self.since + 2 * PROOF_LIFE {
-                BTreeSet::new()
-            } else {
-                std::mem::take(&mut self.latest)
-            };
-            self.latest.clear();
-            self.since = now;
-        }
-        self.latest.insert(source);
-    }
-
-    fn contains(&self, now: Instant, source: IpAddr) -> bool {
-        let age = now.saturating_duration_since(self.since);
-        age < 2 * PROOF_LIFE && self.latest.contains(&source)
-            || age < PROOF_LIFE && self.former.contains(&source)
     }
 }
 
@@ -188,9 +156,7 @@ mod tests {
         let mut sources = Sources::new(now);
         for i in 0..50_000u32 {
             sources.may_ask(now, IpAddr::from(i.to_be_bytes()));
-            sources.prove(now, IpAddr::from(i.to_be_bytes()));
         }
         assert!(sources.counts.len() <= MAX_SOURCES && sources.order.len() <= MAX_SOURCES);
-        assert!(sources.proved.latest.len() + sources.proved.former.len() <= MAX_PROVED);
     }
 }

@@ -152,7 +152,7 @@ impl Reply {
 
     /// Adds an item; its answer may be longer than others if the asker is proved or asked at length.
     pub(crate) fn item(&mut self, item: &Item, most: usize) {
-        let size = item.value().len() + if matches!(item, Item::Mutable(_)) { 150 } else { 3 };
+        let size = item.value().len() + if matches!(item, Item::Mutable(_)) { 140 } else { 3 };
         self.most = most.min(MAX_SENT_BYTES);
         if self.take(size) {
             write_item(item, &mut self.r);

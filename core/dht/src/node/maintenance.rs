@@ -5,9 +5,9 @@ use crate::address::Subnet;
 use crate::contract::LookupKey;
 use crate::krpc::Query;
 use crate::limits::{
-    BOOTSTRAP_PAUSE, K, MAINTENANCE_INTERVAL, MAX_BOOTSTRAP_PAUSE, MAX_NEWCOMER_PINGS, SOURCE_BLOCK,
+    BOOTSTRAP_PAUSE, K, MAINTENANCE_INTERVAL, MAX_BOOTSTRAP_PAUSE, MAX_NEWCOMER_PINGS, MAX_SILENT, SILENT_FOR,
 };
-use std::collections::BTreeSet;
+use crate::recent::Recent;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -20,9 +20,8 @@ pub(super) struct Maintenance {
     enter_at: Option<Instant>,
     pause: Duration,
     /// Networks whose newcomers were pinged lately.
-    pinged: BTreeSet<Subnet>,
+    pinged: Recent<Subnet>,
     pings_left: usize,
-    forget_pinged_at: Instant,
 }
 
 impl Maintenance {
@@ -32,9 +31,8 @@ impl Maintenance {
             lookup: None,
             enter_at: None,
             pause: BOOTSTRAP_PAUSE,
-            pinged: BTreeSet::new(),
+            pinged: Recent::new(now, SILENT_FOR, MAX_SILENT),
             pings_left: MAX_NEWCOMER_PINGS,
-            forget_pinged_at: now + SOURCE_BLOCK,
         }
     }
 
@@ -49,12 +47,12 @@ impl Maintenance {
     }
 
     /// One ping for a network in a while, and few altogether.
-    pub(super) fn may_ping_newcomer(&self, address: IpAddr) -> bool {
-        self.pings_left > 0 && !self.pinged.contains(&Subnet::of(address))
+    pub(super) fn may_ping_newcomer(&self, now: Instant, address: IpAddr) -> bool {
+        self.pings_left > 0 && !self.pinged.contains(now, &Subnet::of(address))
     }
 
-    pub(super) fn note_newcomer(&mut self, address: IpAddr) {
-        self.pinged.insert(Subnet::of(address));
+    pub(super) fn note_newcomer(&mut self, now: Instant, address: IpAddr) {
+        self.pinged.note(now, Subnet::of(address));
         self.pings_left = self.pings_left.saturating_sub(1);
     }
 
@@ -63,20 +61,12 @@ impl Maintenance {
             self.lookup = None;
         }
     }
-
-    fn forget_pinged(&mut self, now: Instant) {
-        self.pings_left = MAX_NEWCOMER_PINGS;
-        if now >= self.forget_pinged_at {
-            self.pinged.clear();
-            self.forget_pinged_at = now + SOURCE_BLOCK;
-        }
-    }
 }
 
 impl Node {
     pub(super) fn maintain(&mut self, now: Instant) {
         self.maintenance.next = now + MAINTENANCE_INTERVAL;
-        self.maintenance.forget_pinged(now);
+        self.maintenance.pings_left = MAX_NEWCOMER_PINGS;
         self.tokens.handle_timeout(now);
         self.peers.expire(now);
         self.items.expire(now);

@@ -37,7 +37,8 @@ impl Node {
             self.table.asked_us(now, asker.contact);
         }
         let room = self.sources.answer_bytes(now, address.ip(), query_bytes);
-        let ping_back = self.should_ping_back(now, asker);
+        // An item needs all the room there is.
+        let ping_back = !matches!(query, Query::Get { .. }) && self.should_ping_back(now, asker);
         let ping = krpc::query(&[0; 4], self.id, false, &Query::Ping).len();
         let room = if ping_back { room.saturating_sub(ping) } else { room };
         let packet = self.answer(now, asker.contact, transaction, query, room);
@@ -47,7 +48,7 @@ impl Node {
             self.stats.queries_refused += 1;
         }
         if ping_back {
-            self.maintenance.note_newcomer(address.ip());
+            self.maintenance.note_newcomer(now, address.ip());
             self.ask(now, address, Some(asker.contact.id), Purpose::Table, &Query::Ping);
         }
     }
@@ -64,7 +65,7 @@ impl Node {
         !asker.read_only
             && self.reach.takes_node(self.family(), asker.contact.address)
             && self.table.wants(now, asker.contact)
-            && self.maintenance.may_ping_newcomer(asker.contact.address.ip())
+            && self.maintenance.may_ping_newcomer(now, asker.contact.address.ip())
     }
 
     /// Answers a question that cannot be carried out with an error.
@@ -108,8 +109,8 @@ impl Node {
                 }
             }
             Query::Get { target, want, sequence } => {
-                self.give_item(&mut reply, *target, *sequence, room);
                 reply.token(&token);
+                self.give_item(&mut reply, *target, *sequence, room);
                 self.name_nodes(&mut reply, asker, *target, *want);
             }
             Query::Put { token, item, cas } => {

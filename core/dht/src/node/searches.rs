@@ -115,7 +115,7 @@ impl Node {
         from: Contact,
         answer: &Answer<'_>,
     ) {
-        let (own, ours): (Vec<Contact>, Vec<Contact>) = self.usable_nodes(answer);
+        let (own, ours): (Vec<Contact>, Vec<Contact>) = self.usable_nodes(now, answer);
         if !ours.is_empty() {
             let addresses = ours.iter().map(|node| node.address).collect();
             self.outputs.push_back(Output::OtherFamily(addresses));
@@ -128,13 +128,14 @@ impl Node {
     }
 
     /// The nodes named that can be nodes at all: of our family, and of the other if we asked for them.
-    fn usable_nodes(&self, answer: &Answer<'_>) -> (Vec<Contact>, Vec<Contact>) {
+    fn usable_nodes(&self, now: Instant, answer: &Answer<'_>) -> (Vec<Contact>, Vec<Contact>) {
         let (own, other): (Vec<Contact>, Vec<Contact>) =
             answer.nodes.iter().partition(|node| self.family().holds(node.address));
         let usable = |node: &Contact| {
             node.id != self.id
                 && self.reach.takes_node(self.family(), node.address)
                 && !self.is_us(node.address)
+                && !self.silent.contains(now, &node.address)
         };
         let others_usable =
             |node: &Contact| self.reach.takes_node(crate::Family::of(node.address), node.address);

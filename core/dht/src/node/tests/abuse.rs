@@ -247,3 +247,32 @@ fn local_addresses_named_by_a_global_network_are_not_asked() {
     assert_eq!(asked, ["9.9.8.8:6881"]);
     assert!(node.nodes().is_empty(), "a router of the public network has no place in the table");
 }
+
+#[test]
+fn an_innocent_address_is_left_alone_by_further_lookups() {
+    let mut world = World::network(12);
+    let victim: SocketAddr = "127.99.1.1:7777".parse().unwrap();
+    for round in 0..10 {
+        let now = world.now;
+        world.node(1).look_up(now, Id([round; 20]), Goal::Peers(None));
+        // Whoever is asked first names the victim, under an id next to the target.
+        let mut asked = Vec::new();
+        while let Some(output) = world.node(1).poll_output() {
+            asked.extend(if let Output::Transmit { to, packet } = output {
+                Some((to, packet))
+            } else {
+                None
+            });
+        }
+        let (liar, packet) = asked.remove(0);
+        let transaction = decode(&packet, Family::V4).unwrap().transaction.to_vec();
+        let id = world.nodes[&liar].id();
+        let mut reply = krpc::Reply::new(&transaction, id, at(1), 1000);
+        reply.nodes(Family::V4, &[Contact { id: Id([round; 20]), address: victim }]);
+        world.node(1).handle_packet(now, liar, &reply.encode());
+        world.drain(at(1));
+        world.run_for(Duration::from_secs(10));
+    }
+    let packets = world.lost.iter().filter(|(to, _)| *to == victim).count();
+    assert!((1..=2).contains(&packets), "{packets} packets");
+}
