@@ -116,6 +116,7 @@ fn get_args(folder: &Path) -> Result<GetArgs, Failure> {
         "--port".into(),
         "0".into(),
         "--no-lsd".into(),
+        "--no-dht".into(),
         "--timeout".into(),
         "60s".into(),
     ];

@@ -121,7 +121,7 @@ async fn describe(args: &GetArgs, metainfo: &Arc<Metainfo>) -> Result<AddTorrent
     })?;
     let peers = source::resolve_peers(&args.peers).await?;
     let lonely = metainfo.trackers.is_empty() && metainfo.web_seeds.is_empty();
-    if lonely && peers.is_empty() && args.web_seeds.is_empty() && !args.no_peers {
+    if lonely && peers.is_empty() && args.web_seeds.is_empty() && !args.no_peers && session::dht(args).is_none() {
         tracing::warn!(
             "the torrent names no tracker and no web seed; only peers that know this address can be met"
         );

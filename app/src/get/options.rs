@@ -100,6 +100,14 @@ pub(crate) struct GetArgs {
     #[arg(long, help_heading = "Sources")]
     pub(crate) no_lsd: bool,
 
+    /// Do not look for peers in the distributed hash table
+    #[arg(long, conflicts_with = "dht_bootstrap", help_heading = "Sources")]
+    pub(crate) no_dht: bool,
+
+    /// Enter the distributed hash table there instead of at the usual routers; repeatable
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_node, help_heading = "Sources")]
+    pub(crate) dht_bootstrap: Vec<(String, u16)>,
+
     /// Listen for peers on this port, 0 for any; without it 51413, or any other if that is taken
     #[arg(long, help_heading = "Network")]
     pub(crate) port: Option<u16>,
@@ -147,6 +155,17 @@ fn parse_timeout(text: &str) -> Result<Duration, String> {
             Err("a timeout is longer than nothing; leave the option out to wait for ever".to_owned())
         }
         timeout => Ok(timeout),
+    }
+}
+
+/// HOST:PORT, an IPv6 address in brackets.
+fn parse_node(text: &str) -> Result<(String, u16), String> {
+    let parts = text.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+    match parts {
+        Some((host, port)) if !host.is_empty() && port != 0 => {
+            Ok((host.trim_start_matches('[').trim_end_matches(']').to_owned(), port))
+        }
+        _ => Err("a node is HOST:PORT, such as router.bittorrent.com:6881".to_owned()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::GetArgs;
 use crate::exit::{Failure, Kind};
-use engine::{Session, Settings, StartError};
+use engine::{DhtSettings, Session, Settings, StartError};
 use std::path::PathBuf;
 
 /// The port tried first when none is asked for.
@@ -18,6 +18,7 @@ pub(super) fn start(args: &GetArgs) -> Result<Session, Failure> {
         down_limit_bytes_per_second: args.down_limit,
         up_limit_bytes_per_second: args.up_limit,
         lsd: !args.no_lsd && !args.no_peers,
+        dht: dht(args),
         listen: !args.no_peers,
         ..Settings::default()
     };
@@ -35,6 +36,18 @@ pub(super) fn start(args: &GetArgs) -> Result<Session, Failure> {
             Ok(session) => return Ok(session),
         }
     }
+}
+
+/// The DHT as the options want it. Bound to loopback, the usual routers cannot be reached and nobody else is meant.
+pub(super) fn dht(args: &GetArgs) -> Option<DhtSettings> {
+    let local = args.bind.is_some_and(|bind| bind.is_loopback());
+    let routers = args.dht_bootstrap.clone();
+    if args.no_dht || args.no_peers || local && routers.is_empty() {
+        return None;
+    }
+    // Whoever leaves at completion is no node for others to rely on.
+    let usual = DhtSettings { read_only: !args.seeds(), ..DhtSettings::default() };
+    Some(if routers.is_empty() { usual } else { DhtSettings { routers, ..usual } })
 }
 
 /// `--state-dir`, `$XDG_STATE_HOME/starling` or `~/.local/state/starling`.

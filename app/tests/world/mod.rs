@@ -51,7 +51,7 @@ impl Scratch {
     pub fn get(&self, source: &Path, output: &str) -> Command {
         let mut get = self.starling("get");
         get.arg(source).arg("-o").arg(self.path(output));
-        get.args(["--bind", "127.0.0.1", "--port", "0", "--no-lsd"]);
+        get.args(["--bind", "127.0.0.1", "--port", "0", "--no-lsd", "--no-dht"]);
         get
     }
 }

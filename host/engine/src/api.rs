@@ -1,6 +1,7 @@
 //! The words of the public API: what a user asks for, what they hear of, what they can look at.
 
 use crate::address_filter::AddressFilter;
+use crate::dht::DhtSettings;
 use metainfo::{FileIndex, InfoHash, Metainfo, PieceIndex};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -24,6 +25,8 @@ pub struct Settings {
     pub up_limit_bytes_per_second: Option<u64>,
     /// Find peers on the local network (BEP 14).
     pub lsd: bool,
+    /// Find peers through the distributed hash table (BEP 5); `None` leaves it alone.
+    pub dht: Option<DhtSettings>,
     /// Listen for peers at all. False: the port is not opened.
     pub listen: bool,
     /// Addresses that no connection is made with; whoever holds a clone may replace them at any time.
@@ -39,6 +42,7 @@ impl Default for Settings {
             down_limit_bytes_per_second: None,
             up_limit_bytes_per_second: None,
             lsd: true,
+            dht: None,
             listen: true,
             address_filter: AddressFilter::default(),
         }

@@ -2,6 +2,7 @@
 
 mod address_filter;
 mod api;
+mod dht;
 mod dial;
 mod fetch_torrent;
 mod http;
@@ -24,6 +25,7 @@ pub use api::{
     AddError, AddTorrent, AfterCompletion, Event, Phase, Settings, Snapshot, SourceKind, SourceSnapshot,
     StartError, TorrentError, TorrentId,
 };
+pub use dht::DhtSettings;
 pub use fetch_torrent::{FetchError, fetch_file, fetch_torrent};
 pub use http::{HttpError, HttpSettings};
 pub use layout::layout;

@@ -242,3 +242,36 @@ pub(crate) const MAX_REMEMBERED_REDIRECTS: usize = 4096;
 /// Parts that a block of an HTTP body may stay in. More of them would hold large read buffers for few bytes, so
 /// they are copied together.
 pub(crate) const MAX_BLOCK_PARTS: usize = 2;
+
+/// Orders to the DHT's task that wait: a session's torrents ask once each.
+pub(crate) const DHT_COMMAND_QUEUE: usize = 256;
+
+/// Finds of one search that wait for its torrent; a torrent that takes none has enough peers.
+pub(crate) const DHT_PEER_QUEUE: usize = 32;
+
+/// Torrents that are looked for in the DHT.
+pub(crate) const MAX_DHT_SEARCHES: usize = 10_000;
+
+/// The longest datagram that is read whole; the node refuses more than 1,500 bytes.
+pub(crate) const MAX_DHT_PACKET: usize = 2048;
+
+/// Datagrams taken in one turn of the DHT's task, beside the first.
+pub(crate) const DHT_PACKETS_A_TURN: usize = 64;
+
+/// How often a torrent is looked for and announced in the DHT; nodes forget an announce after half an hour.
+pub(crate) const DHT_REPEAT: Duration = Duration::from_mins(15);
+
+/// First pause after a lookup that found no peer; it doubles up to [`DHT_REPEAT`].
+pub(crate) const DHT_FIRST_REPEAT: Duration = Duration::from_secs(5);
+
+/// How often the nodes of both families hear of each other's table.
+pub(crate) const DHT_BRIDGE_INTERVAL: Duration = Duration::from_mins(1);
+
+/// Names of bootstrap nodes that are looked up at once.
+pub(crate) const MAX_DHT_NAMES: usize = 32;
+
+/// How often names of bootstrap nodes are looked up while none is found.
+pub(crate) const DHT_NAMES_TRIES: usize = 20;
+
+/// The pause between two of these.
+pub(crate) const DHT_NAMES_PAUSE: Duration = Duration::from_secs(30);

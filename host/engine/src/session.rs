@@ -1,6 +1,7 @@
 //! The whole client: one listener, one disk, one pair of rate limits, and the torrents that share them.
 
 use crate::api::{AddError, AddTorrent, Settings, Snapshot, StartError};
+use crate::dht::Dht;
 use crate::dial;
 use crate::http::Client;
 use crate::limits::{COMMAND_QUEUE, DISK_EVENT_QUEUE, EVENT_QUEUE, UPLOAD_POOL_BLOCKS};
@@ -30,6 +31,7 @@ pub(crate) struct Shared {
     pub(crate) http: Client,
     pub(crate) udp_trackers: UdpTrackers,
     pub(crate) lsd: Option<Lsd>,
+    pub(crate) dht: Option<Dht>,
     pub(crate) registry: Registry,
 }
 
@@ -77,6 +79,7 @@ impl Session {
             http: Client::new(&settings),
             udp_trackers: UdpTrackers::new(settings.bind),
             lsd,
+            dht: Dht::start(&settings, port),
             registry,
             settings,
         };

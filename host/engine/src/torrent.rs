@@ -11,6 +11,7 @@ mod sources;
 mod trackers;
 
 use crate::api::{AddTorrent, Event, Phase, Snapshot, SourceKind};
+use crate::dht::{self, DhtSearch};
 use crate::limits::{
     FACT_BATCHES_A_TURN, FACT_QUEUE, GOODBYE_TIMEOUT, MAX_HALF_OPEN, MAX_PEERS, MAX_PEERS_PER_ADDRESS,
     REQUEST_QUEUE, RETRY_PAUSE, SNAPSHOT_INTERVAL, UPLOAD_SLOTS,
@@ -76,6 +77,7 @@ struct Inbox {
     facts: mpsc::Receiver<(PeerKey, Vec<Fact>)>,
     web_seed_facts: mpsc::Receiver<(WebSeedKey, Vec<WebSeedFact>)>,
     local_peers: Option<broadcast::Receiver<LocalPeer>>,
+    dht: Option<DhtSearch>,
 }
 
 impl TorrentTask {
@@ -130,7 +132,8 @@ impl TorrentTask {
         let progress = rates.progress(&swarm);
         let trackers = add.use_peers.then(|| Trackers::new(&add, &shared, progress, rng.u64(..)));
         let local_peers = sources::listen_locally(&add, &shared);
-        let inbox = Inbox { commands, disk: disk_events, incoming, facts, web_seed_facts, local_peers };
+        let dht = dht::find(&add, &shared);
+        let inbox = Inbox { commands, disk: disk_events, incoming, facts, web_seed_facts, local_peers, dht };
         let task = Self {
             rates,
             teller: Teller::new(events),
@@ -155,6 +158,9 @@ impl TorrentTask {
     async fn work(&mut self, inbox: &mut Inbox) -> Option<oneshot::Sender<()>> {
         loop {
             let retry = self.turn();
+            if let (Some(_), Some(search)) = (self.completed_at, &inbox.dht) {
+                search.completed();
+            }
             if matches!(self.phase, Phase::Stopped | Phase::Failed) {
                 return None;
             }
@@ -189,6 +195,7 @@ impl TorrentTask {
                 peer = sources::local_peer(&mut inbox.local_peers) => {
                     self.handle_local_peer(&peer);
                 }
+                peers = sources::dht_peers(&mut inbox.dht) => self.handle_dht_peers(&peers),
                 () = sleep_until(wake) => self.handle_timers(),
             }
         }
@@ -315,6 +322,7 @@ impl TorrentTask {
         self.peers.clear();
         inbox.facts.close();
         inbox.web_seed_facts.close();
+        inbox.dht = None;
         sources::leave_locally(&self.add, &self.shared);
         let progress = self.rates.progress(&self.swarm);
         let goodbye = async {

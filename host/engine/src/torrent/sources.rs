@@ -2,12 +2,14 @@
 
 use super::{TorrentTask, now};
 use crate::api::AddTorrent;
+use crate::dht::DhtSearch;
 use crate::http::Origin;
 use crate::limits::{MAX_WEB_SEEDS, WEB_SEED_ORDER_QUEUE};
 use crate::lsd::LocalPeer;
 use crate::session::Shared;
 use crate::web_seed::{self, WebSeedConfig};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use storage::TorrentStore;
 use swarm::{CandidateSource, FetchEnd, Swarm, WebSeedFact, WebSeedKey, WebSeedOrder};
@@ -136,7 +138,23 @@ pub(super) async fn local_peer(peers: &mut Option<broadcast::Receiver<LocalPeer>
     }
 }
 
+/// The next peers found in the DHT; pending where none are looked for.
+pub(super) async fn dht_peers(search: &mut Option<DhtSearch>) -> Vec<SocketAddr> {
+    loop {
+        let Some(running) = search else { return std::future::pending().await };
+        match running.next().await {
+            Some(peers) => return peers,
+            None => *search = None,
+        }
+    }
+}
+
 impl TorrentTask {
+    pub(super) fn handle_dht_peers(&mut self, peers: &[SocketAddr]) {
+        let allowed = self.shared.settings.address_filter.allowed(peers);
+        self.swarm.handle_candidates(now(), CandidateSource::Dht, &allowed);
+    }
+
     pub(super) fn handle_local_peer(&mut self, peer: &LocalPeer) {
         if peer.info_hash == self.add.metainfo.wire_info_hash() {
             let allowed = self.shared.settings.address_filter.allowed(&[peer.address]);

@@ -1,0 +1,148 @@
+//! The distributed hash table on real sockets: one task with a node for each address family.
+//!
+//! Torrents ask for peers and are sent them as they are found, for as long as they listen.
+
+mod driver;
+mod names;
+mod search;
+
+use crate::limits::{DHT_COMMAND_QUEUE, DHT_PEER_QUEUE};
+use crate::session::Shared;
+use driver::{Driver, Side};
+use search::Wanted;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+use tracing::debug;
+
+/// Routers that are asked when nobody names others; each is run by the makers of a client.
+const ROUTERS: [(&str, u16); 3] =
+    [("router.bittorrent.com", 6881), ("dht.transmissionbt.com", 6881), ("dht.libtorrent.org", 25401)];
+
+/// Settings of the distributed hash table.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DhtSettings {
+    /// Where the network is entered, host and port.
+    pub routers: Vec<(String, u16)>,
+    /// Only ask and never answer (BEP 43): for a client that will be gone soon.
+    pub read_only: bool,
+}
+
+impl Default for DhtSettings {
+    fn default() -> Self {
+        let routers = ROUTERS.into_iter().map(|(host, port)| (host.to_owned(), port)).collect();
+        Self { routers, read_only: false }
+    }
+}
+
+/// The way to the task. It ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Dht {
+    commands: mpsc::Sender<Command>,
+    /// The port of the IPv4 node, or of the only one.
+    #[cfg(test)]
+    port: u16,
+}
+
+/// What the task is told.
+#[derive(Debug)]
+enum Command {
+    /// Look for peers of a torrent, and announce it.
+    Find(Wanted),
+    /// Routers, resolved.
+    Bootstrap(Vec<SocketAddr>),
+    /// Addresses that somebody claims are nodes.
+    Contacts(Vec<SocketAddr>),
+}
+
+/// A torrent's search. Dropping it ends the search.
+#[derive(Debug)]
+pub(crate) struct DhtSearch {
+    peers: mpsc::Receiver<Vec<SocketAddr>>,
+    seed: Arc<AtomicBool>,
+}
+
+impl DhtSearch {
+    /// The next peers found.
+    pub(crate) async fn next(&mut self) -> Option<Vec<SocketAddr>> {
+        self.peers.recv().await
+    }
+
+    /// Announces from now on that we have everything (BEP 33).
+    pub(crate) fn completed(&self) {
+        self.seed.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Dht {
+    /// Starts the task, on the peers' port if that is free for UDP. `None` if there is no socket at all.
+    pub(crate) fn start(settings: &crate::Settings, port: u16) -> Option<Self> {
+        let dht = settings.dht.as_ref()?;
+        let side = |ip: IpAddr| match open_socket(ip, port) {
+            Ok(socket) => Some(Side::new(socket, ip, dht.read_only)),
+            Err(error) => {
+                debug!(%ip, %error, "no socket for the DHT");
+                None
+            }
+        };
+        let (v4, v6) = match settings.bind {
+            Some(ip) if ip.is_ipv4() => (side(ip), None),
+            Some(ip) => (None, side(ip)),
+            None => (side(Ipv4Addr::UNSPECIFIED.into()), side(Ipv6Addr::UNSPECIFIED.into())),
+        };
+        if v4.is_none() && v6.is_none() {
+            return None;
+        }
+        #[cfg(test)]
+        let own_port = v4.as_ref().or(v6.as_ref()).map_or(0, Side::port);
+        let (commands, receiver) = mpsc::channel(DHT_COMMAND_QUEUE);
+        names::resolve(dht.routers.clone(), commands.downgrade(), Command::Bootstrap);
+        let driver = Driver::new(v4, v6, port, settings.address_filter.clone());
+        tokio::spawn(driver.run(receiver));
+        Some(Self {
+            commands,
+            #[cfg(test)]
+            port: own_port,
+        })
+    }
+
+    /// Looks for peers of a torrent again and again, and announces it, until the search is dropped. `nodes`: contacts
+    /// that the torrent names.
+    fn find(&self, info_hash: [u8; 20], seed: bool, nodes: &[(String, u16)]) -> Option<DhtSearch> {
+        let (sender, peers) = mpsc::channel(DHT_PEER_QUEUE);
+        let seed = Arc::new(AtomicBool::new(seed));
+        let wanted = Wanted::new(info_hash, Arc::clone(&seed), sender);
+        self.commands.try_send(Command::Find(wanted)).ok()?;
+        if !nodes.is_empty() {
+            names::resolve(nodes.to_vec(), self.commands.downgrade(), Command::Contacts);
+        }
+        Some(DhtSearch { peers, seed })
+    }
+}
+
+/// Looks for peers of a torrent if it may: a private one is nobody else's business (BEP 27).
+pub(crate) fn find(add: &crate::AddTorrent, shared: &Shared) -> Option<DhtSearch> {
+    let dht = shared.dht.as_ref().filter(|_| add.use_peers && !add.metainfo.private)?;
+    dht.find(add.metainfo.wire_info_hash(), false, &add.metainfo.nodes)
+}
+
+/// A socket at the port wished for, or at any.
+fn open_socket(ip: IpAddr, port: u16) -> io::Result<UdpSocket> {
+    let open = |port| {
+        let address = SocketAddr::new(ip, port);
+        let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::DGRAM, None)?;
+        if ip.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        UdpSocket::from_std(socket.into())
+    };
+    open(port).or_else(|_| open(0))
+}
+
+#[cfg(test)]
+mod tests;

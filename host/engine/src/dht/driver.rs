@@ -1,0 +1,241 @@
+//! The task: sockets on one side, the nodes in the middle, those who want peers on the other side.
+
+use super::Command;
+use super::search::Wanted;
+use crate::address_filter::AddressFilter;
+use crate::limits::{DHT_BRIDGE_INTERVAL, DHT_PACKETS_A_TURN, MAX_DHT_PACKET, MAX_DHT_SEARCHES, RETRY_PAUSE};
+use dht::{Config, Family, LookupKey, Node, Output};
+use ring::signature::{ED25519, UnparsedPublicKey};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+use tokio::time::{sleep, sleep_until};
+
+/// A node and its socket.
+#[derive(Debug)]
+pub(super) struct Side {
+    socket: UdpSocket,
+    node: Node,
+}
+
+impl Side {
+    pub(super) fn new(socket: UdpSocket, ip: IpAddr, read_only: bool) -> Self {
+        let family = if ip.is_ipv4() { Family::V4 } else { Family::V6 };
+        let config = Config { read_only, ..Config::new(family, verify) };
+        Self { socket, node: Node::new(config, fastrand::u64(..), Instant::now()) }
+    }
+
+    /// The port it is bound to.
+    #[cfg(test)]
+    pub(super) fn port(&self) -> u16 {
+        self.socket.local_addr().map_or(0, |address| address.port())
+    }
+
+    /// The next datagram. An error of the socket is an ICMP message about some earlier packet, which anybody can forge:
+    /// it says nothing.
+    async fn receive<'a>(&self, buffer: &'a mut [u8]) -> (&'a [u8], SocketAddr) {
+        loop {
+            match self.socket.recv_from(buffer).await {
+                Ok((length, from)) => return (&buffer[..length], from),
+                Err(_) => sleep(RETRY_PAUSE).await,
+            }
+        }
+    }
+}
+
+/// Checks the signature of a mutable item (BEP 44).
+fn verify(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
+    UnparsedPublicKey::new(&ED25519, key).verify(message, signature).is_ok()
+}
+
+/// The task's state.
+pub(super) struct Driver {
+    /// IPv4 and IPv6.
+    sides: [Option<Side>; 2],
+    /// The port that peers reach us at; 0 if they do not.
+    port: u16,
+    filter: AddressFilter,
+    wanted: Vec<Wanted>,
+    bridge_at: Instant,
+}
+
+impl Driver {
+    pub(super) fn new(v4: Option<Side>, v6: Option<Side>, port: u16, filter: AddressFilter) -> Self {
+        Self { sides: [v4, v6], port, filter, wanted: Vec::new(), bridge_at: Instant::now() }
+    }
+
+    /// Works until nobody can command it any more.
+    pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        let (mut v4_buffer, mut v6_buffer) = (vec![0; MAX_DHT_PACKET], vec![0; MAX_DHT_PACKET]);
+        loop {
+            let wake = self.wake();
+            let [v4, v6] = &self.sides;
+            let (side, packet) = tokio::select! {
+                command = commands.recv() => match command {
+                    Some(command) => {
+                        self.handle_command(command);
+                        self.turn();
+                        continue;
+                    }
+                    None => return,
+                },
+                packet = receive(v4.as_ref(), &mut v4_buffer) => (0, Some(packet)),
+                packet = receive(v6.as_ref(), &mut v6_buffer) => (1, Some(packet)),
+                () = sleep_until(wake.into()) => (0, None),
+            };
+            if let Some((bytes, from)) = packet {
+                self.handle_packet(side, from, bytes);
+                let buffer = if side == 0 { &mut v4_buffer } else { &mut v6_buffer };
+                self.take_waiting(side, buffer);
+            }
+            self.handle_timers();
+            self.turn();
+        }
+    }
+
+    /// Under load many datagrams wait: one drain of outputs serves them all.
+    fn take_waiting(&mut self, side: usize, buffer: &mut [u8]) {
+        for _ in 0..DHT_PACKETS_A_TURN {
+            let Some(Some(Side { socket, .. })) = self.sides.get(side) else { return };
+            let Ok((length, from)) = socket.try_recv_from(buffer) else { return };
+            self.handle_packet(side, from, &buffer[..length]);
+        }
+    }
+
+    fn wake(&self) -> Instant {
+        let nodes = self.sides.iter().flatten().map(|side| side.node.poll_timeout());
+        let searches = self.wanted.iter().filter_map(|wanted| wanted.next);
+        nodes.chain(searches).fold(self.bridge_at, Instant::min)
+    }
+
+    fn handle_command(&mut self, command: Command) {
+        let now = Instant::now();
+        match command {
+            Command::Find(wanted) => {
+                self.wanted.retain(Wanted::is_wanted);
+                if self.wanted.len() < MAX_DHT_SEARCHES {
+                    self.wanted.push(wanted);
+                    let last = self.wanted.len() - 1;
+                    self.look_up(now, last);
+                }
+            }
+            Command::Bootstrap(addresses) => {
+                let allowed = self.filter.allowed(&addresses);
+                self.nodes(|node| node.bootstrap(now, &allowed));
+                // What waits for the first node that can be asked waits no longer.
+                self.turn();
+                self.wanted.iter_mut().for_each(|wanted| wanted.hurry(now));
+            }
+            Command::Contacts(addresses) => {
+                let allowed = self.filter.allowed(&addresses);
+                self.nodes(|node| node.handle_contacts(now, &allowed));
+            }
+        }
+    }
+
+    fn nodes(&mut self, mut act: impl FnMut(&mut Node)) {
+        self.sides.iter_mut().flatten().for_each(|side| act(&mut side.node));
+    }
+
+    fn look_up(&mut self, now: Instant, index: usize) {
+        let Some(wanted) = self.wanted.get_mut(index) else { return };
+        let (info_hash, goal) = (wanted.info_hash(), wanted.goal(self.port));
+        let begin = |side: &mut Option<Side>| -> Option<LookupKey> {
+            side.as_mut().map(|side| side.node.look_up(now, info_hash, goal.clone()))
+        };
+        let [v4, v6] = &mut self.sides;
+        wanted.begin([begin(v4), begin(v6)]);
+    }
+
+    fn handle_packet(&mut self, side: usize, from: SocketAddr, bytes: &[u8]) {
+        if let Some(Some(side)) = self.sides.get_mut(side)
+            && !self.filter.blocks(from)
+        {
+            side.node.handle_packet(Instant::now(), from, bytes);
+        }
+    }
+
+    fn handle_timers(&mut self) {
+        let now = Instant::now();
+        for side in self.sides.iter_mut().flatten().filter(|side| side.node.poll_timeout() <= now) {
+            side.node.handle_timeout(now);
+        }
+        self.forget_the_dropped(now);
+        for index in 0..self.wanted.len() {
+            if self.wanted[index].next.is_some_and(|next| next <= now) {
+                self.look_up(now, index);
+            }
+        }
+        if now >= self.bridge_at {
+            self.bridge_at = now + DHT_BRIDGE_INTERVAL;
+            self.bridge();
+        }
+    }
+
+    /// Ends the searches that nobody listens to any more.
+    fn forget_the_dropped(&mut self, now: Instant) {
+        for wanted in self.wanted.iter().filter(|wanted| !wanted.is_wanted()) {
+            for (side, lookup) in self.sides.iter_mut().zip(wanted.lookups) {
+                if let (Some(side), Some(key)) = (side, lookup) {
+                    side.node.cancel(now, key);
+                }
+            }
+        }
+        self.wanted.retain(Wanted::is_wanted);
+    }
+
+    /// Each node may name a few nodes of the other family (BEP 32).
+    fn bridge(&mut self) {
+        if let [Some(v4), Some(v6)] = &mut self.sides {
+            v4.node.set_other_family(&v6.node.nodes());
+            v6.node.set_other_family(&v4.node.nodes());
+        }
+    }
+
+    /// Carries out what the nodes want done.
+    fn turn(&mut self) {
+        let mut crossing = Vec::new();
+        for index in 0..self.sides.len() {
+            while let Some(output) = self.sides[index].as_mut().and_then(|side| side.node.poll_output()) {
+                match output {
+                    Output::Transmit { to, packet } => self.transmit(index, to, &packet),
+                    Output::Peers(key, peers) => {
+                        if let Some(wanted) = self.wanted.iter_mut().find(|w| w.lookups[index] == Some(key)) {
+                            wanted.tell(peers);
+                        }
+                    }
+                    Output::Finished(key, outcome) => {
+                        if let Some(wanted) = self.wanted.iter_mut().find(|w| w.lookups[index] == Some(key)) {
+                            tracing::debug!(?outcome, "a DHT lookup ended");
+                            wanted.ended(Instant::now(), index, outcome);
+                        }
+                    }
+                    Output::OtherFamily(addresses) => crossing.extend(addresses),
+                    Output::ExternalAddress(address) => tracing::debug!(%address, "others see us there"),
+                    Output::Item(..) | Output::Scraped(..) | Output::Samples(..) | Output::Pong(_) => {}
+                }
+            }
+        }
+        if !crossing.is_empty() {
+            self.nodes(|node| node.handle_contacts(Instant::now(), &crossing));
+        }
+    }
+
+    /// Sends at once or not at all: a datagram may be lost anyway.
+    fn transmit(&self, index: usize, to: SocketAddr, packet: &[u8]) {
+        if let Some(Some(side)) = self.sides.get(index)
+            && !self.filter.blocks(to)
+        {
+            let _ = side.socket.try_send_to(packet, to);
+        }
+    }
+}
+
+/// The next datagram of a side; pending without one.
+async fn receive<'a>(side: Option<&Side>, buffer: &'a mut [u8]) -> (&'a [u8], SocketAddr) {
+    match side {
+        Some(side) => side.receive(buffer).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,43 @@
+use super::*;
+use crate::Settings;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// A session's settings on an address of its own, whose DHT enters at `routers`.
+fn settings(last: u8, routers: &[(String, u16)]) -> Settings {
+    Settings {
+        bind: Some([127, 0, last, 1].into()),
+        dht: Some(DhtSettings { routers: routers.to_vec(), read_only: false }),
+        ..Settings::default()
+    }
+}
+
+#[tokio::test]
+async fn two_torrents_find_each_other_through_a_third_node() {
+    let router = Dht::start(&settings(31, &[]), 0).expect("a socket");
+    let routers = [("127.0.31.1".to_owned(), router.port)];
+    let one = Dht::start(&settings(32, &routers), 7001).expect("a socket");
+    let other = Dht::start(&settings(33, &routers), 7002).expect("a socket");
+    let mut first = one.find([7; 20], true, &[]).expect("there is room");
+    let mut second = other.find([7; 20], false, &[]).expect("there is room");
+    let expected = |last: u8, port: u16| SocketAddr::from(([127, 0, last, 1], port));
+    let found = async {
+        while !second.next().await.expect("the search goes on").contains(&expected(32, 7001)) {}
+        while !first.next().await.expect("the search goes on").contains(&expected(33, 7002)) {}
+    };
+    timeout(Duration::from_mins(2), found).await.expect("both are found");
+}
+
+#[tokio::test]
+async fn a_search_ends_with_the_task() {
+    let dht = Dht::start(&settings(34, &[]), 0).expect("a socket");
+    let mut search = dht.find([7; 20], false, &[]).expect("there is room");
+    drop(dht);
+    let ended = timeout(Duration::from_mins(1), async { while search.next().await.is_some() {} });
+    ended.await.expect("nothing comes any more");
+}
+
+#[test]
+fn without_settings_there_is_no_socket() {
+    assert!(Dht::start(&Settings::default(), 0).is_none());
+}
