@@ -87,7 +87,8 @@ impl Connection {
                 if self.availability_known {
                     return Err(Violation::Unexpected);
                 }
-                self.on_availability(pieces)
+                self.on_availability(pieces);
+                Ok(())
             }
             Message::Suggest(piece) => {
                 self.on_advice(now, piece)?;
@@ -122,10 +123,9 @@ impl Connection {
 
     /// Told once, before any `have`, request or block; choke, interest and advice may come before it, since
     /// clients differ in what they hurry to say.
-    fn on_availability(&mut self, pieces: Bitfield) -> Judged {
+    fn on_availability(&mut self, pieces: Bitfield) {
         self.availability_known = true;
         self.facts.push_back(Fact::Availability(pieces));
-        Ok(())
     }
 
     /// The first one belongs before everything else (BEP 3). Later ones are what aria2 sends in place of many
@@ -134,7 +134,8 @@ impl Connection {
         if self.availability_known {
             self.pay(now, price::PLAIN + pieces.as_bytes().len() as u32 / price::UNKNOWN_BYTES)?;
         }
-        self.on_availability(pieces)
+        self.on_availability(pieces);
+        Ok(())
     }
 
     /// From here on the peer that told nothing has nothing.
