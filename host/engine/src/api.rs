@@ -31,6 +31,8 @@ pub struct Settings {
     pub listen: bool,
     /// Addresses that no connection is made with; whoever holds a clone may replace them at any time.
     pub address_filter: AddressFilter,
+    /// A file of certificates (PEM) that are trusted beside the system's.
+    pub extra_ca: Option<PathBuf>,
 }
 
 impl Default for Settings {
@@ -45,6 +47,7 @@ impl Default for Settings {
             dht: None,
             listen: true,
             address_filter: AddressFilter::default(),
+            extra_ca: None,
         }
     }
 }

@@ -1,11 +1,9 @@
 //! A torrent file from an http or https URL, for people who paste one.
 
-use crate::http::{
-    Client, Get, HttpError, HttpSettings, Origin, Purpose, Response, Via, gunzip, without_credentials,
-};
-use crate::limits::{MAX_TORRENT_BYTES, REDIRECTS, TORRENT_TIMEOUT};
+use crate::fetcher::{Answer, Fetcher, NamedBy};
+use crate::http::{HttpError, HttpSettings, without_credentials};
+use crate::limits::{MAX_XML_PROLOGUE, TORRENT_TIMEOUT};
 use hyper::StatusCode;
-use hyper::header::CONTENT_TYPE;
 use thiserror::Error;
 use tokio::time::timeout;
 use url::Url;
@@ -75,6 +73,9 @@ pub enum FetchError {
         "{0} leads to a magnet link, which is not supported yet; look for a .torrent file on the same page"
     )]
     Magnet(String),
+    /// A Metalink document, which is not a torrent but leads to what it describes.
+    #[error("it is a metalink, not a torrent; give its address to `starling get`")]
+    Metalink(Vec<u8>),
     /// Something else.
     #[error("{0} is not a torrent file; check the address")]
     NotATorrent(String),
@@ -96,8 +97,10 @@ pub async fn fetch_torrent(url: Url, settings: HttpSettings) -> Result<Vec<u8>, 
 pub async fn fetch_file(url: Url, settings: HttpSettings, limit: usize) -> Result<Vec<u8>, FetchError> {
     let name = without_credentials(&url);
     let fetch = async {
-        let response = open(&url, &name, settings).await?;
-        response.read_small(limit).await.map_err(|error| explain(error, &name))
+        let answer = Fetcher::new(settings).open(&url, NamedBy::User, None).await;
+        let answer = answer.map_err(|error| explain(error, &name))?;
+        check_status(answer.status(), &name)?;
+        answer.read(limit).await.map_err(|error| explain(error, &name))
     };
     match timeout(TORRENT_TIMEOUT, fetch).await {
         Ok(result) => result,
@@ -105,39 +108,34 @@ pub async fn fetch_file(url: Url, settings: HttpSettings, limit: usize) -> Resul
     }
 }
 
-/// Asks for a file; the answer has status 200.
-async fn open(url: &Url, name: &str, settings: HttpSettings) -> Result<Response, FetchError> {
-    let get = Get {
-        url,
-        via: Via::Named(Origin::User),
-        purpose: &Purpose::Torrent,
-        range: None,
-        gzip: true,
-        redirects: REDIRECTS,
-    };
-    let response = Client::with(settings).get(&get).await.map_err(|error| explain(error, name))?;
-    check_status(response.status, name)?;
-    Ok(response)
+async fn fetch(url: &Url, name: &str, settings: HttpSettings) -> Result<Vec<u8>, FetchError> {
+    let answer = Fetcher::new(settings).open(url, NamedBy::User, None).await;
+    let answer = answer.map_err(|error| explain(error, name))?;
+    read_torrent(answer, name).await
 }
 
-async fn fetch(url: &Url, name: &str, settings: HttpSettings) -> Result<Vec<u8>, FetchError> {
-    let response = open(url, name, settings).await?;
-    let explain = |error| explain(error, name);
-    let is_page = is_page(&response);
-    let body = response.read_small(MAX_TORRENT_BYTES).await.map_err(explain)?;
-    let body = if body.starts_with(&[0x1f, 0x8b]) {
-        gunzip(&body, MAX_TORRENT_BYTES).map_err(explain)?
-    } else {
-        body
-    };
+/// The torrent that an answer brings, if that is one. `name` is how the URL is shown. A metalink is told apart
+/// from web pages by [`FetchError::Metalink`].
+pub async fn read_torrent(answer: Answer, name: &str) -> Result<Vec<u8>, FetchError> {
+    check_status(answer.status(), name)?;
+    let is_page = answer.is_page();
+    let body = answer.read_torrent().await.map_err(|error| explain(error, name))?;
     match body.trim_ascii_start().first() {
         None => Err(FetchError::Empty(name.to_owned())),
         // Every torrent is a dictionary.
         Some(b'd') if body.first() == Some(&b'd') => Ok(body),
+        Some(b'<') if is_metalink(&body) => Err(FetchError::Metalink(body)),
         Some(b'<') => Err(FetchError::WebPage(name.to_owned())),
         Some(_) if is_page => Err(FetchError::WebPage(name.to_owned())),
         Some(_) => Err(FetchError::NotATorrent(name.to_owned())),
     }
+}
+
+/// Whether this is a Metalink document (RFC 5854), by the name space that it must declare at its beginning.
+pub fn is_metalink(bytes: &[u8]) -> bool {
+    const NAME_SPACE: &[u8] = b"urn:ietf:params:xml:ns:metalink";
+    let beginning = bytes.get(..MAX_XML_PROLOGUE).unwrap_or(bytes);
+    beginning.windows(NAME_SPACE.len()).any(|window| window == NAME_SPACE)
 }
 
 fn check_status(status: u16, name: &str) -> Result<(), FetchError> {
@@ -151,11 +149,6 @@ fn check_status(status: u16, name: &str) -> Result<(), FetchError> {
             Err(FetchError::Status { url, status, reason: reason.unwrap_or_default() })
         }
     }
-}
-
-fn is_page(response: &Response) -> bool {
-    let kind = response.headers.get(CONTENT_TYPE).map(|kind| kind.as_bytes().trim_ascii_start());
-    kind.and_then(|kind| kind.get(..9)).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/html"))
 }
 
 fn explain(error: HttpError, name: &str) -> FetchError {
@@ -173,6 +166,7 @@ mod tests {
     use super::*;
     use crate::http::test_server::{Reply, Request, TestServer, reply};
     use flate2::Compression;
+    use crate::limits::MAX_TORRENT_BYTES;
     use flate2::write::GzEncoder;
     use std::io::Write;
 
@@ -198,6 +192,7 @@ mod tests {
             FetchError::Empty(url) => FetchError::Empty(strip(url)),
             FetchError::Magnet(url) => FetchError::Magnet(strip(url)),
             FetchError::NotATorrent(url) => FetchError::NotATorrent(strip(url)),
+            FetchError::Metalink(body) => FetchError::Metalink(body),
         })
     }
 

@@ -90,12 +90,20 @@ pub(crate) struct Response {
     pub(crate) via: Via,
     /// The address that answered.
     pub(crate) remote: IpAddr,
+    /// The answers that redirected us on the way here, in order.
+    pub(crate) hops: Vec<Hop>,
+}
+
+/// An answer that was a redirect.
+pub(crate) struct Hop {
+    pub(crate) url: Url,
+    pub(crate) headers: HeaderMap,
 }
 
 impl Client {
     /// A client with a session's settings.
     pub(crate) fn new(settings: &Settings) -> Self {
-        Self::with(HttpSettings { bind: settings.bind, extra_ca: None })
+        Self::with(HttpSettings { bind: settings.bind, extra_ca: settings.extra_ca.clone() })
     }
 
     /// A client with settings of its own.
@@ -109,10 +117,11 @@ impl Client {
         let mut url = get.url.clone();
         url.set_fragment(None);
         let mut via = get.via;
-        let mut seen = Vec::new();
+        let mut hops: Vec<Hop> = Vec::new();
         loop {
-            let response = self.ask(get, &url, via).await?;
+            let mut response = self.ask(get, &url, via).await?;
             if !is_redirect(response.status) {
+                response.hops = hops;
                 return Ok(response);
             }
             let mut target = redirect::target(&url, &response.headers)?;
@@ -125,8 +134,8 @@ impl Client {
                 let _ = target.set_password(url.password());
             }
             via = Via::Redirect { from_local, same_server };
-            seen.push(std::mem::replace(&mut url, target));
-            if seen.len() > get.redirects || seen.contains(&url) {
+            hops.push(Hop { url: std::mem::replace(&mut url, target), headers: response.headers });
+            if hops.len() > get.redirects || hops.iter().any(|hop| hop.url == url) {
                 return Err(HttpError::RedirectLoop(get.redirects));
             }
         }
@@ -162,7 +171,7 @@ impl Client {
         let (head, incoming) = answer.into_parts();
         let body = Body::new(incoming, Lease { client: self.clone(), server, connection });
         let (status, headers) = (head.status.as_u16(), head.headers);
-        Response { status, headers, body, url: url.clone(), via, remote }
+        Response { status, headers, body, url: url.clone(), via, remote, hops: Vec::new() }
     }
 
     async fn connect(&self, server: &Server, may_be_local: bool) -> Result<Connection, HttpError> {
@@ -212,7 +221,7 @@ impl Client {
 }
 
 /// A URL as it may be shown and logged: without user name and password.
-pub(crate) fn without_credentials(url: impl AsRef<str>) -> String {
+pub fn without_credentials(url: impl AsRef<str>) -> String {
     let text = url.as_ref();
     let Ok(mut url) = Url::parse(text) else { return text.to_owned() };
     if url.username().is_empty() && url.password().is_none() {

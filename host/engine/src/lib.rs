@@ -5,6 +5,7 @@ mod api;
 mod dht;
 mod dial;
 mod fetch_torrent;
+mod fetcher;
 mod http;
 mod http_tracker;
 mod layout;
@@ -26,8 +27,9 @@ pub use api::{
     StartError, TorrentError, TorrentId,
 };
 pub use dht::DhtSettings;
-pub use fetch_torrent::{FetchError, fetch_file, fetch_torrent};
-pub use http::{HttpError, HttpSettings};
+pub use fetch_torrent::{FetchError, fetch_file, fetch_torrent, is_metalink, read_torrent};
+pub use fetcher::{Answer, Fetcher, NamedBy};
+pub use http::{HttpError, HttpSettings, without_credentials};
 pub use layout::layout;
 pub use rate_limit::RateLimit;
 pub use session::Session;

@@ -275,3 +275,12 @@ pub(crate) const DHT_NAMES_TRIES: usize = 20;
 
 /// The pause between two of these.
 pub(crate) const DHT_NAMES_PAUSE: Duration = Duration::from_secs(30);
+
+/// How often a document is asked for while its server asks for patience.
+pub(crate) const DOCUMENT_TRIES: u32 = 3;
+
+/// The longest pause that a person waits for a document; a server that asks for more is not asked again.
+pub(crate) const DOCUMENT_PATIENCE: Duration = Duration::from_mins(1);
+
+/// Bytes of a document in which a metalink must have named what it is.
+pub(crate) const MAX_XML_PROLOGUE: usize = 4096;

@@ -12,7 +12,7 @@ use url::Url;
 pub(crate) enum Origin {
     /// The user typed it.
     User,
-    /// It stands in a torrent.
+    /// It stands in a torrent, or in another document of strangers.
     Torrent,
 }
 
@@ -21,6 +21,11 @@ pub(crate) enum Origin {
 pub(crate) enum Purpose {
     /// A torrent file.
     Torrent,
+    /// Anything else that the user asked for: a list of releases, a key, a signature, an image.
+    Document {
+        /// The query that the request began with; empty if a stranger named the URL.
+        own_query: String,
+    },
     /// An announce or scrape.
     Tracker {
         /// The query that we made; empty if the tracker's URL came with one of its own.
@@ -55,7 +60,7 @@ pub(crate) fn may_be_local(url: &Url, via: Via, purpose: &Purpose) -> bool {
         Via::Redirect { from_local: false, .. } => false,
         Via::Redirect { from_local: true, same_server } => match purpose {
             // The user sent us to this server; where on it the file lies is its own affair.
-            Purpose::Torrent => same_server || !has_foreign_query(url, purpose),
+            Purpose::Torrent | Purpose::Document { .. } => same_server || !has_foreign_query(url, purpose),
             Purpose::Tracker { .. } => !has_foreign_query(url, purpose) && url.path().contains("announce"),
             Purpose::WebSeed { file_name } => {
                 let last = url.path().rsplit('/').next().unwrap_or_default();
@@ -70,7 +75,7 @@ pub(crate) fn may_be_local(url: &Url, via: Via, purpose: &Purpose) -> bool {
 fn has_foreign_query(url: &Url, purpose: &Purpose) -> bool {
     let query = url.query().unwrap_or_default();
     match purpose {
-        Purpose::Tracker { own_query } => !query.is_empty() && query != own_query,
+        Purpose::Tracker { own_query } | Purpose::Document { own_query } => !query.is_empty() && query != own_query,
         Purpose::Torrent | Purpose::WebSeed { .. } => !query.is_empty(),
     }
 }
