@@ -19,9 +19,7 @@ pub(crate) enum Origin {
 /// What is fetched.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Purpose {
-    /// A torrent file.
-    Torrent,
-    /// Anything else that the user asked for: a list of releases, a key, a signature, an image.
+    /// What the user asked for: a torrent file, a list of releases, a key, a signature, an image.
     Document {
         /// The query that the request began with; empty if a stranger named the URL.
         own_query: String,
@@ -60,7 +58,7 @@ pub(crate) fn may_be_local(url: &Url, via: Via, purpose: &Purpose) -> bool {
         Via::Redirect { from_local: false, .. } => false,
         Via::Redirect { from_local: true, same_server } => match purpose {
             // The user sent us to this server; where on it the file lies is its own affair.
-            Purpose::Torrent | Purpose::Document { .. } => same_server || !has_foreign_query(url, purpose),
+            Purpose::Document { .. } => same_server || !has_foreign_query(url, purpose),
             Purpose::Tracker { .. } => !has_foreign_query(url, purpose) && url.path().contains("announce"),
             Purpose::WebSeed { file_name } => {
                 let last = url.path().rsplit('/').next().unwrap_or_default();
@@ -76,7 +74,7 @@ fn has_foreign_query(url: &Url, purpose: &Purpose) -> bool {
     let query = url.query().unwrap_or_default();
     match purpose {
         Purpose::Tracker { own_query } | Purpose::Document { own_query } => !query.is_empty() && query != own_query,
-        Purpose::Torrent | Purpose::WebSeed { .. } => !query.is_empty(),
+        Purpose::WebSeed { .. } => !query.is_empty(),
     }
 }
 
@@ -212,7 +210,7 @@ mod tests {
         ] {
             assert_eq!(allowed(url, from(from_local), &tracker), right, "{url} {from_local}");
         }
-        assert!(allowed("http://10.0.0.1/next?n=1", from(true), &Purpose::Torrent));
-        assert!(!allowed("http://10.0.0.1/next", from(false), &Purpose::Torrent));
+        assert!(allowed("http://10.0.0.1/next?n=1", from(true), &Purpose::Document { own_query: String::new() }));
+        assert!(!allowed("http://10.0.0.1/next", from(false), &Purpose::Document { own_query: String::new() }));
     }
 }

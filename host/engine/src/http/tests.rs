@@ -16,7 +16,7 @@ fn client() -> Client {
 }
 
 fn get(url: &Url) -> Get<'_> {
-    let (via, purpose) = (Via::Named(Origin::User), &Purpose::Torrent);
+    let (via, purpose) = (Via::Named(Origin::User), &Purpose::Document { own_query: String::new() });
     Get { url, via, purpose, range: None, gzip: true, redirects: REDIRECTS }
 }
 
