@@ -12,6 +12,8 @@ Exit codes:
   3  incomplete: no progress for --timeout, or nothing to fetch from; what was verified is kept
   4  bad torrent: not a torrent, damaged, unsafe, or of a kind that cannot be transferred yet
   5  disk: full, read-only, failing, or a file vanished; the message names the file
+  6  checksum mismatch: the image is not the one that was published; it is kept as NAME.bad
+  7  signature: bad, missing, or by a wrong, revoked or expired key; the image is kept as NAME.bad
   8  interrupted by Ctrl-C or SIGTERM before it was complete; the same command resumes";
 
 /// The kinds of failure, by exit code.
@@ -27,6 +29,10 @@ pub(crate) enum Kind {
     BadTorrent = 4,
     /// The disk cannot be used.
     Disk = 5,
+    /// The image has another sum than it must have.
+    Checksum = 6,
+    /// The image is not signed by whom it must be.
+    Signature = 7,
     /// Somebody stopped us.
     Interrupted = 8,
 }

@@ -1,11 +1,16 @@
 //! `starling get`: one blocking command from a source to a verified image.
 
 mod follow;
+mod mirrored;
 mod options;
+mod place;
+mod plan;
+mod proof;
 mod report;
 mod select;
 mod session;
 mod source;
+mod wanted;
 
 pub(crate) use options::GetArgs;
 pub(crate) use report::Report;
@@ -13,8 +18,11 @@ pub(crate) use report::Report;
 use crate::exit::{Failure, Kind};
 use crate::signals::StopSignals;
 use engine::{AddError, AddTorrent, AfterCompletion, Session, Snapshot, Torrent};
-use follow::Follow;
-use metainfo::Metainfo;
+use follow::{Completion, Follow};
+use metainfo::{FileIndex, Metainfo};
+use place::Place;
+use plan::{Plan, Planner, TorrentPlan};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -58,11 +66,16 @@ pub(crate) struct Outcome {
     pub(crate) time: Duration,
 }
 
-/// What a torrent that was taken in belongs to.
+/// A torrent that was taken in, and what belongs to it.
 struct Taken {
     session: Session,
     metainfo: Arc<Metainfo>,
     bytes_wanted: u64,
+    /// Where the torrent came from.
+    from: String,
+    /// Where the file or folder is once it is complete.
+    path: PathBuf,
+    completion: Completion,
 }
 
 /// Fetches what `args` ask for, and gives it back if they ask for that.
@@ -72,13 +85,90 @@ pub(crate) async fn fetch(
     stop: &mut StopSignals,
 ) -> Result<Outcome, Failure> {
     let started = Instant::now();
-    let taken = tokio::select! {
-        taken = take_in(args, report) => taken?,
+    let planner = Planner::new(args)?;
+    let plan = tokio::select! {
+        plan = in_time(args, planner.plan()) => plan?,
         () = stop.wait() => {
             return Err(Failure::new(Kind::Interrupted, "interrupted before anything was fetched"));
         }
     };
-    let (mut torrent, taken) = taken;
+    let (snapshot, time) = match plan {
+        Plan::Torrent(plan) if plan.checks.is_empty() => {
+            let added = add(args, &plan, (&args.output, Completion::Final), report).await?;
+            follow(args, added, started, (report, stop)).await?
+        }
+        Plan::Torrent(plan) => fetch_checked(args, &plan, started, (report, stop)).await?,
+        Plan::Mirrored { fetcher, mirrors, checks } => {
+            mirrored::fetch(args, (fetcher, mirrors, checks), report, stop).await?
+        }
+    };
+    report.ended(&snapshot, args.seeds());
+    Ok(Outcome { snapshot, time })
+}
+
+/// Fetches to where nobody takes the data for good, holds it against its checks, and only then goes on.
+async fn fetch_checked(
+    args: &GetArgs,
+    plan: &TorrentPlan,
+    started: Instant,
+    (report, stop): (&mut Report, &mut StopSignals),
+) -> Result<(Snapshot, Duration), Failure> {
+    make_output(args)?;
+    let metainfo = &plan.metainfo;
+    let place = Place::begin(&args.output, &metainfo.name, &metainfo.info_hash().to_string())?;
+    let added = add(args, plan, (place.folder(), Completion::Unchecked), report).await?;
+    let (snapshot, time) = follow(args, added, started, (report, stop)).await?;
+    let selected = plan.selected.as_deref();
+    let image = plan::image(metainfo, selected).unwrap_or(FileIndex(0));
+    report.pieces(&plan.from);
+    let subject = proof::subject(metainfo, selected, image, place.folder());
+    let outcome = proof::run(&plan.checks, subject, stop).await?;
+    let path = place.accepted();
+    proof::settle(outcome, place, report)?;
+    report.complete(&path, &snapshot, started.elapsed());
+    if !args.seeds() {
+        return Ok((snapshot, time));
+    }
+    // Under its new name the data is taken up as any that was there before.
+    let added = add(args, plan, (&args.output, Completion::Told), report).await?;
+    follow(args, added, started, (report, stop)).await
+}
+
+/// `future` within `--timeout`.
+async fn in_time<T>(args: &GetArgs, future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let Some(limit) = args.timeout else { return future.await };
+    timeout(limit, future).await.unwrap_or_else(|_| {
+        let source = args.source.to_string_lossy();
+        Err(Failure::new(Kind::Incomplete, format_args!("{source}: the torrent did not come in time")))
+    })
+}
+
+/// Hands the torrent to a new session.
+async fn add(
+    args: &GetArgs,
+    plan: &TorrentPlan,
+    (folder, completion): (&Path, Completion),
+    report: &mut Report,
+) -> Result<(Torrent, Taken), Failure> {
+    let add = describe(args, plan, (folder, completion)).await?;
+    let session = session::start(args)?;
+    let bytes_wanted = add.bytes_wanted();
+    let torrent = session.add(add).await.map_err(|error| add_failure(&error))?;
+    if completion != Completion::Told {
+        report.added(&plan.metainfo, bytes_wanted);
+    }
+    let (metainfo, from) = (Arc::clone(&plan.metainfo), plan.from.clone());
+    let path = args.output.join(&metainfo.name);
+    Ok((torrent, Taken { session, metainfo, bytes_wanted, from, path, completion }))
+}
+
+/// Follows the torrent to its outcome, and ends it.
+async fn follow(
+    args: &GetArgs,
+    (mut torrent, taken): (Torrent, Taken),
+    started: Instant,
+    (report, stop): (&mut Report, &mut StopSignals),
+) -> Result<(Snapshot, Duration), Failure> {
     let mut follow = Follow::new(args, &taken, started);
     let outcome = follow.run(&mut torrent, report, stop).await;
     report.stopping(stop.heard());
@@ -87,58 +177,48 @@ pub(crate) async fn fetch(
     let (snapshot, time) = (torrent.snapshot(), follow.time());
     let _ = timeout(CLOSE_WITHIN, taken.session.shutdown()).await;
     outcome?;
-    report.ended(&snapshot, args.seeds());
-    Ok(Outcome { snapshot, time })
+    Ok((snapshot, time))
 }
 
-/// Reads the torrent and hands it to a new session.
-async fn take_in(args: &GetArgs, report: &mut Report) -> Result<(Torrent, Taken), Failure> {
-    let metainfo = match args.timeout {
-        None => source::read(&args.source, args.bind).await?,
-        Some(limit) => timeout(limit, source::read(&args.source, args.bind)).await.unwrap_or_else(|_| {
-            let source = args.source.to_string_lossy();
-            Err(Failure::new(Kind::Incomplete, format_args!("{source}: the torrent did not come in time")))
-        })?,
-    };
-    let metainfo = Arc::new(metainfo);
-    let add = describe(args, &metainfo).await?;
-    let session = session::start(args)?;
-    let bytes_wanted = add.bytes_wanted();
-    let torrent = session.add(add).await.map_err(|error| add_failure(&error))?;
-    report.added(&metainfo, bytes_wanted);
-    Ok((torrent, Taken { session, metainfo, bytes_wanted }))
-}
-
-/// What the engine is asked for.
-async fn describe(args: &GetArgs, metainfo: &Arc<Metainfo>) -> Result<AddTorrent, Failure> {
-    let selected = args.select.as_ref().map(|selection| selection.files(metainfo)).transpose()?;
+fn make_output(args: &GetArgs) -> Result<(), Failure> {
     std::fs::create_dir_all(&args.output).map_err(|error| {
         let folder = args.output.display();
         Failure::new(
             Kind::Disk,
             format_args!("cannot make the folder {folder}: {error}; choose another with -o"),
         )
-    })?;
+    })
+}
+
+/// What the engine is asked for.
+async fn describe(
+    args: &GetArgs,
+    plan: &TorrentPlan,
+    (folder, completion): (&Path, Completion),
+) -> Result<AddTorrent, Failure> {
+    let metainfo = &plan.metainfo;
+    make_output(args)?;
     let peers = source::resolve_peers(&args.peers).await?;
+    let web_seeds: Vec<_> = args.web_seeds.iter().chain(&plan.web_seeds).cloned().collect();
     let lonely = metainfo.trackers.is_empty() && metainfo.web_seeds.is_empty();
-    if lonely && peers.is_empty() && args.web_seeds.is_empty() && !args.no_peers && session::dht(args).is_none() {
+    if lonely && peers.is_empty() && web_seeds.is_empty() && !args.no_peers && session::dht(args).is_none() {
         tracing::warn!(
             "the torrent names no tracker and no web seed; only peers that know this address can be met"
         );
     }
     Ok(AddTorrent {
         metainfo: Arc::clone(metainfo),
-        download_directory: args.output.clone(),
-        selected,
+        download_directory: folder.to_owned(),
+        selected: plan.selected.clone(),
         sequential: args.sequential,
         preallocate: args.preallocate,
         peers,
-        web_seeds: args.web_seeds.clone(),
+        web_seeds,
         use_peers: !args.no_peers,
         use_web_seeds: !args.no_web_seeds,
         stop_on_disk_error: true,
         after_completion: AfterCompletion {
-            seed: args.seeds(),
+            seed: args.seeds() && completion != Completion::Unchecked,
             ratio: args.seed_ratio,
             time: args.seed_time,
         },

@@ -11,9 +11,21 @@ use tokio::time::{MissedTickBehavior, interval};
 /// How often the torrent is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
+/// What completion means for a transfer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Completion {
+    /// The end of fetching: it is told, and seeding may follow.
+    Final,
+    /// The data still has to be checked: nothing is told, and the transfer ends.
+    Unchecked,
+    /// It was told before; the transfer is for seeding.
+    Told,
+}
+
 /// One transfer being followed.
 pub(super) struct Follow<'a> {
     args: &'a GetArgs,
+    taken: &'a Taken,
     metainfo: &'a Metainfo,
     bytes_wanted: u64,
     port: u16,
@@ -26,6 +38,7 @@ impl<'a> Follow<'a> {
     pub(super) fn new(args: &'a GetArgs, taken: &'a Taken, started: Instant) -> Self {
         Self {
             args,
+            taken,
             metainfo: &taken.metainfo,
             bytes_wanted: taken.bytes_wanted,
             port: taken.session.port(),
@@ -74,9 +87,11 @@ impl<'a> Follow<'a> {
             }
             Some(Event::Complete) => {
                 self.completed_after = Some(self.started.elapsed());
-                let snapshot = torrent.snapshot();
-                report.complete(self.metainfo, &self.args.output, &snapshot, self.started.elapsed());
-                if !self.args.seeds() {
+                if self.taken.completion == Completion::Final {
+                    report.pieces(&self.taken.from);
+                    report.complete(&self.taken.path, &torrent.snapshot(), self.started.elapsed());
+                }
+                if !self.args.seeds() || self.taken.completion == Completion::Unchecked {
                     return Some(Ok(()));
                 }
                 report.seeding(self.port);

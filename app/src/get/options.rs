@@ -4,6 +4,7 @@ use super::select::Selection;
 use crate::exit;
 use crate::units::{parse_duration, parse_rate};
 use clap::Args;
+use images::{Algorithm, Sum, SumError};
 use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -12,14 +13,18 @@ use url::Url;
 
 const JSON: &str = "\
 Events of --json:
-  added, progress, piece_failed, source, complete, seeding, error; their keys are in docs/get.md
+  added, progress, piece_failed, source, verified, complete, seeding, error; their keys are in docs/get.md
 
 Environment:
+  STARLING_IMAGES_BASE_NAME  the address in the place of a distribution's site, as --images-base
   STARLING_LOG  what to log, as RUST_LOG elsewhere: debug, or engine=trace,warn
   XDG_STATE_HOME, HOME  where resume data is kept";
 
 const EXAMPLES: &str = "\
 Examples:
+  starling get arch -o ~/images
+  starling get debian:13.2.0
+  starling get image.torrent --checksums SHA256SUMS --signature SHA256SUMS.gpg --key signer.asc
   starling get archlinux-2026.11.01-x86_64.iso.torrent -o ~/images
   starling get https://archlinux.org/releng/releases/2026.11.01/torrent/ --no-peers
   starling get debian.iso.torrent --seed-ratio 2 --up-limit 2MiB
@@ -33,7 +38,10 @@ Examples:
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = format!("{}\n\n{JSON}\n\n{EXAMPLES}", exit::TABLE), after_help = exit::TABLE)]
 pub(crate) struct GetArgs {
-    /// A .torrent file, - for standard input, or the http(s) URL of a torrent
+    /// A .torrent or .meta4 file, - for standard input, an http(s) URL, or a name: arch, debian, fedora, ubuntu
+    ///
+    /// A name may have a version: arch:2026.11.01, arch:latest. The sums and signatures that its site publishes are
+    /// checked. ./arch is a file of that name.
     pub(crate) source: OsString,
 
     /// The folder that the torrent's file or folder appears in
@@ -108,6 +116,44 @@ pub(crate) struct GetArgs {
     #[arg(long, value_name = "HOST:PORT", value_parser = parse_node, help_heading = "Sources")]
     pub(crate) dht_bootstrap: Vec<(String, u16)>,
 
+    /// The SHA-256 that the image must have
+    #[arg(long, value_name = "HEX", value_parser = parse_sha256, help_heading = "Verifying")]
+    pub(crate) sha256: Option<Sum>,
+
+    /// The BLAKE2b sum (512 bits, as b2sum makes it) that the image must have
+    #[arg(long, value_name = "HEX", value_parser = parse_b2, help_heading = "Verifying")]
+    pub(crate) b2: Option<Sum>,
+
+    /// A list of sums, of which the image's must hold: lines as sha256sum or BSD write them, perhaps clearsigned
+    #[arg(long, value_name = "FILE|URL", help_heading = "Verifying")]
+    pub(crate) checksums: Option<String>,
+
+    /// A signature of the image or of --checksums: OpenPGP, minisign or signify
+    #[arg(long, value_name = "FILE|URL", requires = "key", help_heading = "Verifying")]
+    pub(crate) signature: Option<String>,
+
+    /// Whose signature counts: a file of public keys, or the fingerprint of a key that the site publishes
+    #[arg(long, value_name = "FILE|FINGERPRINT", help_heading = "Verifying")]
+    pub(crate) key: Option<String>,
+
+    /// The address in the place of a distribution's site; repeatable
+    #[arg(long = "images-base", value_name = "NAME=URL", help_heading = "Verifying", hide_short_help = true)]
+    pub(crate) images_bases: Vec<String>,
+
+    /// Your own distributions
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "Your own distributions [default: $XDG_CONFIG_HOME/starling/images.toml]",
+        help_heading = "Verifying",
+        hide_short_help = true
+    )]
+    pub(crate) images_file: Option<PathBuf>,
+
+    /// Certificates (PEM) to trust beside the system's
+    #[arg(long, value_name = "PEM", help_heading = "Network", hide_short_help = true)]
+    pub(crate) ca_file: Option<PathBuf>,
+
     /// Listen for peers on this port, 0 for any; without it 51413, or any other if that is taken
     #[arg(long, help_heading = "Network")]
     pub(crate) port: Option<u16>,
@@ -140,6 +186,14 @@ impl GetArgs {
     pub(crate) const fn seeds(&self) -> bool {
         self.seed || self.seed_ratio.is_some() || self.seed_time.is_some()
     }
+}
+
+fn parse_sha256(text: &str) -> Result<Sum, SumError> {
+    Sum::parse(Algorithm::Sha256, text)
+}
+
+fn parse_b2(text: &str) -> Result<Sum, SumError> {
+    Sum::parse(Algorithm::Blake2b, text)
 }
 
 fn parse_ratio(text: &str) -> Result<f64, String> {

@@ -8,6 +8,7 @@ use super::GetArgs;
 use crate::exit::{Failure, Kind};
 use crate::{log, units};
 use engine::{Event, Phase, Snapshot};
+use images::Verified;
 use json::Line;
 use metainfo::Metainfo;
 use std::path::Path;
@@ -119,17 +120,40 @@ impl Report {
         }
     }
 
-    /// Every selected file is verified and has its final name.
-    pub(super) fn complete(
-        &mut self,
-        metainfo: &Metainfo,
-        output: &Path,
-        snapshot: &Snapshot,
-        time: Duration,
-    ) {
-        let path = output.join(&metainfo.name);
+    /// A file without a torrent is fetched.
+    pub(super) fn mirrored(&mut self, name: &str, size: Option<u64>) {
+        name.clone_into(&mut self.name);
+        let size = size.map_or_else(|| "a file".to_owned(), units::size);
+        self.say(&format!("{name}: {size} to {}, from mirrors", self.output));
+    }
+
+    /// Every piece matches the torrent that came from `from`.
+    pub(super) fn pieces(&mut self, from: &str) {
         if let Style::Json = self.style {
-            json::print(&Line::complete(&path, snapshot));
+            json::print(&Line::Verified { what: "pieces", value: None, fingerprint: None, from, key_from: None });
+        }
+    }
+
+    /// A link of the chain from the publisher to the image holds.
+    pub(super) fn verified(&mut self, verified: &Verified) {
+        if let Style::Json = self.style {
+            json::print_verified(verified);
+            return;
+        }
+        match verified {
+            Verified::Sum { sum, from } => {
+                self.say(&format!("{} {} holds, from {from}", sum.algorithm, sum.hex()));
+            }
+            Verified::Signature { signer, from, key_from } => {
+                self.say(&format!("signed by {signer}, signature from {from}, key from {key_from}"));
+            }
+        }
+    }
+
+    /// Every selected file is verified and has its final name.
+    pub(super) fn complete(&mut self, path: &Path, snapshot: &Snapshot, time: Duration) {
+        if let Style::Json = self.style {
+            json::print(&Line::complete(path, snapshot));
         } else {
             let how = words::how_it_came(snapshot, time);
             self.say(&format!("{} is complete and verified: {how}", path.display()));

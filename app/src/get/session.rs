@@ -20,6 +20,7 @@ pub(super) fn start(args: &GetArgs) -> Result<Session, Failure> {
         lsd: !args.no_lsd && !args.no_peers,
         dht: dht(args),
         listen: !args.no_peers,
+        extra_ca: args.ca_file.clone(),
         ..Settings::default()
     };
     loop {

@@ -1,22 +1,55 @@
-//! Where the torrent comes from, and the names the user gave for peers.
+//! What SOURCE is: a torrent, a metalink, a name; and the names the user gave for peers.
 
 use crate::exit::{Failure, Kind};
 use crate::torrent_file;
-use engine::{FetchError, HttpSettings};
+use engine::{Fetcher, FetchError, NamedBy, read_torrent, without_credentials};
+use images::Catalogue;
 use metainfo::Metainfo;
 use std::ffi::OsStr;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
+use std::path::Path;
 use tokio::net::lookup_host;
 use tokio::task::spawn_blocking;
 use url::Url;
 
-/// Reads and parses the torrent that SOURCE names.
-pub(super) async fn read(source: &OsStr, bind: Option<IpAddr>) -> Result<Metainfo, Failure> {
-    let bytes = match remote(source)? {
-        Some(url) => fetch(url, bind).await?,
-        None => read_local(source).await?,
-    };
-    torrent_file::parse(source, &bytes)
+/// What SOURCE is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Source {
+    /// A distribution, and perhaps a version of it.
+    Named { name: String, version: Option<String> },
+    /// Something at a URL.
+    Remote(Url),
+    /// A file, or standard input.
+    Local,
+}
+
+impl Source {
+    /// Tells what SOURCE is without looking at what is in it.
+    pub(super) fn of(source: &OsStr, catalogue: &Catalogue) -> Result<Self, Failure> {
+        if let Some(url) = remote(source)? {
+            return Ok(match catalogue.of_torrent_page(&url) {
+                Some((distribution, version)) => {
+                    Self::Named { name: distribution.name.clone(), version: Some(version) }
+                }
+                None => Self::Remote(url),
+            });
+        }
+        let Some(text) = source.to_str() else { return Ok(Self::Local) };
+        let (name, version) = text.split_once(':').map_or((text, None), |(name, v)| (name, Some(v)));
+        if catalogue.get(name).is_some() && version != Some("") {
+            let version = version.filter(|version| *version != "latest").map(str::to_owned);
+            return Ok(Self::Named { name: name.to_owned(), version });
+        }
+        let is_word = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric());
+        if text.is_empty() || (is_word && !Path::new(source).exists()) {
+            let words = format_args!(
+                "'{text}' is neither a file nor a distribution with a name; those are {}",
+                catalogue.names()
+            );
+            return Err(Failure::new(Kind::Usage, words));
+        }
+        Ok(Self::Local)
+    }
 }
 
 /// The URL, if SOURCE is one that can be fetched.
@@ -39,27 +72,37 @@ fn remote(source: &OsStr) -> Result<Option<Url>, Failure> {
     }
 }
 
-async fn fetch(url: Url, bind: Option<IpAddr>) -> Result<Vec<u8>, Failure> {
-    let settings = HttpSettings { bind, ..HttpSettings::default() };
-    engine::fetch_torrent(url, settings).await.map_err(|error| {
-        let kind = match error {
-            FetchError::WebPage(_)
-            | FetchError::NotATorrent(_)
-            | FetchError::Empty(_)
-            | FetchError::TooLarge { .. }
-            | FetchError::Magnet(_) => Kind::BadTorrent,
-            FetchError::Http { .. }
-            | FetchError::NotFound { .. }
-            | FetchError::Forbidden { .. }
-            | FetchError::Status { .. }
-            | FetchError::Truncated(_) => Kind::Failed,
-        };
-        Failure::new(kind, error)
-    })
+/// The torrent at a URL.
+pub(super) async fn fetch(fetcher: &Fetcher, url: &Url, named_by: NamedBy) -> Result<Metainfo, Failure> {
+    let name = without_credentials(url);
+    let answer = fetcher.ask(url, named_by).await.map_err(|error| FetchError::explain(error, &name));
+    let bytes = match answer {
+        Ok(answer) => read_torrent(answer, &name).await,
+        Err(error) => Err(error),
+    };
+    torrent_file::parse(OsStr::new(&name), &bytes.map_err(|error| fetch_failure(&error))?)
+}
+
+/// How a URL that brings no torrent ends.
+pub(super) fn fetch_failure(error: &FetchError) -> Failure {
+    let kind = match error {
+        FetchError::WebPage(_)
+        | FetchError::NotATorrent(_)
+        | FetchError::Empty(_)
+        | FetchError::TooLarge { .. }
+        | FetchError::Metalink(_)
+        | FetchError::Magnet(_) => Kind::BadTorrent,
+        FetchError::Http { .. }
+        | FetchError::NotFound { .. }
+        | FetchError::Forbidden { .. }
+        | FetchError::Status { .. }
+        | FetchError::Truncated(_) => Kind::Failed,
+    };
+    Failure::new(kind, error)
 }
 
 /// A pipe may never end: it is read where a signal does not have to wait for it.
-async fn read_local(source: &OsStr) -> Result<Vec<u8>, Failure> {
+pub(super) async fn read_local(source: &OsStr) -> Result<Vec<u8>, Failure> {
     let source = source.to_owned();
     let read = spawn_blocking(move || torrent_file::read(&source)).await;
     read.unwrap_or_else(|error| Err(Failure::new(Kind::Failed, error)))
@@ -86,6 +129,27 @@ pub(super) async fn resolve_peers(peers: &[String]) -> Result<Vec<SocketAddr>, F
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_told_from_files_and_urls() {
+        let catalogue = Catalogue::built_in().unwrap();
+        let named = |name: &str, version: Option<&str>| Source::Named {
+            name: name.to_owned(),
+            version: version.map(str::to_owned),
+        };
+        let source = |text: &str| Source::of(OsStr::new(text), &catalogue).map_err(|failure| failure.kind);
+        assert_eq!(source("arch"), Ok(named("arch", None)));
+        assert_eq!(source("arch:latest"), Ok(named("arch", None)));
+        assert_eq!(source("arch:2026.11.01"), Ok(named("arch", Some("2026.11.01"))));
+        let page = "https://archlinux.org/releng/releases/2026.11.01/torrent/";
+        assert_eq!(source(page), Ok(named("arch", Some("2026.11.01"))));
+        for local in ["./arch", "-", "./a:b.torrent", "no such.torrent"] {
+            assert_eq!(source(local), Ok(Source::Local), "{local}");
+        }
+        for wrong in ["nosuchdistro", "", "nosuchdistro:1", "arch:", "http://"] {
+            assert_eq!(source(wrong), Err(Kind::Usage), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_source_is_a_url_or_a_file() {

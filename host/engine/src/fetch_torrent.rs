@@ -110,7 +110,7 @@ pub async fn fetch_file(url: Url, settings: HttpSettings, limit: usize) -> Resul
 
 async fn fetch(url: &Url, name: &str, settings: HttpSettings) -> Result<Vec<u8>, FetchError> {
     let answer = Fetcher::new(settings).open(url, NamedBy::User, None).await;
-    let answer = answer.map_err(|error| explain(error, name))?;
+    let answer = answer.map_err(|error| FetchError::explain(error, name))?;
     read_torrent(answer, name).await
 }
 
@@ -118,8 +118,8 @@ async fn fetch(url: &Url, name: &str, settings: HttpSettings) -> Result<Vec<u8>,
 /// from web pages by [`FetchError::Metalink`].
 pub async fn read_torrent(answer: Answer, name: &str) -> Result<Vec<u8>, FetchError> {
     check_status(answer.status(), name)?;
-    let is_page = answer.is_page();
-    let body = answer.read_torrent().await.map_err(|error| explain(error, name))?;
+    let is_page = answer.content_type() == "text/html";
+    let body = answer.read_torrent().await.map_err(|error| FetchError::explain(error, name))?;
     match body.trim_ascii_start().first() {
         None => Err(FetchError::Empty(name.to_owned())),
         // Every torrent is a dictionary.
@@ -151,13 +151,16 @@ fn check_status(status: u16, name: &str) -> Result<(), FetchError> {
     }
 }
 
-fn explain(error: HttpError, name: &str) -> FetchError {
-    let url = name.to_owned();
-    match error {
-        HttpError::Truncated | HttpError::Encoding("the gzip data ends early") => FetchError::Truncated(url),
-        HttpError::TooLarge { limit } => FetchError::TooLarge { url, limit },
-        HttpError::RedirectToMagnet => FetchError::Magnet(url),
-        error => FetchError::Http { url, error },
+impl FetchError {
+    /// What an error of HTTP means for somebody who wants the torrent called `name`.
+    pub fn explain(error: HttpError, name: &str) -> Self {
+        let url = name.to_owned();
+        match error {
+            HttpError::Truncated | HttpError::Encoding("the gzip data ends early") => Self::Truncated(url),
+            HttpError::TooLarge { limit } => Self::TooLarge { url, limit },
+            HttpError::RedirectToMagnet => Self::Magnet(url),
+            error => Self::Http { url, error },
+        }
     }
 }
 

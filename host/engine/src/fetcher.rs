@@ -91,10 +91,10 @@ impl Answer {
         &self.0.url
     }
 
-    /// Whether it says that it is a web page.
-    pub fn is_page(&self) -> bool {
-        let kind = self.0.headers.get(CONTENT_TYPE).map(|kind| kind.as_bytes().trim_ascii_start());
-        kind.and_then(|kind| kind.get(..9)).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/html"))
+    /// What it says it is, in lower case and without parameters; empty if it says nothing.
+    pub fn content_type(&self) -> String {
+        let kind = self.0.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
     }
 
     /// Bytes of the body, if that was told.

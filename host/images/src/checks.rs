@@ -144,6 +144,12 @@ impl Checks {
         self.sums.is_empty() && self.signatures.is_empty() && self.inside.is_none()
     }
 
+    /// Whether a signature is asked for, or was verified already.
+    pub fn has_signature(&self) -> bool {
+        let is_signature = |verified: &Verified| matches!(verified, Verified::Signature { .. });
+        !self.signatures.is_empty() || self.inside.is_some() || self.established.iter().any(is_signature)
+    }
+
     /// Holds an image against all of it, reading it once. Blocks for as long as that takes.
     pub fn run(&self, subject: &Subject) -> CheckReport {
         let mut report = CheckReport { verified: self.established.clone(), failure: None };

@@ -32,7 +32,7 @@ pub use document::{DocumentError, Location, read_document};
 pub use gather::{GatherError, gather, signed_sums};
 pub use keys::{KeyChoice, KeyChoiceError, Keys, KeysError};
 pub use link::{Described, MirrorLinks};
-pub use metalink::{Metalink, MetalinkError};
+pub use metalink::{Metalink, MetalinkError, plain_name};
 pub use mirrored::{MirroredError, Mirrors, fetch_mirrored};
 pub use openpgp::Fingerprint;
 pub use release::{Proof, Release, ResolveError};

@@ -62,9 +62,8 @@ impl Metalink {
 
     fn of_file(file: Node<'_, '_>) -> Result<Self, MetalinkError> {
         let name = file.attribute("name").unwrap_or_default();
-        if !is_plain_name(name) {
-            return Err(MetalinkError::UnsafeName(name.chars().take(200).collect()));
-        }
+        let plain = plain_name(name);
+        let name = plain.ok_or_else(|| MetalinkError::UnsafeName(name.chars().take(200).collect()))?;
         let mut sums = Vec::new();
         for hash in children(file, "hash") {
             // Other hashes are no reason to refuse the file; a hash that we know must be whole.
@@ -105,10 +104,14 @@ fn by_priority<'a, 'input: 'a>(nodes: impl Iterator<Item = Node<'a, 'input>>) ->
     urls.into_iter().map(|(_, url)| url).collect()
 }
 
-/// Whether a name is that of a file right in a folder, and one that is seen there.
-pub(crate) fn is_plain_name(name: &str) -> bool {
-    !name.is_empty() && name.len() <= 200 && !name.starts_with('.') && !name.contains(['/', '\\', '\0'])
-        && !name.chars().any(char::is_control)
+/// The name, if it is that of a file right in a folder, and one that is seen there.
+pub fn plain_name(name: &str) -> Option<&str> {
+    let is_plain = !name.is_empty()
+        && name.len() <= 200
+        && !name.starts_with('.')
+        && !name.contains(['/', '\\'])
+        && !name.chars().any(char::is_control);
+    is_plain.then_some(name)
 }
 
 #[cfg(test)]

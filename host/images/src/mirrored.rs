@@ -57,33 +57,47 @@ pub async fn fetch_mirrored(
     path: &Path,
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<CheckReport, MirroredError> {
+    let disk = |error| MirroredError::Disk { path: path.to_owned(), error };
+    let there = tokio::fs::metadata(path).await.ok().map(|metadata| metadata.len());
+    if there.is_some() && there == mirrors.size {
+        let report = check(checks, mirrors, path).await;
+        if !is_another_file(&report) {
+            return Ok(report);
+        }
+        tokio::fs::remove_file(path).await.map_err(disk)?;
+    }
     let mut outcome = Err(MirroredError::NoMirror);
     for url in mirrors.urls.iter().take(MIRROR_TRIES) {
+        if outcome.is_ok() {
+            // It is not known which bytes are wrong: this mirror gives all of them.
+            tokio::fs::remove_file(path).await.map_err(disk)?;
+        }
         let mut one = OneMirror { fetcher, url, size: mirrors.size, path };
         if let Err(problem) = one.download(progress).await {
             let reason = match problem {
-                Problem::Disk(error) => return Err(MirroredError::Disk { path: path.to_owned(), error }),
+                Problem::Disk(error) => return Err(disk(error)),
                 Problem::Http(error) => error.to_string(),
                 Problem::Other(reason) => reason,
             };
             tracing::info!(%url, reason, "a mirror failed");
-            if !matches!(outcome, Ok(_)) {
+            if outcome.is_err() {
                 let (name, url) = (mirrors.name.clone(), without_credentials(url));
                 outcome = Err(MirroredError::AllFailed { name, url, reason });
             }
             continue;
         }
         let report = check(checks, mirrors, path).await;
-        if !matches!(report.failure, Some(CheckFailure::Checksum(_))) {
+        if !is_another_file(&report) {
             return Ok(report);
         }
         outcome = Ok(report);
-        // It is not known which bytes are wrong: the next mirror gives all of them. The last one's file is kept.
-        let kept = path.with_extension("bad");
-        let moved = tokio::fs::rename(path, &kept).await;
-        moved.map_err(|error| MirroredError::Disk { path: path.to_owned(), error })?;
     }
     outcome
+}
+
+/// Whether the sums say that a mirror has other bytes, so that another one may have the right ones.
+const fn is_another_file(report: &CheckReport) -> bool {
+    matches!(report.failure, Some(CheckFailure::Checksum(_)))
 }
 
 async fn check(checks: &Checks, mirrors: &Mirrors, path: &Path) -> CheckReport {

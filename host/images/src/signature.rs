@@ -1,5 +1,6 @@
 //! A detached signature of any of the three kinds, and what it says about a file.
 
+use crate::checks::seconds_now;
 use crate::hash::{HashKind, Hasher, Pass};
 use crate::keys::Keys;
 use crate::minisign::{MiniSignature, MiniVerdict, is_minisign};
@@ -109,8 +110,12 @@ impl Signature {
         self.judge(keys, &Passes { binary: pass, text: None }, now)
     }
 
-    /// Judges it as one of a short document.
-    pub fn check_document(&self, keys: &Keys, document: &[u8], now: u64) -> Result<String, SignatureError> {
+    /// Judges it, now, as one of a short document.
+    pub fn verify_document(&self, keys: &Keys, document: &[u8]) -> Result<String, SignatureError> {
+        self.check_document(keys, document, seconds_now())
+    }
+
+    pub(crate) fn check_document(&self, keys: &Keys, document: &[u8], now: u64) -> Result<String, SignatureError> {
         let (mut binary, mut text) = (Pass::default(), Pass::default());
         self.want(keys, &mut binary);
         self.want(keys, &mut text);

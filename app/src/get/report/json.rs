@@ -2,6 +2,7 @@
 
 use super::words;
 use engine::{Event, Snapshot, SourceKind};
+use images::Verified;
 use metainfo::Metainfo;
 use serde::Serialize;
 use std::io::Write;
@@ -40,6 +41,16 @@ pub(super) enum Line<'a> {
         name: &'a str,
         state: &'a str,
     },
+    Verified {
+        what: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        value: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        fingerprint: Option<&'a str>,
+        from: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        key_from: Option<&'a str>,
+    },
     Complete {
         path: String,
         bytes_from_peers: u64,
@@ -62,6 +73,26 @@ pub(super) fn print(line: &Line<'_>) {
     let mut out = std::io::stdout().lock();
     // A reader that went away is no reason to stop a download.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Prints the line for a link of the chain from the publisher to the image.
+pub(super) fn print_verified(verified: &Verified) {
+    match verified {
+        Verified::Sum { sum, from } => print(&Line::Verified {
+            what: sum.algorithm.word(),
+            value: Some(&sum.hex()),
+            fingerprint: None,
+            from,
+            key_from: None,
+        }),
+        Verified::Signature { signer, from, key_from } => print(&Line::Verified {
+            what: "signature",
+            value: None,
+            fingerprint: Some(signer),
+            from,
+            key_from: Some(key_from),
+        }),
+    }
 }
 
 impl<'a> Line<'a> {
