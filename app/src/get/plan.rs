@@ -5,9 +5,12 @@ use super::source::{self, Source};
 use super::wanted::{Wanted, gather_failure};
 use crate::exit::{Failure, Kind};
 use crate::torrent_file;
-use engine::{Answer, FetchError, Fetcher, HttpSettings, NamedBy, is_metalink, read_torrent, without_credentials};
+use engine::{
+    Answer, FetchError, Fetcher, HttpSettings, NamedBy, is_metalink, read_torrent, without_credentials,
+};
 use images::{
-    Checks, Described, Location, Metalink, MirrorLinks, Mirrors, Release, Signature, Sum, gather, plain_name, read_document,
+    Checks, Described, Location, Metalink, MirrorLinks, Mirrors, Release, Signature, Sum, gather, plain_name,
+    read_document,
 };
 use metainfo::{FileIndex, Metainfo};
 use percent_encoding::percent_decode_str;
@@ -119,7 +122,8 @@ impl<'a> Planner<'a> {
         let name = image.map(|index| file_name(&metainfo, index)).unwrap_or_default();
         let mut checks = self.wanted.checks(&self.fetcher, &name, release.is_some()).await?;
         if let Some(release) = release {
-            let mirrors: Vec<Url> = metainfo.web_seeds.iter().filter_map(|url| Url::parse(url).ok()).collect();
+            let mirrors: Vec<Url> =
+                metainfo.web_seeds.iter().filter_map(|url| Url::parse(url).ok()).collect();
             let own = gather(&self.fetcher, release, self.wanted.key.as_ref(), &name, &mirrors).await;
             let mut own = own.map_err(|error| gather_failure(&error))?;
             own.join(checks);
@@ -127,7 +131,10 @@ impl<'a> Planner<'a> {
         }
         self.add_described(&mut checks, &description)?;
         if self.wanted.key.is_some() && !checks.has_signature() {
-            return Err(Failure::new(Kind::Signature, "--key demands a signature, and nothing here is signed"));
+            return Err(Failure::new(
+                Kind::Signature,
+                "--key demands a signature, and nothing here is signed",
+            ));
         }
         Ok(Plan::Torrent(TorrentPlan {
             metainfo: Arc::new(metainfo),
@@ -170,11 +177,13 @@ impl<'a> Planner<'a> {
     }
 
     fn metalink(&self, bytes: &[u8], from: &str) -> Result<Description, Failure> {
-        let bad = |error: &dyn std::fmt::Display| Failure::new(Kind::BadTorrent, format_args!("{from}: {error}"));
+        let bad =
+            |error: &dyn std::fmt::Display| Failure::new(Kind::BadTorrent, format_args!("{from}: {error}"));
         let metalink = Metalink::parse(bytes).map_err(|error| bad(&error))?;
         let signature = match metalink.signature.filter(|_| self.wanted.key.is_some()) {
             Some(text) => {
-                let words = |error| Failure::new(Kind::Signature, format_args!("the signature in {from} {error}"));
+                let words =
+                    |error| Failure::new(Kind::Signature, format_args!("the signature in {from} {error}"));
                 Some((Signature::parse(text.trim().as_bytes()).map_err(words)?, from.to_owned()))
             }
             None => None,
@@ -198,7 +207,8 @@ impl<'a> Planner<'a> {
         all.sums = links.sums.into_iter().map(|sum| (sum, from.clone())).collect();
         all.mirrors = links.duplicates;
         for (place, kind) in links.described_by {
-            let document = read_document(&self.fetcher, &Location::Url(place.clone()), LONGEST_METALINK).await;
+            let document =
+                read_document(&self.fetcher, &Location::Url(place.clone()), LONGEST_METALINK).await;
             let Ok(bytes) = document else {
                 tracing::info!(%place, "what describes the file is not there");
                 continue;
@@ -213,7 +223,8 @@ impl<'a> Planner<'a> {
                     all.signature = all.signature.or(more.signature);
                 }
                 Described::Signature => {
-                    all.signature = Signature::parse(&bytes).ok().map(|it| (it, place.to_string())).or(all.signature);
+                    all.signature =
+                        Signature::parse(&bytes).ok().map(|it| (it, place.to_string())).or(all.signature);
                 }
             }
         }
@@ -228,7 +239,9 @@ impl<'a> Planner<'a> {
 fn is_about_a_file(answer: &Answer) -> bool {
     let kind = answer.content_type();
     let ending = answer.url().path().rsplit('.').next().unwrap_or_default();
-    kind.contains("bittorrent") || kind.contains("metalink") || matches!(ending, "torrent" | "meta4" | "metalink")
+    kind.contains("bittorrent")
+        || kind.contains("metalink")
+        || matches!(ending, "torrent" | "meta4" | "metalink")
 }
 
 /// The image of a torrent: its largest file among those selected.

@@ -16,11 +16,12 @@ pub(super) fn subject(
     image: FileIndex,
     folder: &Path,
 ) -> Subject {
-    let path = |index: usize| -> PathBuf {
-        metainfo.files.get(index).into_iter().fold(folder.to_owned(), |path, file| {
-            file.path.iter().fold(path, |path, part| path.join(part))
-        })
-    };
+    let path =
+        |index: usize| -> PathBuf {
+            metainfo.files.get(index).into_iter().fold(folder.to_owned(), |path, file| {
+                file.path.iter().fold(path, |path, part| path.join(part))
+            })
+        };
     let is_there = |index: &usize| {
         selected.is_none_or(|selected| selected.contains(&FileIndex(*index as u32)))
             && metainfo.files.get(*index).is_some_and(|file| !file.pad && file.symlink.is_none())

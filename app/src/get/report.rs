@@ -130,7 +130,13 @@ impl Report {
     /// Every piece matches the torrent that came from `from`.
     pub(super) fn pieces(&mut self, from: &str) {
         if let Style::Json = self.style {
-            json::print(&Line::Verified { what: "pieces", value: None, fingerprint: None, from, key_from: None });
+            json::print(&Line::Verified {
+                what: "pieces",
+                value: None,
+                fingerprint: None,
+                from,
+                key_from: None,
+            });
         }
     }
 

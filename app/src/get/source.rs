@@ -2,7 +2,7 @@
 
 use crate::exit::{Failure, Kind};
 use crate::torrent_file;
-use engine::{Fetcher, FetchError, NamedBy, read_torrent, without_credentials};
+use engine::{FetchError, Fetcher, NamedBy, read_torrent, without_credentials};
 use images::Catalogue;
 use metainfo::Metainfo;
 use std::ffi::OsStr;

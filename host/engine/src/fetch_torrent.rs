@@ -168,8 +168,8 @@ impl FetchError {
 mod tests {
     use super::*;
     use crate::http::test_server::{Reply, Request, TestServer, reply};
-    use flate2::Compression;
     use crate::limits::MAX_TORRENT_BYTES;
+    use flate2::Compression;
     use flate2::write::GzEncoder;
     use std::io::Write;
 

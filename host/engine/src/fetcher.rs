@@ -160,13 +160,11 @@ mod tests {
 
     #[tokio::test]
     async fn patience_has_an_end() {
-        let server =
-            TestServer::start(|_| Reply::Close(reply(503, &[("Retry-After", "0")], b"busy"))).await;
+        let server = TestServer::start(|_| Reply::Close(reply(503, &[("Retry-After", "0")], b"busy"))).await;
         let fetcher = Fetcher::new(HttpSettings::default());
         let answer = fetcher.ask(&server.url("/list"), NamedBy::User).await.unwrap();
         assert_eq!(answer.status(), 503);
-        let server =
-            TestServer::start(|_| Reply::Close(reply(429, &[("Retry-After", "86400")], b""))).await;
+        let server = TestServer::start(|_| Reply::Close(reply(429, &[("Retry-After", "86400")], b""))).await;
         assert_eq!(fetcher.ask(&server.url("/list"), NamedBy::User).await.unwrap().status(), 429);
     }
 

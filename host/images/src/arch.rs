@@ -77,7 +77,8 @@ impl Entry {
         let broken = |reason: String| ResolveError::NotAList { url: list.clone(), reason };
         let own = |path: &str| {
             // A URL of another host would be somebody else's word.
-            let url = list.join(path).ok().filter(|url| url.origin() == list.origin() || distribution.is_rebased);
+            let url =
+                list.join(path).ok().filter(|url| url.origin() == list.origin() || distribution.is_rebased);
             let url = if path.starts_with('/') { distribution.url(path) } else { url };
             url.ok_or_else(|| broken(format!("'{path}' does not belong to the site")))
         };

@@ -121,8 +121,10 @@ impl Bases {
     pub fn add(&mut self, text: &str) -> Result<(), CatalogueError> {
         let wrong = || CatalogueError::Base(text.to_owned());
         let (name, url) = text.split_once('=').ok_or_else(wrong)?;
-        let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-        let url = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        let is_name =
+            !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+        let url =
+            Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         self.0.insert(name.to_owned(), url.filter(|_| is_name).ok_or_else(wrong)?);
         Ok(())
     }
@@ -145,10 +147,9 @@ impl Catalogue {
         let entries: BTreeMap<String, Entry> =
             basic_toml::from_str(toml).map_err(|error| CatalogueError::Syntax(error.to_string()))?;
         for (name, entry) in entries {
-            let distribution = entry.understood(&name).map_err(|problem| CatalogueError::Entry {
-                name: name.clone(),
-                problem,
-            })?;
+            let distribution = entry
+                .understood(&name)
+                .map_err(|problem| CatalogueError::Entry { name: name.clone(), problem })?;
             self.0.insert(name, distribution);
         }
         Ok(())
@@ -259,7 +260,11 @@ impl Entry {
 
     fn source(self) -> Result<Source, String> {
         if let Some(paths) = self.releases {
-            return if paths.is_empty() { Err("releases is empty".to_owned()) } else { Ok(Source::Releases(paths)) };
+            return if paths.is_empty() {
+                Err("releases is empty".to_owned())
+            } else {
+                Ok(Source::Releases(paths))
+            };
         }
         let torrent = self.torrent.filter(|torrent| torrent.contains(VERSION));
         let torrent = torrent.ok_or("torrent must be a name with {version} in it")?;
@@ -267,7 +272,9 @@ impl Entry {
             return Err("folders is missing".to_owned());
         }
         let proof = match (self.sums, self.inside, self.signature) {
-            (Some(files), None, Some(signature)) if !files.is_empty() => FolderProof::Sums { files, signature },
+            (Some(files), None, Some(signature)) if !files.is_empty() => {
+                FolderProof::Sums { files, signature }
+            }
             (None, Some(ending), None) => FolderProof::Inside(ending),
             (None, None, Some(ending)) => FolderProof::Image(ending),
             _ => return Err("give sums and signature, or inside, or signature alone".to_owned()),

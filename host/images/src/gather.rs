@@ -5,7 +5,7 @@ use crate::checksums::{Checksums, ChecksumsError};
 use crate::document::{DocumentError, Location, fetch};
 use crate::keys::{KeyChoice, Keys};
 use crate::limits::{
-    MAX_CHECKSUMS_BYTES, MAX_KEY_BYTES, MAX_SIGNATURE_BYTES, SIGNATURE_MIRRORS, SIGNATURE_MIRROR_TIMEOUT,
+    MAX_CHECKSUMS_BYTES, MAX_KEY_BYTES, MAX_SIGNATURE_BYTES, SIGNATURE_MIRROR_TIMEOUT, SIGNATURE_MIRRORS,
 };
 use crate::openpgp::Fingerprint;
 use crate::release::{Proof, Release};
@@ -170,8 +170,7 @@ async fn signed_list(
         let checked = Signature::parse(&signed)
             .and_then(|signature| signature.check_document(keys, &bytes, seconds_now()));
         let signer = checked.map_err(|error| unreadable(from, &error))?;
-        let verified =
-            Verified::Signature { signer, from: from.to_owned(), key_from: key_from.to_owned() };
+        let verified = Verified::Signature { signer, from: from.to_owned(), key_from: key_from.to_owned() };
         let sums = Checksums::parse(&String::from_utf8_lossy(&bytes), list.path());
         return Ok((sums, list.to_string(), verified));
     }

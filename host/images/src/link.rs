@@ -58,12 +58,12 @@ impl MirrorLinks {
     }
 
     fn take(&mut self, base: &Url, link: &str, duplicates: &mut Vec<(u32, Url)>) {
-        let Some((target, parameters)) =
-            link.trim().strip_prefix('<').and_then(|rest| rest.split_once('>'))
+        let Some((target, parameters)) = link.trim().strip_prefix('<').and_then(|rest| rest.split_once('>'))
         else {
             return;
         };
-        let Some(url) = base.join(target.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https")) else {
+        let Some(url) = base.join(target.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
+        else {
             return;
         };
         let parameters = split_quoted(parameters, ';');

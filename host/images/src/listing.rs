@@ -13,7 +13,8 @@ pub(crate) fn names(page: &str) -> Vec<String> {
             continue;
         };
         let bare = name.strip_suffix('/').unwrap_or(&name);
-        let is_plain = !bare.is_empty() && bare != "." && bare != ".." && !bare.contains(['/', '?', '#', ':', '\0']);
+        let is_plain =
+            !bare.is_empty() && bare != "." && bare != ".." && !bare.contains(['/', '?', '#', ':', '\0']);
         if is_plain && !names.contains(&name.to_string()) {
             names.push(name.into_owned());
         }
@@ -32,7 +33,8 @@ impl Version {
     /// Numbers with dots between them; anything else (betas, code names) is not a release.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let number = |part: &str| {
-            let digits = !part.is_empty() && part.len() < 19 && part.bytes().all(|byte| byte.is_ascii_digit());
+            let digits =
+                !part.is_empty() && part.len() < 19 && part.bytes().all(|byte| byte.is_ascii_digit());
             digits.then(|| part.parse().ok()).flatten()
         };
         let numbers: Option<Vec<u64>> = text.split('.').map(number).collect();
@@ -81,7 +83,8 @@ mod tests {
     #[test]
     fn the_newest_is_the_highest_number() {
         let pattern = Pattern::new("os-{version}-live.torrent");
-        let names = ["os-9-live.torrent", "os-10-live.torrent", "os-11_Beta-live.torrent", "edu-os-12-live.torrent"];
+        let names =
+            ["os-9-live.torrent", "os-10-live.torrent", "os-11_Beta-live.torrent", "edu-os-12-live.torrent"];
         let names = names.map(str::to_owned);
         assert_eq!(pattern.newest(&names, None).unwrap().0.text, "10");
         assert_eq!(pattern.newest(&names, Some("9")).unwrap().1, "os-9-live.torrent");

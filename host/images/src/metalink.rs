@@ -72,7 +72,8 @@ impl Metalink {
                 sums.push(Sum::parse(algorithm, text).map_err(|_| MetalinkError::BadHash(algorithm))?);
             }
         }
-        let is_openpgp = |node: &Node<'_, '_>| node.attribute("mediatype") == Some("application/pgp-signature");
+        let is_openpgp =
+            |node: &Node<'_, '_>| node.attribute("mediatype") == Some("application/pgp-signature");
         let signature = children(file, "signature").find(is_openpgp).and_then(|node| node.text());
         let is_torrent = |node: &Node<'_, '_>| node.attribute("mediatype") == Some("torrent");
         Ok(Self {
@@ -86,7 +87,10 @@ impl Metalink {
     }
 }
 
-fn children<'a, 'input>(node: Node<'a, 'input>, name: &'static str) -> impl Iterator<Item = Node<'a, 'input>> {
+fn children<'a, 'input>(
+    node: Node<'a, 'input>,
+    name: &'static str,
+) -> impl Iterator<Item = Node<'a, 'input>> {
     node.children().filter(move |child| child.has_tag_name((NAME_SPACE, name)))
 }
 

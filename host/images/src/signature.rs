@@ -78,8 +78,7 @@ impl Signature {
             return Err(SignatureError::Inline);
         }
         if openpgp::is_armored(bytes) {
-            let binary =
-                openpgp::dearmored(bytes, "SIGNATURE").map_err(|_| SignatureError::Unreadable)?;
+            let binary = openpgp::dearmored(bytes, "SIGNATURE").map_err(|_| SignatureError::Unreadable)?;
             return Self::openpgp(&binary);
         }
         Self::openpgp(bytes)
@@ -87,7 +86,11 @@ impl Signature {
 
     fn openpgp(binary: &[u8]) -> Result<Self, SignatureError> {
         let signatures = openpgp::detached(binary).map_err(|_| SignatureError::Unreadable)?;
-        if signatures.is_empty() { Err(SignatureError::Unsupported) } else { Ok(Self(Kind::OpenPgp(signatures))) }
+        if signatures.is_empty() {
+            Err(SignatureError::Unsupported)
+        } else {
+            Ok(Self(Kind::OpenPgp(signatures)))
+        }
     }
 
     /// Asks a pass for what [`Signature::check`] needs.
@@ -115,7 +118,12 @@ impl Signature {
         self.check_document(keys, document, seconds_now())
     }
 
-    pub(crate) fn check_document(&self, keys: &Keys, document: &[u8], now: u64) -> Result<String, SignatureError> {
+    pub(crate) fn check_document(
+        &self,
+        keys: &Keys,
+        document: &[u8],
+        now: u64,
+    ) -> Result<String, SignatureError> {
         let (mut binary, mut text) = (Pass::default(), Pass::default());
         self.want(keys, &mut binary);
         self.want(keys, &mut text);
@@ -139,7 +147,8 @@ pub(crate) fn open_signed(
     keys: &Keys,
     now: u64,
 ) -> Option<Result<(String, String), SignatureError>> {
-    let embedded = || MiniSignature::parse(std::str::from_utf8(bytes).ok()?).filter(|it| it.message.is_some());
+    let embedded =
+        || MiniSignature::parse(std::str::from_utf8(bytes).ok()?).filter(|it| it.message.is_some());
     if openpgp::is_cleartext(bytes) {
         Some(open_cleartext(bytes, keys, now))
     } else if is_minisign(bytes) {

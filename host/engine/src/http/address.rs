@@ -73,7 +73,9 @@ pub(crate) fn may_be_local(url: &Url, via: Via, purpose: &Purpose) -> bool {
 fn has_foreign_query(url: &Url, purpose: &Purpose) -> bool {
     let query = url.query().unwrap_or_default();
     match purpose {
-        Purpose::Tracker { own_query } | Purpose::Document { own_query } => !query.is_empty() && query != own_query,
+        Purpose::Tracker { own_query } | Purpose::Document { own_query } => {
+            !query.is_empty() && query != own_query
+        }
         Purpose::WebSeed { .. } => !query.is_empty(),
     }
 }
@@ -210,7 +212,15 @@ mod tests {
         ] {
             assert_eq!(allowed(url, from(from_local), &tracker), right, "{url} {from_local}");
         }
-        assert!(allowed("http://10.0.0.1/next?n=1", from(true), &Purpose::Document { own_query: String::new() }));
-        assert!(!allowed("http://10.0.0.1/next", from(false), &Purpose::Document { own_query: String::new() }));
+        assert!(allowed(
+            "http://10.0.0.1/next?n=1",
+            from(true),
+            &Purpose::Document { own_query: String::new() }
+        ));
+        assert!(!allowed(
+            "http://10.0.0.1/next",
+            from(false),
+            &Purpose::Document { own_query: String::new() }
+        ));
     }
 }

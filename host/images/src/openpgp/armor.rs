@@ -33,7 +33,10 @@ fn label_of<'a>(line: &'a str, start: &str) -> Option<&'a str> {
 }
 
 /// One block, from behind its first line up to its last.
-pub(super) fn block<'a>(lines: &mut impl Iterator<Item = &'a str>, label: &str) -> Result<Vec<u8>, Malformed> {
+pub(super) fn block<'a>(
+    lines: &mut impl Iterator<Item = &'a str>,
+    label: &str,
+) -> Result<Vec<u8>, Malformed> {
     let mut digits = String::new();
     let mut in_headers = true;
     for line in lines {

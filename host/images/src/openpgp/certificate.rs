@@ -154,7 +154,8 @@ impl Certificate {
 
     /// The last word of the primary key about a user id, unless that is a revocation.
     fn newest_certification<'a>(&self, user: &'a User, now: u64) -> Option<&'a DetachedSignature> {
-        let holds = |signature: &&DetachedSignature| self.holds(signature, |hasher| hasher.update(&user.hashed));
+        let holds =
+            |signature: &&DetachedSignature| self.holds(signature, |hasher| hasher.update(&user.hashed));
         let of_kind = |kind| user.signatures.iter().filter(move |signature| signature.kind == kind);
         let newest = of_kind(SignatureType::Certification)
             .filter(|signature| signature.fields.is_live(now))
@@ -184,7 +185,8 @@ impl Certificate {
         // Without the subkey's consent anybody could bind a stranger's signing key to their own.
         let consents = binding.fields.embedded.as_deref().is_some_and(|consent| {
             consent.kind == SignatureType::PrimaryBinding
-                && self.hashed(consent, |hasher| subkey.key.hash(hasher))
+                && self
+                    .hashed(consent, |hasher| subkey.key.hash(hasher))
                     .is_some_and(|hasher| consent.is_by(&subkey.key, hasher))
         });
         if flagged && consents { Ok(()) } else { Err(KeyFault::NotForSigning) }

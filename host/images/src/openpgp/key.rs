@@ -23,7 +23,10 @@ pub(crate) struct PublicKey {
 
 #[derive(Clone, Debug)]
 enum Material {
-    Rsa { modulus: BigUint, exponent: BigUint },
+    Rsa {
+        modulus: BigUint,
+        exponent: BigUint,
+    },
     Ed25519(Ed25519Key),
     /// An algorithm that is not calculated here.
     Other,

@@ -92,11 +92,7 @@ fn subpacket(kind: u8, body: &[u8]) -> Vec<u8> {
 }
 
 fn long_length(length: usize) -> Vec<u8> {
-    if length < 192 {
-        vec![length as u8]
-    } else {
-        [&[255][..], &(length as u32).to_be_bytes()].concat()
-    }
+    if length < 192 { vec![length as u8] } else { [&[255][..], &(length as u32).to_be_bytes()].concat() }
 }
 
 /// A packet.
@@ -107,7 +103,8 @@ pub(crate) fn packet(tag: u8, body: &[u8]) -> Vec<u8> {
 /// Armor around binary data.
 pub(crate) fn armored(label: &str, bytes: &[u8]) -> String {
     let digits = STANDARD.encode(bytes);
-    let lines: Vec<&str> = digits.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    let lines: Vec<&str> =
+        digits.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
     format!("-----BEGIN PGP {label}-----\n\n{}\n-----END PGP {label}-----\n", lines.join("\n"))
 }
 
@@ -123,7 +120,12 @@ pub(crate) fn certificate(primary: &Forged, direct: &[Order], about_user: &[Orde
 }
 
 /// A subkey with what the primary key says about it; `consent` is the subkey's own word.
-pub(crate) fn subkey(primary: &Forged, subkey: &Forged, orders: &[Order], consent: Option<&Forged>) -> Vec<u8> {
+pub(crate) fn subkey(
+    primary: &Forged,
+    subkey: &Forged,
+    orders: &[Order],
+    consent: Option<&Forged>,
+) -> Vec<u8> {
     let both = [primary.hashed(), subkey.hashed()].concat();
     let mut bytes = packet(14, &subkey.body);
     for order in orders {
