@@ -87,7 +87,7 @@ pub(crate) async fn fetch(
     let started = Instant::now();
     let planner = Planner::new(args)?;
     let plan = tokio::select! {
-        plan = in_time(args, planner.plan()) => plan?,
+        plan = in_time(args, Box::pin(planner.plan())) => plan?,
         () = stop.wait() => {
             return Err(Failure::new(Kind::Interrupted, "interrupted before anything was fetched"));
         }
@@ -97,9 +97,9 @@ pub(crate) async fn fetch(
             let added = add(args, &plan, (&args.output, Completion::Final), report).await?;
             follow(args, added, started, (report, stop)).await?
         }
-        Plan::Torrent(plan) => fetch_checked(args, &plan, started, (report, stop)).await?,
+        Plan::Torrent(plan) => Box::pin(fetch_checked(args, &plan, started, (report, stop))).await?,
         Plan::Mirrored { fetcher, mirrors, checks } => {
-            mirrored::fetch(args, (fetcher, mirrors, checks), report, stop).await?
+            Box::pin(mirrored::fetch(args, (fetcher, mirrors, checks), report, stop)).await?
         }
     };
     report.ended(&snapshot, args.seeds());

@@ -28,7 +28,7 @@ impl Place {
         let word = if name.len() <= LONGEST_NAME { name } else { key };
         let hidden = output.join(format!(".{word}.unverified"));
         let place = Self { output: output.to_owned(), name: name.to_owned(), hidden };
-        place.take_in().map_err(|error| place.failure("use", &place.hidden, &error))?;
+        place.take_in().map_err(|error| failure("use", &place.hidden, &error))?;
         Ok(place)
     }
 
@@ -70,13 +70,13 @@ impl Place {
     /// Every check passed: the image gets its name, durably.
     pub(super) fn accept(self) -> Result<(), Failure> {
         let path = self.accepted();
-        self.leave(&path).map_err(|error| self.failure("give its final name to", &path, &error))
+        self.leave(&path).map_err(|error| failure("give its final name to", &path, &error))
     }
 
     /// A check failed: the data gets a name that says so.
     pub(super) fn reject(self) -> Result<PathBuf, Failure> {
         let path = self.rejected();
-        self.leave(&path).map_err(|error| self.failure("rename", &path, &error))?;
+        self.leave(&path).map_err(|error| failure("rename", &path, &error))?;
         Ok(path)
     }
 
@@ -87,10 +87,10 @@ impl Place {
         let _ = fs::remove_dir(&self.hidden);
         Ok(())
     }
+}
 
-    fn failure(&self, what: &str, path: &Path, error: &io::Error) -> Failure {
-        Failure::new(Kind::Disk, format_args!("cannot {what} {}: {error}", path.display()))
-    }
+fn failure(what: &str, path: &Path, error: &io::Error) -> Failure {
+    Failure::new(Kind::Disk, format_args!("cannot {what} {}: {error}", path.display()))
 }
 
 /// Whether a file or folder is there; a link is not followed, and is not one.

@@ -85,11 +85,11 @@ impl<'a> Wanted<'a> {
         };
         let (sums, signer) = signed_sums(&bytes, list, keys).map_err(|error| gather_failure(&error))?;
         let mut signed = signer.map(|signer| (signer, list.to_string()));
-        if let (None, Some((detached, from)), Some(keys)) = (&signed, &*signature, keys) {
-            if let Ok(signer) = detached.verify_document(keys, &bytes) {
-                signed = Some((signer, from.to_string()));
-                *signature = None;
-            }
+        if let (None, Some((detached, from)), Some(keys)) = (&signed, &*signature, keys)
+            && let Ok(signer) = detached.verify_document(keys, &bytes)
+        {
+            signed = Some((signer, from.to_string()));
+            *signature = None;
         }
         match signed {
             Some((signer, from)) => {
@@ -124,14 +124,12 @@ impl<'a> Wanted<'a> {
 
     /// The keys of `--key FILE`.
     pub(super) fn key_file(&self) -> Result<(&images::Keys, String), Failure> {
-        match &self.key {
-            Some(KeyChoice::File { path, keys }) => Ok((keys, path.display().to_string())),
-            _ => {
-                let words = "--signature and signed --checksums need the file of a key: --key FILE; a fingerprint \
-                             says which key it is, not where";
-                Err(Failure::new(Kind::Usage, words))
-            }
+        if let Some(KeyChoice::File { path, keys }) = &self.key {
+            return Ok((keys, path.display().to_string()));
         }
+        let words = "--signature and signed --checksums need the file of a key: --key FILE; a fingerprint says which \
+                     key it is, not where";
+        Err(Failure::new(Kind::Usage, words))
     }
 }
 

@@ -41,7 +41,7 @@ pub(crate) async fn resolve(
     let (url, list) = list(distribution, fetcher, paths).await?;
     let version = match wanted {
         Some(version) => version.to_owned(),
-        None => list.latest_version.clone().ok_or(ResolveError::NoLatest(url.clone()))?,
+        None => list.latest_version.clone().ok_or(ResolveError::NoLatest(Box::new(url.clone())))?,
     };
     let entry = list.releases.into_iter().find(|entry| entry.version == version);
     let entry = entry.ok_or_else(|| distribution.no_such_release(Some(&version)))?;
@@ -62,7 +62,7 @@ async fn list(
                 let list = serde_json::from_slice(&bytes?);
                 let reason = |error: serde_json::Error| error.to_string();
                 let list = list.map_err(|error| ResolveError::NotAList {
-                    url: url.clone(),
+                    url: Box::new(url.clone()),
                     reason: format!("not the JSON that was expected ({})", reason(error)),
                 })?;
                 return Ok((url, list));
@@ -74,7 +74,7 @@ async fn list(
 
 impl Entry {
     fn release(self, distribution: &Distribution, list: &Url) -> Result<Release, ResolveError> {
-        let broken = |reason: String| ResolveError::NotAList { url: list.clone(), reason };
+        let broken = |reason: String| ResolveError::NotAList { url: Box::new(list.clone()), reason };
         let own = |path: &str| {
             // A URL of another host would be somebody else's word.
             let url =

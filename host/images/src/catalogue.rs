@@ -62,7 +62,7 @@ pub(crate) enum Source {
     /// archweb's list in JSON, at the first of these paths that is there.
     Releases(Vec<String>),
     /// Folders that a web server lists.
-    Folders(Folders),
+    Folders(Box<Folders>),
 }
 
 #[derive(Clone, Debug)]
@@ -286,7 +286,7 @@ impl Entry {
         if fingerprints.is_empty() {
             return Err("fingerprints is missing: without one any key would do".to_owned());
         }
-        Ok(Source::Folders(Folders {
+        Ok(Source::Folders(Box::new(Folders {
             index: self.index,
             current: self.folders,
             of_version: self.version_folders,
@@ -294,7 +294,7 @@ impl Entry {
             proof,
             key: self.key.ok_or("key is missing: the URL of the key")?,
             fingerprints,
-        }))
+        })))
     }
 }
 

@@ -156,6 +156,7 @@ fn plain(name: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use Algorithm::{Blake2b, Sha256, Sha512};
     use proptest::prelude::*;
 
     const SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -196,10 +197,9 @@ mod tests {
         let demands = found(&text, "a").unwrap();
         let algorithms: Vec<Vec<_>> =
             demands.iter().map(|any| any.iter().map(|sum| sum.algorithm).collect()).collect();
-        use Algorithm::{Blake2b, Sha256, Sha512};
         assert_eq!(algorithms, [vec![Sha256], vec![Sha512], vec![Sha512, Blake2b]]);
         let hinted = Checksums::parse(&text, "https://example.org/b2sums.txt").demands("a").unwrap();
-        assert_eq!(hinted.last().map(|any| any.len()), Some(1));
+        assert_eq!(hinted.last().map(Vec::len), Some(1));
     }
 
     proptest! {

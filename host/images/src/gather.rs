@@ -162,9 +162,12 @@ async fn signed_list(
             bytes => bytes?,
         };
         let signed = fetch(fetcher, signature, NamedBy::User, MAX_SIGNATURE_BYTES).await;
-        let signed = signed.map_err(|error| match error.is_missing() {
-            true => GatherError::Signature(format!("the signature of {list} is missing: {error}")),
-            false => error.into(),
+        let signed = signed.map_err(|error| {
+            if error.is_missing() {
+                GatherError::Signature(format!("the signature of {list} is missing: {error}"))
+            } else {
+                error.into()
+            }
         })?;
         let from = signature.as_str();
         let checked = Signature::parse(&signed)

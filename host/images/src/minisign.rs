@@ -6,7 +6,7 @@
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing))]
 
-use crate::hash::{HashKind, Pass};
+use crate::hash::{HashKind, Hasher, Pass};
 use crate::sum::to_hex;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -102,7 +102,7 @@ impl MiniSignature {
             return MiniVerdict::OtherKey;
         }
         let holds = if self.is_prehashed {
-            let hash = pass.hasher(HashKind::Blake2b).map(|hasher| hasher.finish());
+            let hash = pass.hasher(HashKind::Blake2b).map(Hasher::finish);
             hash.is_some_and(|hash| key.key.verify(hash, &self.signature).is_ok())
         } else {
             pass.holds_whole(key.key, self.signature)

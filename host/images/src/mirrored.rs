@@ -141,7 +141,7 @@ impl OneMirror<'_> {
     async fn download(&mut self, progress: &mut (dyn FnMut(u64) + Send)) -> Result<(), Problem> {
         let mut file = OpenOptions::new().create(true).append(true).open(self.path).await?;
         let mut have = file.metadata().await?.len();
-        if self.size.is_some_and(|size| have > size) || self.size.is_none() {
+        if self.size.is_none_or(|size| have > size) {
             restart(&mut file, &mut have).await?;
         }
         let range = self.size.filter(|_| have > 0).map(|size| have..size);
@@ -155,10 +155,10 @@ impl OneMirror<'_> {
             status => return Err(Problem::Other(format!("HTTP status {status}"))),
         }
         let whole = answer.length().map(|length| have + length);
-        if let (Some(size), Some(whole)) = (self.size, whole) {
-            if size != whole {
-                return Err(Problem::Other(format!("it has {whole} bytes and should have {size}")));
-            }
+        if let (Some(size), Some(whole)) = (self.size, whole)
+            && size != whole
+        {
+            return Err(Problem::Other(format!("it has {whole} bytes and should have {size}")));
         }
         while let Some(bytes) = answer.next().await? {
             have += bytes.len() as u64;

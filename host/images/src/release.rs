@@ -51,13 +51,13 @@ pub enum ResolveError {
     #[error("{url} is not a list of releases: {reason}")]
     NotAList {
         /// What was asked.
-        url: Url,
+        url: Box<Url>,
         /// What is wrong with the answer.
         reason: String,
     },
     /// The site does not say which one is the latest.
     #[error("{0} names no latest release that is available")]
-    NoLatest(Url),
+    NoLatest(Box<Url>),
     /// There is no such release.
     #[error("{distribution} has no release {version} at {site}")]
     NoSuchRelease {
@@ -66,7 +66,7 @@ pub enum ResolveError {
         /// What was asked for.
         version: String,
         /// Where it was looked for.
-        site: Url,
+        site: Box<Url>,
     },
     /// The release has no torrent.
     #[error("release {version} of {distribution} has no torrent")]
@@ -78,7 +78,7 @@ pub enum ResolveError {
     },
     /// An address that cannot be made.
     #[error("{0} cannot be asked for '{1}'")]
-    BadPath(Url, String),
+    BadPath(Box<Url>, String),
 }
 
 impl Distribution {
@@ -168,16 +168,16 @@ impl Distribution {
     }
 
     pub(crate) fn path(&self, path: &str) -> Result<Url, ResolveError> {
-        self.url(path).ok_or_else(|| ResolveError::BadPath(self.site.clone(), path.to_owned()))
+        self.url(path).ok_or_else(|| ResolveError::BadPath(Box::new(self.site.clone()), path.to_owned()))
     }
 
     pub(crate) fn no_such_release(&self, version: Option<&str>) -> ResolveError {
         match version {
-            None => ResolveError::NoLatest(self.site.clone()),
+            None => ResolveError::NoLatest(Box::new(self.site.clone())),
             Some(version) => ResolveError::NoSuchRelease {
                 distribution: self.name.clone(),
                 version: version.chars().take(64).collect(),
-                site: self.site.clone(),
+                site: Box::new(self.site.clone()),
             },
         }
     }

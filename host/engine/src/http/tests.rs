@@ -16,8 +16,9 @@ fn client() -> Client {
 }
 
 fn get(url: &Url) -> Get<'_> {
-    let (via, purpose) = (Via::Named(Origin::User), &Purpose::Document { own_query: String::new() });
-    Get { url, via, purpose, range: None, gzip: true, redirects: REDIRECTS }
+    static PURPOSE: Purpose = Purpose::Document { own_query: String::new() };
+    let via = Via::Named(Origin::User);
+    Get { url, via, purpose: &PURPOSE, range: None, gzip: true, redirects: REDIRECTS }
 }
 
 /// The body of one URL, at most 1 MiB of it.

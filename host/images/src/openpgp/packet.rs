@@ -57,7 +57,7 @@ fn packet<'a>(input: &mut Input<'a>) -> Result<Packet<'a>, Malformed> {
 fn new_length(input: &mut Input<'_>) -> Result<u32, Malformed> {
     match input.byte()? {
         short @ 0..=191 => Ok(u32::from(short)),
-        high @ 192..=223 => Ok((u32::from(high) - 192 << 8) + u32::from(input.byte()?) + 192),
+        high @ 192..=223 => Ok(((u32::from(high) - 192) << 8) + u32::from(input.byte()?) + 192),
         255 => input.u32(),
         _ => Err(Malformed),
     }
@@ -100,7 +100,7 @@ impl<'a> Input<'a> {
     pub(super) fn subpacket(&mut self) -> Result<(u8, &'a [u8]), Malformed> {
         let length = match self.byte()? {
             short @ 0..=191 => u32::from(short),
-            high @ 192..=254 => (u32::from(high) - 192 << 8) + u32::from(self.byte()?) + 192,
+            high @ 192..=254 => ((u32::from(high) - 192) << 8) + u32::from(self.byte()?) + 192,
             255 => self.u32()?,
         };
         let body = self.take(length as usize)?;

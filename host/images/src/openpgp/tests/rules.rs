@@ -139,9 +139,9 @@ fn a_signature_has_its_time_and_its_kind() {
     assert_eq!(outcome(&Order::new(0x13)), Err(SignatureError::Unsupported));
     let weak = Order { hash: 2, ..binary() };
     assert_eq!(outcome(&weak), Err(SignatureError::WeakHash));
-    let critical = binary().with(0x80 | 100, b"?");
+    let critical = binary().with(0x80 | 0x64, b"?");
     assert!(matches!(outcome(&critical), Err(SignatureError::Bad(_))));
-    assert!(outcome(&binary().with(100, b"?")).is_ok());
+    assert!(outcome(&binary().with(0x64, b"?")).is_ok());
 }
 
 #[test]
