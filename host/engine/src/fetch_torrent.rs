@@ -98,9 +98,9 @@ pub async fn fetch_file(url: Url, settings: HttpSettings, limit: usize) -> Resul
     let name = without_credentials(&url);
     let fetch = async {
         let answer = Fetcher::new(settings).open(&url, NamedBy::User, None).await;
-        let answer = answer.map_err(|error| explain(error, &name))?;
+        let answer = answer.map_err(|error| FetchError::explain(error, &name))?;
         check_status(answer.status(), &name)?;
-        answer.read(limit).await.map_err(|error| explain(error, &name))
+        answer.read(limit).await.map_err(|error| FetchError::explain(error, &name))
     };
     match timeout(TORRENT_TIMEOUT, fetch).await {
         Ok(result) => result,
