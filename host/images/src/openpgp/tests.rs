@@ -2,5 +2,6 @@
 
 mod forge;
 mod rules;
+mod vectors;
 
 pub(crate) use forge::armored;
