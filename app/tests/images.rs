@@ -7,7 +7,7 @@ use sha1::{Digest, Sha1};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use world::http::{Answer, Request, Server, status};
-use world::run::{ended, failed};
+use world::run::{Running, ended, failed};
 use world::{Scratch, single};
 
 const VERSION: &str = "2026.11.01";
@@ -36,7 +36,7 @@ const GOOD: Published = Published { sha256: SHA256, key: KEY, signature: Some(SI
 
 /// The site and its one mirror.
 struct Site {
-    site: Server,
+    publisher: Server,
     mirror: Server,
     torrent: Vec<u8>,
 }
@@ -48,14 +48,14 @@ impl Site {
         torrent.web_seeds = vec![mirror.url("iso/")];
         let torrent = torrent.encode();
         let body = torrent.clone();
-        let site = Server::start(move |request| published.answer(&request.target, &body));
-        Self { site, mirror, torrent }
+        let publisher = Server::start(move |request| published.answer(&request.target, &body));
+        Self { publisher, mirror, torrent }
     }
 
     fn get(&self, scratch: &Scratch, source: &str) -> Command {
         let mut get = scratch.get(Path::new(source), "out");
         get.args(["--no-peers", "--timeout", "30s", "--images-base"]);
-        get.arg(format!("arch={}", self.site.url("")));
+        get.arg(format!("arch={}", self.publisher.url("")));
         get
     }
 }
@@ -97,7 +97,7 @@ impl Published {
 }
 
 fn part(bytes: &[u8], request: &Request) -> Answer {
-    if !request.target.ends_with(".iso") {
+    if !request.target.contains(".iso") {
         return status("404 Not Found", "text/html", b"<html>no</html>");
     }
     let Some((first, last)) = request.range else {
@@ -211,6 +211,21 @@ fn a_metalink_is_fetched_from_the_mirror_that_has_it() {
         assert_eq!(found, code, "{name}: {errors}");
         assert_eq!(out(&scratch, name).exists(), code == 0, "{name}");
     }
+}
+
+#[test]
+fn giving_back_begins_once_the_image_has_its_name() {
+    let (scratch, site) = (Scratch::new(), Site::new(GOOD));
+    let mut get = scratch.get(Path::new("arch"), "out");
+    get.args(["--seed", "--images-base"]).arg(format!("arch={}", site.publisher.url("")));
+    let mut running = Running::start(&mut get);
+    running.event("complete");
+    assert!(out(&scratch, NAME).exists());
+    running.event("seeding");
+    running.signal("TERM");
+    let (code, events) = running.end();
+    let completions = events.iter().filter(|event| event["event"] == "complete").count();
+    assert_eq!((code, completions), (0, 1), "{events:?}");
 }
 
 #[test]

@@ -96,7 +96,9 @@ impl<'a> Planner<'a> {
         let answer = self.fetcher.ask(url, NamedBy::User).await;
         let answer = answer.map_err(|error| source::fetch_failure(&FetchError::explain(error, &name)))?;
         let links = MirrorLinks::of(&answer, url);
-        if answer.status() == 200 && !links.is_empty() && !is_about_a_file(&answer) {
+        // A mirror that the server redirects to may be dead; the others are named beside it.
+        let is_there = answer.status() == 200 || !links.duplicates.is_empty();
+        if is_there && !links.is_empty() && !is_about_a_file(&answer) {
             return self.described(self.linked(url, &answer, links).await?).await;
         }
         match read_torrent(answer, &name).await {
@@ -203,7 +205,9 @@ impl<'a> Planner<'a> {
         let from = without_credentials(url);
         let last = url.path().rsplit('/').next().unwrap_or_default();
         let name = percent_decode_str(last).decode_utf8_lossy().into_owned();
-        let mut all = Description { size: answer.length(), ..Description::default() };
+        let is_there = answer.status() == 200;
+        let size = answer.length().filter(|_| is_there);
+        let mut all = Description { size, ..Description::default() };
         all.sums = links.sums.into_iter().map(|sum| (sum, from.clone())).collect();
         all.mirrors = links.duplicates;
         for (place, kind) in links.described_by {
@@ -229,7 +233,7 @@ impl<'a> Planner<'a> {
             }
         }
         // The address itself is a source like any other, after those that were named.
-        all.mirrors.push(answer.url().clone());
+        all.mirrors.extend(Some(answer.url().clone()).filter(|_| is_there));
         all.name = plain_name(&name).map_or_else(|| "download".to_owned(), str::to_owned);
         Ok(all)
     }

@@ -81,21 +81,23 @@ async fn keys(
         let words = format!("the site names no key for the signature of release {}", release.version);
         return Err(GatherError::Signature(words));
     }
-    let mut problem = "the site names no place of the key".to_owned();
+    // A wrong key says more than one that is not there.
+    let (mut missing, mut wrong) = (None, None);
     for url in &release.keys {
         let bytes = match fetch(fetcher, url, NamedBy::User, MAX_KEY_BYTES).await {
             Ok(bytes) => bytes,
             Err(error) => {
-                problem = error.to_string();
+                missing = missing.or(Some(error.to_string()));
                 continue;
             }
         };
         match Keys::parse(&bytes).map(|keys| keys.only(&signers)) {
             Ok(keys) if !keys.is_empty() => return Ok((keys, url.to_string())),
-            Ok(_) => problem = format!("{url} has a key with another fingerprint"),
-            Err(error) => problem = format!("{url} {error}"),
+            Ok(_) => wrong = Some(format!("{url} has a key with another fingerprint")),
+            Err(error) => wrong = Some(format!("{url} {error}")),
         }
     }
+    let problem = wrong.or(missing).unwrap_or_else(|| "the site names no place of it".to_owned());
     Err(GatherError::Signature(format!("no key to check the signature with ({named}): {problem}")))
 }
 

@@ -58,3 +58,9 @@ pub(crate) const MAX_MIRRORS: usize = 1024;
 
 /// Mirrors tried for a file without a torrent before the last error is told.
 pub(crate) const MIRROR_TRIES: usize = 12;
+
+/// How long a mirror may be slow before the next one is asked.
+pub(crate) const SLOW_MIRROR_AFTER: Duration = Duration::from_secs(5);
+
+/// Bytes per second below which a mirror is slow: an image of a GiB would take an hour.
+pub(crate) const SLOW_MIRROR_RATE: u64 = 300_000;

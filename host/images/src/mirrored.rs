@@ -1,10 +1,12 @@
 //! A file without a torrent: from its mirrors, one after the other, and believed only once it was checked.
 
 use crate::checks::{CheckFailure, CheckReport, Checks, Subject};
-use crate::limits::MIRROR_TRIES;
+use crate::limits::{MIRROR_TRIES, SLOW_MIRROR_AFTER, SLOW_MIRROR_RATE};
 use engine::{Fetcher, HttpError, NamedBy, without_credentials};
+use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio::fs::{File, OpenOptions};
 use tokio::io::AsyncWriteExt;
@@ -67,30 +69,37 @@ pub async fn fetch_mirrored(
         tokio::fs::remove_file(path).await.map_err(disk)?;
     }
     let mut outcome = Err(MirroredError::NoMirror);
-    for url in mirrors.urls.iter().take(MIRROR_TRIES) {
+    let mut queue: VecDeque<(&Url, bool)> =
+        mirrors.urls.iter().take(MIRROR_TRIES).map(|url| (url, false)).collect();
+    while let Some((url, may_be_slow)) = queue.pop_front() {
         if outcome.is_ok() {
             // It is not known which bytes are wrong: this mirror gives all of them.
             tokio::fs::remove_file(path).await.map_err(disk)?;
         }
-        let mut one = OneMirror { fetcher, url, size: mirrors.size, path };
-        if let Err(problem) = one.download(progress).await {
-            let reason = match problem {
-                Problem::Disk(error) => return Err(disk(error)),
-                Problem::Http(error) => error.to_string(),
-                Problem::Other(reason) => reason,
-            };
-            tracing::info!(%url, reason, "a mirror failed");
-            if outcome.is_err() {
-                let (name, url) = (mirrors.name.clone(), without_credentials(url));
-                outcome = Err(MirroredError::AllFailed { name, url, reason });
+        let may_be_slow = may_be_slow || queue.is_empty();
+        let one = OneMirror { fetcher, url, size: mirrors.size, path, may_be_slow };
+        let reason = match one.download(progress).await {
+            Ok(()) => {
+                let report = check(checks, mirrors, path).await;
+                if !is_another_file(&report) {
+                    return Ok(report);
+                }
+                outcome = Ok(report);
+                continue;
             }
-            continue;
+            Err(Problem::Disk(error)) => return Err(disk(error)),
+            Err(Problem::Slow) => {
+                queue.push_back((url, true));
+                "it is slow".to_owned()
+            }
+            Err(Problem::Http(error)) => error.to_string(),
+            Err(Problem::Other(reason)) => reason,
+        };
+        tracing::info!(%url, reason, "a mirror is left");
+        if outcome.is_err() {
+            let (name, url) = (mirrors.name.clone(), without_credentials(url));
+            outcome = Err(MirroredError::AllFailed { name, url, reason });
         }
-        let report = check(checks, mirrors, path).await;
-        if !is_another_file(&report) {
-            return Ok(report);
-        }
-        outcome = Ok(report);
     }
     outcome
 }
@@ -114,6 +123,8 @@ async fn check(checks: &Checks, mirrors: &Mirrors, path: &Path) -> CheckReport {
 enum Problem {
     Http(HttpError),
     Other(String),
+    /// There are others that may be faster.
+    Slow,
     Disk(io::Error),
 }
 
@@ -135,10 +146,12 @@ struct OneMirror<'a> {
     url: &'a Url,
     size: Option<u64>,
     path: &'a Path,
+    /// No other mirror is left that might be faster.
+    may_be_slow: bool,
 }
 
 impl OneMirror<'_> {
-    async fn download(&mut self, progress: &mut (dyn FnMut(u64) + Send)) -> Result<(), Problem> {
+    async fn download(&self, progress: &mut (dyn FnMut(u64) + Send)) -> Result<(), Problem> {
         let mut file = OpenOptions::new().create(true).append(true).open(self.path).await?;
         let mut have = file.metadata().await?.len();
         if self.size.is_none_or(|size| have > size) {
@@ -160,6 +173,7 @@ impl OneMirror<'_> {
         {
             return Err(Problem::Other(format!("it has {whole} bytes and should have {size}")));
         }
+        let (began, start) = (Instant::now(), have);
         while let Some(bytes) = answer.next().await? {
             have += bytes.len() as u64;
             if self.size.is_some_and(|size| have > size) {
@@ -168,6 +182,10 @@ impl OneMirror<'_> {
             }
             file.write_all(&bytes).await?;
             progress(have);
+            if !self.may_be_slow && is_slow(have - start, began.elapsed()) {
+                file.flush().await?;
+                return Err(Problem::Slow);
+            }
         }
         file.flush().await?;
         file.sync_data().await?;
@@ -176,6 +194,10 @@ impl OneMirror<'_> {
             _ => Ok(()),
         }
     }
+}
+
+fn is_slow(bytes: u64, time: Duration) -> bool {
+    time >= SLOW_MIRROR_AFTER && bytes < SLOW_MIRROR_RATE * time.as_secs()
 }
 
 async fn restart(file: &mut File, have: &mut u64) -> io::Result<()> {
