@@ -222,6 +222,7 @@ async fn describe(
             ratio: args.seed_ratio,
             time: args.seed_time,
         },
+        tuning: engine::Tuning::default(),
     })
 }
 

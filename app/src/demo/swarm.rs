@@ -166,6 +166,7 @@ impl Plan {
             use_web_seeds: false,
             stop_on_disk_error: true,
             after_completion: AfterCompletion { seed: true, ..AfterCompletion::default() },
+            tuning: engine::Tuning::default(),
         };
         let mut torrent = session.add(add).await.map_err(|error| failed("a peer", &error))?;
         loop {

@@ -242,6 +242,7 @@ impl Peer {
             peer_choking: self.chokes_us,
             peer_interested: self.is_interested,
             snubbed: self.pipeline.is_snubbed(),
+            source: None,
         }
     }
 }

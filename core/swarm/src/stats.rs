@@ -1,6 +1,6 @@
 //! Counters of one swarm and views of its sources, for people to look at.
 
-use crate::contract::{Direction, PeerKey, WebSeedKey};
+use crate::contract::{CandidateSource, Direction, PeerKey, WebSeedKey};
 use metainfo::PeerId;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -78,6 +78,8 @@ pub struct PeerSnapshot {
     pub peer_interested: bool,
     /// The peer owes us blocks and sent none for long.
     pub snubbed: bool,
+    /// Where its address came from; `None` if nobody told us where it listens.
+    pub source: Option<CandidateSource>,
 }
 
 /// What a web seed is doing.

@@ -19,13 +19,13 @@ mod web;
 use crate::bans::Bans;
 use crate::choker::Choker;
 use crate::contract::{
-    CandidateSource, Config, Event, Output, PeerKey, StorageFact, WebSeedFact, WebSeedKey, WebSeedOrder,
+    CandidateSource, Config, Direction, Event, Output, PeerKey, StorageFact, WebSeedFact, WebSeedKey, WebSeedOrder,
 };
 use crate::peer::Peer;
 use crate::peer_list::PeerList;
 use crate::picker::Picker;
 use crate::smart_ban::SmartBan;
-use crate::stats::{PeerSnapshot, Stats, WebSeedSnapshot};
+use crate::stats::{PeerSnapshot, Stats, WebSeedSnapshot, WebSeedState};
 use crate::web_seed::WebSeeds;
 use crate::{admission::Admission, limits};
 use metainfo::{Bitfield, BlockRequest, PieceIndex};
@@ -256,7 +256,42 @@ impl Swarm {
 
     /// The connections held.
     pub fn peers(&self, now: Instant) -> impl Iterator<Item = PeerSnapshot> + '_ {
-        self.peers.values().map(move |peer| peer.snapshot(now))
+        self.peers.values().map(move |peer| {
+            let source = match peer.direction {
+                Direction::Incoming => Some(CandidateSource::Incoming),
+                Direction::Outgoing => self.peer_list.source(peer.address),
+            };
+            PeerSnapshot { source, ..peer.snapshot(now) }
+        })
+    }
+
+    /// How many connected peers have each piece.
+    pub fn availability(&self) -> Vec<u32> {
+        let mut counts = vec![0; self.config.geometry.piece_count() as usize];
+        for peer in self.peers.values() {
+            for piece in peer.have.iter() {
+                counts[piece.as_usize()] += 1;
+            }
+        }
+        counts
+    }
+
+    /// The wanted pieces that miss and that somebody connected has. A web seed in use has them all.
+    pub fn available(&self, now: Instant) -> Bitfield {
+        let mut available = Bitfield::new(self.config.geometry.piece_count());
+        let from_web = self.web_seeds(now).any(|seed| seed.state != WebSeedState::Dropped);
+        for piece in self.config.wanted.iter().filter(|piece| !self.have.contains(*piece)) {
+            if from_web || self.peers.values().any(|peer| peer.have.contains(piece)) {
+                available.insert(piece);
+            }
+        }
+        available
+    }
+
+    /// Changes how many connections are held at most; those beyond go when they are of no use.
+    pub const fn set_max_peers(&mut self, most: usize) {
+        self.config.max_peers = most;
+        self.admission.most = most;
     }
 
     /// The web seeds known, dropped ones included.

@@ -229,6 +229,23 @@ impl Announcer {
         self.decide(now);
     }
 
+    /// The user changed the list. Trackers that stay keep their key and their schedule; those that go are not asked
+    /// again, and not told either.
+    pub fn set_tiers(&mut self, now: Instant, lists: Vec<Vec<String>>) {
+        let (tiers, urls) = Tiers::new(lists, &mut self.rng);
+        let mut keys = Vec::with_capacity(urls.len());
+        for url in urls {
+            let known = self.trackers.iter().position(|tracker| tracker.url == url);
+            keys.push(TrackerKey(known.unwrap_or(self.trackers.len()) as u32));
+            if known.is_none() {
+                self.trackers.push(Tracker::new(url, now));
+            }
+        }
+        let renamed = |tier: Vec<TrackerKey>| tier.into_iter().map(|key| keys[key.0 as usize]).collect();
+        self.tiers = Tiers::of_keys(tiers.into_tiers().into_iter().map(renamed).collect());
+        self.decide(now);
+    }
+
     /// The swarm is short of peers: announce as soon as `min interval` allows.
     pub fn handle_need_more_peers(&mut self, now: Instant) {
         for tracker in &mut self.trackers {

@@ -2,11 +2,14 @@
 
 use crate::address_filter::AddressFilter;
 use crate::dht::DhtSettings;
+use crate::tuning::Tuning;
 use metainfo::{FileIndex, InfoHash, Metainfo, PieceIndex};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use swarm::CandidateSource;
 use thiserror::Error;
 use url::Url;
 
@@ -77,6 +80,8 @@ pub struct AddTorrent {
     pub stop_on_disk_error: bool,
     /// What happens once everything selected is complete.
     pub after_completion: AfterCompletion,
+    /// What a long-lived client sets beside.
+    pub tuning: Tuning,
 }
 
 /// What a torrent does once everything selected is complete and verified.
@@ -210,6 +215,12 @@ pub struct Snapshot {
     pub bytes_from_peers: u64,
     /// Payload bytes received from web seeds in this run.
     pub bytes_from_web_seeds: u64,
+    /// Bytes verified and stored, selected or not.
+    pub bytes_have: u64,
+    /// Bytes selected, missing, and offered by somebody connected.
+    pub bytes_available: u64,
+    /// Bytes of pieces that failed their hash.
+    pub bytes_corrupt: u64,
     /// Payload bytes received twice or for nothing, failed pieces included.
     pub bytes_wasted: u64,
     /// Payload bytes given in this run.
@@ -222,6 +233,12 @@ pub struct Snapshot {
     pub peers_connected: u32,
     /// Peers that a block came from lately.
     pub peers_active: u32,
+    /// Peers that a block went to lately.
+    pub peers_served: u32,
+    /// Connected peers by where their address came from.
+    pub peers_by_source: BTreeMap<CandidateSource, u32>,
+    /// What the trackers say, where it is not good.
+    pub tracker_word: Option<TrackerWord>,
     /// Web seeds with a range under way.
     pub web_seeds_active: u32,
     /// Web seeds known.
@@ -236,6 +253,15 @@ impl Snapshot {
         let left = self.bytes_wanted.saturating_sub(self.bytes_done);
         (self.phase == Phase::Downloading && self.down_rate > 0).then(|| left.div_ceil(self.down_rate))
     }
+}
+
+/// What a tracker says that a user should read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TrackerWord {
+    /// It refused, which is more than a warning.
+    pub is_error: bool,
+    /// Its words.
+    pub text: String,
 }
 
 /// One source at one moment.

@@ -18,13 +18,14 @@ pub mod runtime;
 mod session;
 mod torrent;
 mod tracker_server;
+mod tuning;
 mod udp_tracker;
 mod web_seed;
 
 pub use address_filter::AddressFilter;
 pub use api::{
     AddError, AddTorrent, AfterCompletion, Event, Phase, Settings, Snapshot, SourceKind, SourceSnapshot,
-    StartError, TorrentError, TorrentId,
+    StartError, TorrentError, TorrentId, TrackerWord,
 };
 pub use dht::DhtSettings;
 pub use fetch_torrent::{FetchError, fetch_file, fetch_torrent, is_metalink, read_torrent};
@@ -33,5 +34,8 @@ pub use http::{HttpError, HttpSettings, without_credentials};
 pub use layout::layout;
 pub use rate_limit::RateLimit;
 pub use session::Session;
-pub use torrent::{Control, Torrent};
+pub use swarm::{CandidateSource, Direction, PeerSnapshot, WebSeedState};
+pub use torrent::{Change, Control, Report, Torrent, WebSeedReport};
+pub use tracker::{TrackerSnapshot, TrackerStatus};
 pub use tracker_server::TrackerServer;
+pub use tuning::Tuning;

@@ -68,6 +68,9 @@ pub(crate) const UPLOAD_POOL_BLOCKS: usize = 512;
 /// Commands of handles on their way to a torrent.
 pub(crate) const COMMAND_QUEUE: usize = 16;
 
+/// Changes to a torrent kept until its check is over.
+pub(crate) const CHANGES_HELD: usize = 256;
+
 /// Disk events on their way to a torrent: one a piece, so pieces finish no faster than they are announced.
 pub(crate) const DISK_EVENT_QUEUE: usize = 1024;
 
@@ -79,6 +82,9 @@ pub(crate) const EVENTS_UNTOLD: usize = 1024;
 
 /// How often a torrent at work shows what it is doing.
 pub(crate) const SNAPSHOT_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How often it is counted what connected peers offer.
+pub(crate) const AVAILABLE_INTERVAL: Duration = Duration::from_secs(2);
 
 /// How long goodbye may take: trackers that do not answer by then are not told.
 pub(crate) const GOODBYE_TIMEOUT: Duration = Duration::from_millis(1200);

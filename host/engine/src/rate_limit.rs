@@ -6,7 +6,7 @@
 
 use crate::limits::{RATE_BURST, RATE_QUANTUM_MAX};
 use metainfo::BLOCK_LENGTH;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -14,6 +14,8 @@ use tokio::time::Instant;
 /// A limit in bytes per second that several connections share.
 #[derive(Debug)]
 pub struct RateLimit {
+    /// Limits that count as well: those of a group, of the session.
+    above: RwLock<Vec<Arc<RateLimit>>>,
     /// 0 means no limit.
     bytes_per_second: AtomicU64,
     /// When everything booked so far is paid for.
@@ -23,9 +25,18 @@ pub struct RateLimit {
 impl RateLimit {
     /// A limit of so many bytes per second, or none.
     pub fn new(bytes_per_second: Option<u64>) -> Self {
-        let limit = Self { bytes_per_second: AtomicU64::new(0), paid_until: Mutex::new(None) };
+        let limit = Self {
+            above: RwLock::default(),
+            bytes_per_second: AtomicU64::new(0),
+            paid_until: Mutex::new(None),
+        };
         limit.set(bytes_per_second);
         limit
+    }
+
+    /// Puts the limit below others: whatever is booked here is booked there too. The others must not lie below it.
+    pub fn set_above(&self, above: Vec<Arc<Self>>) {
+        *self.above.write().unwrap_or_else(PoisonError::into_inner) = above;
     }
 
     /// Changes the limit; what was booked stays booked. A limit of 0 is taken as 1 byte per second.
@@ -35,19 +46,27 @@ impl RateLimit {
 
     /// How many bytes to move in one go, so that a small limit is not spent in bursts. `None` without a limit.
     pub fn quantum(&self) -> Option<usize> {
-        match self.bytes_per_second.load(Ordering::Relaxed) {
+        let own = match self.bytes_per_second.load(Ordering::Relaxed) {
             0 => None,
             rate => Some((rate / 20).clamp(u64::from(BLOCK_LENGTH), RATE_QUANTUM_MAX) as usize),
-        }
+        };
+        let above = self.above.read().unwrap_or_else(PoisonError::into_inner);
+        above.iter().filter_map(|limit| limit.quantum()).chain(own).min()
     }
 
     /// Books `bytes` just moved. The answer, if any, is when the next ones may be moved.
     pub fn charge(&self, now: Instant, bytes: usize) -> Option<Instant> {
+        let above = self.above.read().unwrap_or_else(PoisonError::into_inner);
+        let others = above.iter().filter_map(|limit| limit.charge(now, bytes)).max();
+        self.charge_own(now, bytes).max(others)
+    }
+
+    fn charge_own(&self, now: Instant, bytes: usize) -> Option<Instant> {
         let rate = self.bytes_per_second.load(Ordering::Relaxed);
         if rate == 0 || bytes == 0 {
             return None;
         }
-        let mut paid_until = self.paid_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut paid_until = self.paid_until.lock().unwrap_or_else(PoisonError::into_inner);
         let earliest = now.checked_sub(RATE_BURST).unwrap_or(now);
         let start = paid_until.map_or(earliest, |until| until.max(earliest));
         let end = start + Duration::from_secs_f64(bytes as f64 / rate as f64);
@@ -83,6 +102,30 @@ mod tests {
         let total = f64::from(a + b) / f64::from(10 << 20);
         assert!((0.98..1.02).contains(&total), "moved {total} of the limit");
         assert!((f64::from(a) / f64::from(b) - 1.0).abs() < 0.05, "{a} and {b} are not fair");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_lies_below_a_limit_shares_it_and_keeps_its_own() {
+        let session = Arc::new(RateLimit::new(Some(1 << 20)));
+        let torrents = [None, Some(256 << 10)].map(|own| {
+            let limit = RateLimit::new(own);
+            limit.set_above(vec![Arc::clone(&session)]);
+            Arc::new(limit)
+        });
+        let start = Instant::now();
+        let pay = |limit: Arc<RateLimit>| async move {
+            let mut moved = 0.0;
+            while start.elapsed() < Duration::from_secs(10) {
+                moved += 16_384.0;
+                limit.pace(16_384).await;
+            }
+            moved
+        };
+        let (free, held) = tokio::join!(pay(Arc::clone(&torrents[0])), pay(Arc::clone(&torrents[1])));
+        let total: f64 = (free + held) / f64::from(10 << 20);
+        let own = held / f64::from(10 * (256 << 10));
+        assert!((0.98..1.02).contains(&total), "moved {total} of the session's limit");
+        assert!((0.95..1.05).contains(&own), "moved {own} of its own limit");
     }
 
     #[tokio::test(start_paused = true)]

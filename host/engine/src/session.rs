@@ -91,6 +91,16 @@ impl Session {
         self.shared.port
     }
 
+    /// The session's limit of download; what has a limit of its own is held by this one only if it lies below it.
+    pub fn down_limit(&self) -> &Arc<RateLimit> {
+        &self.shared.down
+    }
+
+    /// The session's limit of upload, see [`Self::down_limit`].
+    pub fn up_limit(&self) -> &Arc<RateLimit> {
+        &self.shared.up
+    }
+
     /// Takes a torrent in and starts it: files present are checked, then the rest is fetched.
     pub async fn add(&self, add: AddTorrent) -> Result<Torrent, AddError> {
         let info_hash = add.metainfo.info_hash_v1.ok_or(AddError::V2Only)?;
@@ -115,6 +125,7 @@ impl Session {
             commands: command_receiver,
             events: events_sender,
             snapshot: snapshot_sender,
+            held: Vec::new(),
         };
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}

@@ -5,6 +5,7 @@
 
 mod control;
 mod disk;
+mod obey;
 mod peers;
 mod show;
 mod sources;
@@ -34,7 +35,7 @@ use trackers::Trackers;
 use wire::Fact;
 
 pub(crate) use control::Command;
-pub use control::{Control, Torrent};
+pub use control::{Change, Control, Report, Torrent, WebSeedReport};
 
 /// What the task is made of.
 pub(crate) struct Parts {
@@ -46,6 +47,8 @@ pub(crate) struct Parts {
     pub(crate) commands: mpsc::Receiver<Command>,
     pub(crate) events: mpsc::Sender<Event>,
     pub(crate) snapshot: watch::Sender<Snapshot>,
+    /// Changes asked for during the check.
+    pub(crate) held: Vec<Change>,
 }
 
 /// One torrent's task.
@@ -84,8 +87,13 @@ impl TorrentTask {
     /// Checks what is there, fetches the rest, gives back, until stopped.
     pub(crate) async fn run(mut parts: Parts) {
         match disk::check(&mut parts).await {
+            disk::Checked::Have(have) if parts.add.tuning.check_only => disk::end_after_check(parts, &have).await,
             disk::Checked::Have(have) => {
+                let held = std::mem::take(&mut parts.held);
                 let (mut task, mut inbox) = Self::begin(parts, have);
+                for change in held {
+                    task.obey(change);
+                }
                 let reply = task.work(&mut inbox).await;
                 task.end(&mut inbox).await;
                 if let Some(reply) = reply {
@@ -109,7 +117,7 @@ impl TorrentTask {
     }
 
     fn begin(parts: Parts, have: Bitfield) -> (Self, Inbox) {
-        let Parts { add, shared, store, disk_events, incoming, commands, events, snapshot } = parts;
+        let Parts { add, shared, store, disk_events, incoming, commands, events, snapshot, .. } = parts;
         let now = Instant::now();
         let (facts_sender, facts) = mpsc::channel(FACT_QUEUE);
         let (web_seed_sender, web_seed_facts) = mpsc::channel(FACT_QUEUE);
@@ -122,12 +130,12 @@ impl TorrentTask {
             store: store.clone(),
             pool: shared.disk.pool().clone(),
             upload_pool: shared.upload_pool.clone(),
-            down: Arc::clone(&shared.down),
-            up: Arc::clone(&shared.up),
+            down: Arc::clone(add.tuning.down.as_ref().unwrap_or(&shared.down)),
+            up: Arc::clone(add.tuning.up.as_ref().unwrap_or(&shared.up)),
             facts: facts_sender,
         };
         let peers = Peers::new(peers::Settings::new(&add, &shared), context, rng.u64(..));
-        let web_seeds = WebSeeds::start(&add, &shared, &store, &web_seed_sender, &mut swarm);
+        let web_seeds = WebSeeds::start(&add, &shared, &store, web_seed_sender, &mut swarm);
         let rates = Rates::new(&add, snapshot);
         let progress = rates.progress(&swarm);
         let trackers = add.use_peers.then(|| Trackers::new(&add, &shared, progress, rng.u64(..)));
@@ -166,9 +174,12 @@ impl TorrentTask {
             }
             let wake = self.wake(retry);
             tokio::select! {
-                command = inbox.commands.recv() => {
-                    return command.map(|Command::Stop(reply)| reply);
-                }
+                command = inbox.commands.recv() => match command {
+                    None => return None,
+                    Some(Command::Stop(reply)) => return Some(reply),
+                    Some(Command::Change(change)) => self.obey(change),
+                    Some(Command::Report(reply)) => drop(reply.send(self.report())),
+                },
                 Some(event) = inbox.disk.recv() => self.handle_disk(event),
                 Some((key, facts)) = inbox.facts.recv() => {
                     self.handle_facts(key, facts);
@@ -259,6 +270,7 @@ impl TorrentTask {
 
     fn handle_web_seed(&mut self, key: WebSeedKey, fact: WebSeedFact) {
         if let Some(state) = sources::describe(&fact) {
+            self.web_seeds.note_error(key, &state);
             self.teller.tell_source(SourceKind::WebSeed, self.web_seeds.name(key), state);
         }
         self.swarm.handle_web_seed(now(), key, fact);
@@ -357,10 +369,10 @@ fn configure(add: &AddTorrent, shared: &Shared) -> swarm::Config {
         sequential: add.sequential,
         seed: add.after_completion.seed,
         use_peers: add.use_peers,
-        max_peers: MAX_PEERS,
+        max_peers: add.tuning.max_peers.unwrap_or(MAX_PEERS),
         max_half_open: MAX_HALF_OPEN,
         max_peers_per_address: MAX_PEERS_PER_ADDRESS,
-        upload_slots: UPLOAD_SLOTS,
+        upload_slots: add.tuning.upload_slots.unwrap_or(UPLOAD_SLOTS),
         request_queue: REQUEST_QUEUE,
     }
 }

@@ -42,6 +42,6 @@ pub use events::{BlockReport, DiskEvent};
 pub use layout::{FileKind, Layout, LayoutFile, TorrentLayout};
 pub use pool::{BlockBuffer, BlockPool, PoolPermit};
 pub use resume::CheckReport;
-pub use state::{FileStamp, ResumeRecord, StateError, StateStore};
+pub use state::{Change, Contents, FileStamp, Ledger, ResumeRecord, StateError, StateStore, TorrentRow};
 pub use store::{TorrentStore, TryRead};
 pub use verify::{FileReport, Verdict, VerifyReport, verify};

@@ -54,3 +54,6 @@ pub(crate) const OUTBOX_TICK: Duration = Duration::from_millis(20);
 
 /// Zeros written in one go when trying whether a failed disk works again.
 pub(crate) const PROBE_BYTES: usize = 64 << 10;
+
+/// Changes that one transaction of the ledger gathers at most: beyond, those who wait first would wait long.
+pub(crate) const GROUP_COMMIT: usize = 4096;

@@ -3,7 +3,10 @@
 //! A record claims only pieces that were synced before it was written. Losing the last records (a power cut; WAL
 //! without a sync at each commit) therefore costs a check of some pieces, never a wrong claim.
 
+mod ledger;
 mod schema;
+
+pub use ledger::{Change, Contents, Ledger, TorrentRow};
 
 use metainfo::{Bitfield, InfoHash};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -17,6 +20,7 @@ use thiserror::Error;
 #[derive(Clone)]
 pub struct StateStore {
     connection: Arc<Mutex<Connection>>,
+    path: Arc<Path>,
     set_aside: Option<Arc<Path>>,
 }
 
@@ -69,13 +73,21 @@ impl StateStore {
         let failed = |reason: String| StateError::Open { path: path.clone(), reason };
         std::fs::create_dir_all(directory).map_err(|error| failed(error.to_string()))?;
         match schema::connect(&path) {
-            Ok(connection) => Ok(Self { connection: Arc::new(Mutex::new(connection)), set_aside: None }),
+            Ok(connection) => Ok(Self {
+                connection: Arc::new(Mutex::new(connection)),
+                path: path.into(),
+                set_aside: None,
+            }),
             Err(schema::ConnectError::Damaged) => {
                 let aside =
                     schema::set_aside(&path, SystemTime::now()).map_err(|error| failed(error.to_string()))?;
                 tracing::warn!("the state database was damaged; it is now {}", aside.display());
                 let connection = schema::connect(&path).map_err(|error| failed(error.to_string()))?;
-                Ok(Self { connection: Arc::new(Mutex::new(connection)), set_aside: Some(aside.into()) })
+                Ok(Self {
+                    connection: Arc::new(Mutex::new(connection)),
+                    path: path.into(),
+                    set_aside: Some(aside.into()),
+                })
             }
             Err(error) => Err(failed(error.to_string())),
         }
@@ -141,6 +153,16 @@ impl StateStore {
     pub fn remove(&self, info_hash: &InfoHash, directory: &Path) -> Result<(), StateError> {
         let key = params![hash_bytes(info_hash), directory.as_os_str().as_bytes()];
         self.connection().execute("DELETE FROM downloads WHERE info_hash = ?1 AND directory = ?2", key)?;
+        Ok(())
+    }
+
+    /// What is remembered under one folder is remembered under another from now on.
+    pub fn relocate(&self, info_hash: &InfoHash, from: &Path, to: &Path) -> Result<(), StateError> {
+        let (from, to) = (from.as_os_str().as_bytes(), to.as_os_str().as_bytes());
+        self.connection().execute(
+            "UPDATE OR REPLACE downloads SET directory = ?3 WHERE info_hash = ?1 AND directory = ?2",
+            params![hash_bytes(info_hash), from, to],
+        )?;
         Ok(())
     }
 

@@ -117,6 +117,11 @@ impl TorrentStore {
         self.shared.load(&self.torrent)
     }
 
+    /// Forgets what the state database remembers of this download: the next check hashes everything.
+    pub fn forget_record(&self) {
+        self.shared.forget(&self.torrent);
+    }
+
     /// Forgets the blocks of an unfinished piece.
     pub fn discard(&self, piece: PieceIndex) {
         self.shared.send(&self.torrent, piece, Job::Discard(self.torrent.clone(), piece));

@@ -35,6 +35,16 @@ impl Tiers {
         (Self { tiers }, urls)
     }
 
+    /// The tiers of a new list whose URLs have these keys already, in the order given.
+    pub(super) fn of_keys(tiers: Vec<Vec<TrackerKey>>) -> Self {
+        Self { tiers }
+    }
+
+    /// The keys by tier.
+    pub(super) fn into_tiers(self) -> Vec<Vec<TrackerKey>> {
+        self.tiers
+    }
+
     /// Moves a tracker that works to the front of its tier.
     pub(super) fn promote(&mut self, key: TrackerKey) {
         for tier in &mut self.tiers {

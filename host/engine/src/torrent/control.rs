@@ -1,7 +1,12 @@
 //! The handles on a torrent, and what they ask of its task.
 
 use crate::api::{Event, Snapshot};
+use metainfo::{Bitfield, FileIndex};
+use std::time::Instant;
+use swarm::{PeerSnapshot, WebSeedState};
 use tokio::sync::{mpsc, oneshot, watch};
+use tracker::TrackerSnapshot;
+use url::Url;
 
 /// A torrent of a session, for the one that hears its events. Dropping it stops the torrent.
 #[derive(Debug)]
@@ -23,6 +28,59 @@ pub struct Control {
 #[derive(Debug)]
 pub(crate) enum Command {
     Stop(oneshot::Sender<()>),
+    Change(Change),
+    Report(oneshot::Sender<Report>),
+}
+
+/// A change to a torrent at work.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// The files to fetch; `None` for all.
+    Select(Option<Vec<FileIndex>>),
+    /// Fetch pieces in order, or rarest first.
+    Sequential(bool),
+    /// Tiers of trackers in place of those asked so far.
+    Trackers(Vec<Vec<String>>),
+    /// Ask the trackers for more peers as soon as they allow it.
+    Reannounce,
+    /// One more web seed.
+    AddWebSeed(Url),
+    /// The web seed with this URL is asked no more, and what it is sending is cut.
+    RemoveWebSeed(String),
+    /// Connections at most.
+    MaxPeers(usize),
+}
+
+/// A torrent in detail.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The moment.
+    pub at: Instant,
+    /// Its connections.
+    pub peers: Vec<PeerSnapshot>,
+    /// Its trackers by tier.
+    pub trackers: Vec<TrackerSnapshot>,
+    /// Its web seeds.
+    pub web_seeds: Vec<WebSeedReport>,
+    /// The pieces verified and stored.
+    pub have: Bitfield,
+    /// How many connected peers have each piece.
+    pub availability: Vec<u32>,
+}
+
+/// One web seed in detail.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WebSeedReport {
+    /// Its URL as it was given.
+    pub url: String,
+    /// What it is doing.
+    pub state: WebSeedState,
+    /// Payload bytes received.
+    pub bytes_down: u64,
+    /// Bytes per second received, over the last seconds.
+    pub down_rate: u64,
+    /// What went wrong last; empty if nothing did.
+    pub last_error: String,
 }
 
 impl Torrent {
@@ -72,6 +130,23 @@ impl Control {
         if let Some(commands) = self.commands.upgrade() {
             stop(&commands).await;
         }
+    }
+
+    /// Changes the torrent; without effect once it has ended. False if its queue is full.
+    pub fn change(&self, change: Change) -> bool {
+        self.commands.upgrade().is_none_or(|commands| {
+            !matches!(
+                commands.try_send(Command::Change(change)),
+                Err(mpsc::error::TrySendError::Full(_))
+            )
+        })
+    }
+
+    /// The torrent in detail; `None` while its files are checked and once it has ended.
+    pub async fn report(&self) -> Option<Report> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.upgrade()?.send(Command::Report(reply)).await.ok()?;
+        answer.await.ok()
     }
 }
 

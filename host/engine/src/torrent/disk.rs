@@ -1,8 +1,8 @@
 //! Between storage and the swarm: the check at the start, and what storage tells later.
 
-use super::{Command, Parts, TorrentTask, now};
+use super::{Command, Parts, Teller, TorrentTask, now};
 use crate::api::{Event, Phase, TorrentError};
-use crate::limits::{DISK_RETRY, SNAPSHOT_INTERVAL};
+use crate::limits::{CHANGES_HELD, DISK_RETRY, SNAPSHOT_INTERVAL};
 use metainfo::Bitfield;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,6 +29,9 @@ pub(super) async fn check(parts: &mut Parts) -> Checked {
     let geometry = Arc::clone(&parts.add.metainfo.geometry);
     let bytes_wanted = super::show::bytes_of(&geometry, &wanted, &wanted);
     let store = parts.store.clone();
+    if parts.add.tuning.recheck {
+        store.forget_record();
+    }
     let check = store.check(move |progress| counter.store(progress.bytes_checked, Ordering::Relaxed));
     tokio::pin!(check);
     let mut ticks = interval(SNAPSHOT_INTERVAL);
@@ -44,7 +47,13 @@ pub(super) async fn check(parts: &mut Parts) -> Checked {
                     Err(error) => Checked::Failed(TorrentError::Disk(error.to_string())),
                 };
             }
-            Some(Command::Stop(reply)) = parts.commands.recv() => return Checked::Stopped(reply),
+            Some(command) = parts.commands.recv() => match command {
+                Command::Stop(reply) => return Checked::Stopped(reply),
+                Command::Change(change) if parts.held.len() < CHANGES_HELD => parts.held.push(change),
+                Command::Change(_) => tracing::warn!("too many changes during a check; one is dropped"),
+                // Who asked hears that there is nothing to tell yet.
+                Command::Report(_) => {}
+            },
             _ = ticks.tick() => parts.snapshot.send_modify(|snapshot| {
                 snapshot.phase = Phase::Checking;
                 snapshot.bytes_wanted = bytes_wanted;
@@ -52,6 +61,26 @@ pub(super) async fn check(parts: &mut Parts) -> Checked {
             }),
         }
     }
+}
+
+/// The check was all that was wanted: its result is shown and recorded.
+pub(super) async fn end_after_check(parts: Parts, have: &Bitfield) {
+    let Parts { add, store, events, snapshot, .. } = parts;
+    let geometry = &add.metainfo.geometry;
+    let wanted = add.wanted_pieces();
+    let closed = store.close().await;
+    snapshot.send_modify(|snapshot| {
+        snapshot.phase = Phase::Stopped;
+        snapshot.bytes_wanted = super::show::bytes_of(geometry, &wanted, &wanted);
+        snapshot.bytes_done = super::show::bytes_of(geometry, &wanted, have);
+        snapshot.bytes_have = super::show::bytes_of(geometry, have, have);
+        snapshot.bytes_checked = snapshot.bytes_wanted;
+    });
+    let mut teller = Teller::new(events);
+    if let Err(error) = closed {
+        teller.tell(Event::Failed(TorrentError::Disk(error.to_string())));
+    }
+    teller.finish().await;
 }
 
 fn tell(parts: &Parts, report: &storage::CheckReport, bytes_present: u64) {

@@ -1,12 +1,12 @@
 //! What the user sees of a torrent: events in order, and a snapshot now and then.
 
 use super::sources::WebSeeds;
-use crate::api::{AddTorrent, Event, Phase, Snapshot, SourceKind, SourceSnapshot};
-use crate::limits::{EVENTS_UNTOLD, GOODBYE_TIMEOUT, RATE_WINDOW};
+use crate::api::{AddTorrent, Event, Phase, Snapshot, SourceKind, SourceSnapshot, TrackerWord};
+use crate::limits::{AVAILABLE_INTERVAL, EVENTS_UNTOLD, GOODBYE_TIMEOUT, RATE_WINDOW};
 use metainfo::{Bitfield, Geometry};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use swarm::{Swarm, WebSeedState};
+use swarm::{CandidateSource, Swarm, WebSeedState};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 use tracker::Progress;
@@ -76,6 +76,10 @@ pub(super) struct Rates {
     wanted: Bitfield,
     bytes_wanted: u64,
     samples: VecDeque<Sample>,
+    /// What the trackers say, where it is not good.
+    pub(super) tracker_word: Option<TrackerWord>,
+    /// Looking for what is available takes a while; this often is enough.
+    available: (Instant, u64),
 }
 
 impl Rates {
@@ -88,7 +92,23 @@ impl Rates {
             geometry,
             wanted,
             samples: VecDeque::new(),
+            tracker_word: None,
+            available: (Instant::now() - AVAILABLE_INTERVAL, 0),
         }
+    }
+
+    /// Other pieces are wanted from now on.
+    pub(super) fn set_wanted(&mut self, wanted: Bitfield) {
+        self.bytes_wanted = bytes_of(&self.geometry, &wanted, &wanted);
+        self.wanted = wanted;
+    }
+
+    fn available(&mut self, now: Instant, swarm: &Swarm) -> u64 {
+        if now - self.available.0 >= AVAILABLE_INTERVAL {
+            let pieces = swarm.available(now.into_std());
+            self.available = (now, bytes_of(&self.geometry, &pieces, &pieces));
+        }
+        self.available.1
     }
 
     /// Bytes of the pieces wanted.
@@ -120,6 +140,10 @@ impl Rates {
             bytes_from_peers: stats.bytes_from_peers,
             bytes_from_web_seeds: stats.bytes_from_web_seeds,
             bytes_wasted: stats.bytes_wasted,
+            bytes_have: bytes_of(&self.geometry, swarm.have(), swarm.have()),
+            bytes_available: self.available(now, swarm),
+            bytes_corrupt: stats.pieces_failed * u64::from(self.geometry.piece_length()),
+            tracker_word: self.tracker_word.clone(),
             bytes_uploaded: stats.bytes_uploaded,
             down_rate,
             up_rate,
@@ -131,6 +155,9 @@ impl Rates {
             }
             snapshot.peers_connected += 1;
             snapshot.peers_active += u32::from(peer.down_rate > 0);
+            snapshot.peers_served += u32::from(peer.up_rate > 0);
+            let source = peer.source.unwrap_or(CandidateSource::Incoming);
+            *snapshot.peers_by_source.entry(source).or_default() += 1;
             snapshot.sources.push(SourceSnapshot {
                 kind: SourceKind::Peer,
                 name: peer.address.to_string(),

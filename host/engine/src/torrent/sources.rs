@@ -6,8 +6,11 @@ use crate::dht::DhtSearch;
 use crate::http::Origin;
 use crate::limits::{MAX_WEB_SEEDS, WEB_SEED_ORDER_QUEUE};
 use crate::lsd::LocalPeer;
+use crate::rate_limit::RateLimit;
 use crate::session::Shared;
+use crate::torrent::WebSeedReport;
 use crate::web_seed::{self, WebSeedConfig};
+use metainfo::Metainfo;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,6 +22,9 @@ use url::Url;
 /// The way to one web seed's task.
 struct Line {
     name: String,
+    /// The URL as it was given.
+    url: String,
+    last_error: String,
     /// `None` once its task has ended; the name is still told.
     orders: Option<mpsc::Sender<WebSeedOrder>>,
 }
@@ -26,6 +32,16 @@ struct Line {
 /// All web seeds of one torrent.
 pub(super) struct WebSeeds {
     lines: BTreeMap<WebSeedKey, Line>,
+    ground: Ground,
+}
+
+/// What a web seed's task is made of.
+struct Ground {
+    metainfo: Arc<Metainfo>,
+    shared: Arc<Shared>,
+    limit: Arc<RateLimit>,
+    store: TorrentStore,
+    facts: mpsc::Sender<(WebSeedKey, Vec<WebSeedFact>)>,
 }
 
 impl WebSeeds {
@@ -34,36 +50,87 @@ impl WebSeeds {
         add: &AddTorrent,
         shared: &Arc<Shared>,
         store: &TorrentStore,
-        facts: &mpsc::Sender<(WebSeedKey, Vec<WebSeedFact>)>,
+        facts: mpsc::Sender<(WebSeedKey, Vec<WebSeedFact>)>,
         swarm: &mut Swarm,
     ) -> Self {
-        let mut lines = BTreeMap::new();
+        let limit = Arc::clone(add.tuning.down.as_ref().unwrap_or(&shared.down));
+        let (metainfo, shared, store) = (Arc::clone(&add.metainfo), Arc::clone(shared), store.clone());
+        let ground = Ground { metainfo, shared, limit, store, facts };
+        let mut seeds = Self { lines: BTreeMap::new(), ground };
         if !add.use_web_seeds {
-            return Self { lines };
+            return seeds;
         }
-        let own = add.web_seeds.iter().map(|url| (url.clone(), Origin::User));
-        let given = add.metainfo.web_seeds.iter().filter_map(|text| Some((usable(text)?, Origin::Torrent)));
-        for (url, origin) in own.chain(given).take(MAX_WEB_SEEDS) {
-            let key = swarm.add_web_seed(now());
-            let (orders, receiver) = mpsc::channel(WEB_SEED_ORDER_QUEUE);
-            let name = crate::http::without_credentials(&url);
-            web_seed::spawn(
-                WebSeedConfig {
-                    key,
-                    url,
-                    origin,
-                    metainfo: Arc::clone(&add.metainfo),
-                    store: store.clone(),
-                    pool: shared.disk.pool().clone(),
-                    limit: Arc::clone(&shared.down),
-                    http: shared.http.clone(),
-                },
-                receiver,
-                facts.clone(),
-            );
-            lines.insert(key, Line { name, orders: Some(orders) });
+        for url in &add.web_seeds {
+            seeds.begin(url.clone(), url.as_str(), Origin::User, swarm);
         }
-        Self { lines }
+        let given = add.metainfo.web_seeds.iter().filter(|text| !add.tuning.without_web_seeds.contains(text));
+        for (text, url) in given.filter_map(|text| Some((text, usable(text)?))) {
+            seeds.begin(url, text, Origin::Torrent, swarm);
+        }
+        seeds
+    }
+
+    /// One more, of the user's own.
+    pub(super) fn add(&mut self, url: Url, swarm: &mut Swarm) {
+        let text = url.as_str().to_owned();
+        if !self.lines.values().any(|line| line.url == text) {
+            self.begin(url, &text, Origin::User, swarm);
+        }
+    }
+
+    /// One less; what it is sending is cut.
+    pub(super) fn remove(&mut self, url: &str, swarm: &mut Swarm) {
+        let keys: Vec<_> =
+            self.lines.iter().filter(|(_, line)| line.url == url).map(|(key, _)| *key).collect();
+        for key in keys {
+            swarm.remove_web_seed(now(), key);
+            self.lines.remove(&key);
+        }
+    }
+
+    fn begin(&mut self, url: Url, text: &str, origin: Origin, swarm: &mut Swarm) {
+        if self.lines.len() >= MAX_WEB_SEEDS {
+            return;
+        }
+        let key = swarm.add_web_seed(now());
+        let (orders, receiver) = mpsc::channel(WEB_SEED_ORDER_QUEUE);
+        let name = crate::http::without_credentials(&url);
+        let ground = &self.ground;
+        let config = WebSeedConfig {
+            key,
+            url,
+            origin,
+            metainfo: Arc::clone(&ground.metainfo),
+            store: ground.store.clone(),
+            pool: ground.shared.disk.pool().clone(),
+            limit: Arc::clone(&ground.limit),
+            http: ground.shared.http.clone(),
+        };
+        web_seed::spawn(config, receiver, ground.facts.clone());
+        let line = Line { name, url: text.to_owned(), last_error: String::new(), orders: Some(orders) };
+        self.lines.insert(key, line);
+    }
+
+    /// Remembers what went wrong.
+    pub(super) fn note_error(&mut self, key: WebSeedKey, text: &str) {
+        if let Some(line) = self.lines.get_mut(&key) {
+            text.clone_into(&mut line.last_error);
+        }
+    }
+
+    /// Each in detail.
+    pub(super) fn reports(&self, now: std::time::Instant, swarm: &Swarm) -> Vec<WebSeedReport> {
+        let report = |seed: swarm::WebSeedSnapshot| {
+            let line = self.lines.get(&seed.key)?;
+            Some(WebSeedReport {
+                url: line.url.clone(),
+                state: seed.state,
+                bytes_down: seed.bytes_down,
+                down_rate: seed.down_rate,
+                last_error: line.last_error.clone(),
+            })
+        };
+        swarm.web_seeds(now).filter_map(report).collect()
     }
 
     /// Passes an order on. A task takes one range at a time, so its queue has room for what a swarm may order.

@@ -1,6 +1,6 @@
 //! One torrent's announces: the [`Announcer`] decides, HTTP and UDP carry.
 
-use crate::api::{AddTorrent, SourceKind};
+use crate::api::{AddTorrent, SourceKind, TrackerWord};
 use crate::http::Origin;
 use crate::limits::ANNOUNCES_AT_ONCE;
 use crate::session::Shared;
@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracker::{
     AnnounceError, AnnounceRequest, AnnounceResponse, Announcer, Config, Output, Progress, TrackerKey,
+    TrackerSnapshot,
 };
 use url::Url;
 
@@ -44,13 +45,28 @@ impl Trackers {
         let now = Instant::now().into_std();
         let mut rng = fastrand::Rng::with_seed(seed);
         let info_hash = add.metainfo.wire_info_hash();
-        let tiers = add.metainfo.trackers.clone();
+        let tiers = add.tuning.trackers.as_ref().unwrap_or(&add.metainfo.trackers).clone();
         let mut config = Config::new(tiers, info_hash, shared.peer_id, shared.port, rng.u32(..));
         config.total_size = Some(add.metainfo.geometry.total_length());
         config.progress = progress;
         let mut announcer = Announcer::new(config, rng.u64(..), now);
         announcer.handle_started(now);
         Self { shared: Arc::clone(shared), announcer, under_way: JoinSet::new(), waiting: VecDeque::new() }
+    }
+
+    /// The user changed the list.
+    pub(super) fn set_tiers(&mut self, now: std::time::Instant, tiers: Vec<Vec<String>>) {
+        self.announcer.set_tiers(now, tiers);
+    }
+
+    /// The user wants more peers.
+    pub(super) fn hurry(&mut self, now: std::time::Instant) {
+        self.announcer.handle_need_more_peers(now);
+    }
+
+    /// Every tracker as it stands.
+    pub(super) fn snapshots(&self) -> Vec<TrackerSnapshot> {
+        self.announcer.snapshots().collect()
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
@@ -135,6 +151,16 @@ impl TorrentTask {
     pub(super) fn handle_announce(&mut self, ended: Ended) {
         let Ended { tracker, url, result } = ended;
         let now = super::now();
+        self.rates.tracker_word = match &result {
+            Ok(answer) => {
+                answer.warning.clone().map(|text| TrackerWord { is_error: false, text })
+            }
+            Err(AnnounceError::Refused { reason, .. }) => {
+                Some(TrackerWord { is_error: true, text: reason.clone() })
+            }
+            // A tracker that cannot be reached is told with the trackers, not as a fault of the torrent.
+            Err(_) => self.rates.tracker_word.take(),
+        };
         let state = match &result {
             Ok(answer) => {
                 let allowed = self.shared.settings.address_filter.allowed(&answer.peers);

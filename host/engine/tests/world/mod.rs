@@ -50,6 +50,7 @@ impl Scratch {
             use_web_seeds: false,
             stop_on_disk_error: true,
             after_completion,
+            tuning: engine::Tuning::default(),
         }
     }
 }

@@ -13,7 +13,8 @@ pub(super) const FILE_NAME: &str = "state.db";
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The migrations in order; each is applied once, and `migrations` remembers how many were.
-const MIGRATIONS: &[&str] = &["CREATE TABLE downloads (
+const MIGRATIONS: &[&str] = &[
+    "CREATE TABLE downloads (
         info_hash   BLOB NOT NULL,
         directory   BLOB NOT NULL,
         pieces      BLOB NOT NULL,
@@ -24,7 +25,17 @@ const MIGRATIONS: &[&str] = &["CREATE TABLE downloads (
         uploaded    INTEGER NOT NULL,
         updated     INTEGER NOT NULL,
         PRIMARY KEY (info_hash, directory)
-    ) STRICT, WITHOUT ROWID"];
+    ) STRICT, WITHOUT ROWID",
+    // Records and values are text whose meaning is the writer's; see `ledger`.
+    "CREATE TABLE torrents (
+        info_hash BLOB NOT NULL PRIMARY KEY,
+        record    TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE session (
+        key   TEXT NOT NULL PRIMARY KEY,
+        value TEXT NOT NULL
+    ) STRICT",
+];
 
 /// Why there is no connection.
 #[derive(Debug, Error)]
@@ -69,6 +80,15 @@ pub(super) fn connect(path: &Path) -> Result<Connection, ConnectError> {
         change.execute("INSERT INTO migrations VALUES (?1)", [version])?;
     }
     change.commit()?;
+    Ok(connection)
+}
+
+/// A further connection to a database that [`connect`] has checked. Its commits are on the device when they end.
+pub(super) fn connect_again(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
     Ok(connection)
 }
 

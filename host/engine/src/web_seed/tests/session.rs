@@ -28,6 +28,7 @@ async fn download(
         use_web_seeds: true,
         stop_on_disk_error: true,
         after_completion: AfterCompletion::default(),
+        tuning: crate::Tuning::default(),
     };
     let mut torrent = session.add(add).await.unwrap();
     let complete = async {

@@ -1,0 +1,25 @@
+//! What a long-lived client sets beyond what a plain download needs.
+
+use crate::RateLimit;
+use std::sync::Arc;
+
+/// Settings of one torrent that a plain download leaves alone.
+#[derive(Clone, Debug, Default)]
+pub struct Tuning {
+    /// Hash everything that is there, whatever the resume record says.
+    pub recheck: bool,
+    /// End after the check.
+    pub check_only: bool,
+    /// Tiers of trackers in place of the torrent's own.
+    pub trackers: Option<Vec<Vec<String>>>,
+    /// Web seeds of the torrent that are left alone, as they stand in it.
+    pub without_web_seeds: Vec<String>,
+    /// Connections at most.
+    pub max_peers: Option<usize>,
+    /// Peers served at once.
+    pub upload_slots: Option<usize>,
+    /// What limits the download, in place of the session's limit.
+    pub down: Option<Arc<RateLimit>>,
+    /// What limits the upload, in place of the session's limit.
+    pub up: Option<Arc<RateLimit>>,
+}
