@@ -123,6 +123,15 @@ impl Catalogue {
         Some(result)
     }
 
+    /// As [`Self::change`], but says that it changed only if `change` says so.
+    pub(crate) fn change_if(&mut self, number: Number, change: impl FnOnce(&mut Entry) -> bool) -> bool {
+        let changed = self.entries.get_mut(&number).is_some_and(change);
+        if changed {
+            self.touch(number);
+        }
+        changed
+    }
+
     fn touch(&mut self, number: Number) {
         let Some(entry) = self.entries.get_mut(&number) else { return };
         self.by_revision.remove(&entry.revision);

@@ -45,12 +45,18 @@ pub(crate) struct Shared {
     pub(crate) ended: watch::Sender<bool>,
 }
 
+impl Shared {
+    pub(crate) fn groups(&self) -> Vec<Group> {
+        self.groups.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 impl Daemon {
     /// Starts a daemon on the runtime of the caller: locks the directory, reads the rows of all torrents, listens.
     /// It serves at once; torrents start one after the other behind it.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let (commands, inbox) = mpsc::channel(COMMAND_QUEUE);
-        let shared = keeper::start(config, commands.downgrade(), inbox).await?;
+        let shared = keeper::start(config, inbox).await?;
         Ok(Self { shared, commands })
     }
 
@@ -123,7 +129,7 @@ impl Daemon {
 
     /// The bandwidth groups by name.
     pub fn groups(&self) -> Vec<Group> {
-        self.shared.groups.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.shared.groups()
     }
 
     /// Sets a bandwidth group, new or known by its name.
@@ -153,7 +159,7 @@ impl Daemon {
     /// Looks up details, in the order of `numbers`; `None` for a torrent that is not there.
     pub async fn details(&self, numbers: Vec<Number>, wanted: Wanted) -> Vec<Option<Details>> {
         let count = numbers.len();
-        let Some(sources) = self.ask(|reply| Command::Look(numbers, wanted, reply)).await else {
+        let Some(sources) = self.ask(|reply| Command::Look(numbers, reply)).await else {
             return vec![None; count];
         };
         let mut details = Vec::with_capacity(count);
@@ -176,7 +182,11 @@ impl Daemon {
 
     /// Looks at the files of torrents and tells what is wrong with them.
     pub async fn doctor(&self, numbers: Vec<Number>) -> Vec<Finding> {
-        let patients = self.ask(|reply| Command::Examine(numbers, reply)).await.unwrap_or_default();
+        let lookups = self.ask(|reply| Command::Look(numbers, reply)).await.unwrap_or_default();
+        let mut patients = Vec::new();
+        for lookup in lookups.into_iter().flatten() {
+            patients.push(lookup.patient().await);
+        }
         tokio::task::spawn_blocking(move || crate::doctor::examine(&patients)).await.unwrap_or_default()
     }
 
@@ -187,7 +197,8 @@ impl Daemon {
 
     /// The torrent file of a torrent; `None` while its metadata is not known.
     pub async fn torrent_file(&self, number: Number) -> Option<Vec<u8>> {
-        self.ask(|reply| Command::TorrentFile(number, reply)).await.flatten()
+        let path = self.view(|catalogue| Some(self.torrent_file_path(catalogue.get(number)?)))?;
+        tokio::task::spawn_blocking(move || std::fs::read(path).ok()).await.ok().flatten()
     }
 
     /// Where the torrent file of an entry is kept.

@@ -3,93 +3,95 @@
 //! Commands come from handles, news from running torrents, and once a second it looks around. It never waits for a
 //! disk, a network or a torrent's task: whatever takes time is a task of its own that brings news back.
 //!
-//! - `adding`, `removing`, `running`: the life of a torrent.
-//! - `looking`: what running torrents do, carried into the catalogue.
+//! - `adding`, `removing`, `running`, `opening`: the life of a torrent.
+//! - `editing`, `files`, `relocating`, `limits`, `queueing`, `configuring`: what the user changes.
+//! - `looking`, `goals`: what running torrents do, and when it is enough.
+//! - `saving`, `waking`: the record of it all, and back.
 //! - `look`: details on demand.
 
 mod adding;
 pub(crate) mod book;
 pub(crate) mod command;
+mod configuring;
+mod editing;
+mod files;
+mod goals;
+mod limits;
 pub(crate) mod look;
 mod looking;
+mod opening;
+mod queueing;
+mod relocating;
 mod removing;
 mod running;
+mod saving;
+mod waking;
 
-use crate::api::command::CommandError;
+use crate::api::command::RenameError;
 use crate::catalogue::Catalogue;
 use crate::catalogue::entry::{Entry, Number};
-use crate::catalogue::log::Log;
 use crate::daemon::Shared;
 use crate::limits::{NEWS_QUEUE, SHUTDOWN_TIMEOUT, TICK};
-use crate::{Config, SessionStats, StartError};
-use book::{Book, Run};
-use command::Command;
+use crate::{Config, SessionStats, StartError, Totals};
+use book::{Book, Limits, Run};
+use command::{Command, Reply};
 use engine::Session;
-use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
-use tokio::sync::{mpsc, watch};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::sync::{Arc, PoisonError, RwLockWriteGuard};
+use storage::{Change, Ledger};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 /// What a task brings back.
 pub(crate) enum News {
     /// A torrent was opened, or could not be.
-    Opened(Number, Result<engine::Control, String>),
+    Opened(Number, Result<opening::Opened, String>),
     /// A running torrent tells something.
     Told(Number, engine::Event),
     /// A running torrent has ended.
     Ended(Number),
+    /// Its files were moved, or could not be.
+    Moved(Number, Result<(), String>),
+    /// A file or folder of it was renamed, or could not be.
+    Renamed(relocating::Renaming, Result<(), RenameError>, Reply<Result<(), RenameError>>),
+    /// What its trackers said last.
+    Trackers(Number, engine::Report),
 }
 
 /// See the module.
 pub(crate) struct Keeper {
     shared: Arc<Shared>,
     session: Arc<Session>,
+    ledger: Arc<Ledger>,
     config: Config,
     books: BTreeMap<Number, Book>,
+    groups: BTreeMap<String, Limits>,
     news_sender: mpsc::Sender<News>,
+    /// Torrents whose record is older than what is known here.
+    dirty: BTreeSet<Number>,
+    /// Other changes to be recorded.
+    changes: Vec<Change>,
     stats: SessionStats,
+    /// Over earlier runs.
+    past: Totals,
     started_at: Instant,
+    saved_at: Instant,
+    /// What the schedule of the other limits said last.
+    scheduled: Option<bool>,
+    /// Held to keep other daemons away.
+    _lock: File,
 }
 
 /// Starts the keeper's task.
 pub(crate) async fn start(
     config: Config,
-    _commands: mpsc::WeakSender<Command>,
     inbox: mpsc::Receiver<Command>,
 ) -> Result<Arc<Shared>, StartError> {
-    let directory = &config.config_directory;
-    std::fs::create_dir_all(directory)
-        .map_err(|error| StartError::Directory { path: directory.clone(), reason: error.to_string() })?;
-    let session = Session::start(engine::Settings {
-        port: config.settings.peer_port,
-        bind: config.bind,
-        state_directory: Some(directory.clone()),
-        lsd: config.settings.lpd,
-        address_filter: config.address_filter.clone(),
-        ..engine::Settings::default()
-    })?;
-    let shared = Arc::new(Shared {
-        catalogue: RwLock::new(Catalogue::default()),
-        log: Log::default(),
-        settings: RwLock::new(Arc::new(config.settings.clone())),
-        groups: RwLock::default(),
-        stats: RwLock::default(),
-        config_directory: directory.clone(),
-        port: watch::Sender::new(session.port()),
-        address_filter: config.address_filter.clone(),
-        exit: watch::Sender::new(false),
-        ended: watch::Sender::new(false),
-    });
     let (news_sender, news) = mpsc::channel(NEWS_QUEUE);
-    let keeper = Keeper {
-        shared: Arc::clone(&shared),
-        session: Arc::new(session),
-        config,
-        books: BTreeMap::new(),
-        news_sender,
-        stats: SessionStats::default(),
-        started_at: Instant::now(),
-    };
+    let mut keeper = waking::wake(config, news_sender)?;
+    let shared = Arc::clone(&keeper.shared);
+    keeper.begin();
     tokio::spawn(keeper.run(inbox, news));
     Ok(shared)
 }
@@ -114,38 +116,22 @@ impl Keeper {
     }
 
     fn handle_command(&mut self, command: Command) {
-        let unknown = || Err(CommandError::Invalid("not built yet".into()));
         match command {
-            Command::Add(prepared, reply) => drop(reply.send(self.add(*prepared))),
-            Command::Start(numbers, mode, reply) => {
-                self.start_torrents(&numbers, mode);
-                drop(reply.send(Ok(())));
+            Command::Add(prepared, reply) => self.add(*prepared, reply),
+            Command::Start(numbers, mode, done) => self.start_torrents(&numbers, mode, done),
+            Command::Stop(numbers, done) => self.stop_torrents(&numbers, done),
+            Command::Verify(numbers, done) => self.verify(&numbers, done),
+            Command::Reannounce(numbers, done) => self.reannounce(&numbers, done),
+            Command::Remove(numbers, delete_data, done) => self.remove(&numbers, delete_data, done),
+            Command::SetLocation(numbers, location, move_data, done) => {
+                self.set_location(&numbers, &location, move_data, done);
             }
-            Command::Stop(numbers, reply) => {
-                self.stop_torrents(&numbers);
-                drop(reply.send(Ok(())));
-            }
-            Command::Remove(numbers, delete_data, reply) => {
-                self.remove(&numbers, delete_data);
-                drop(reply.send(Ok(())));
-            }
-            Command::Look(numbers, _, reply) => drop(reply.send(self.look_up(&numbers))),
-            Command::Examine(_, reply) => drop(reply.send(Vec::new())),
-            Command::TorrentFile(_, reply) => drop(reply.send(None)),
-            Command::Rename(_, _, _, reply) => drop(reply.send(unknown().map_err(Into::into))),
-            Command::Edit(_, _, reply) => drop(reply.send(unknown().map_err(Into::into))),
-            Command::ChangeSettings(change, reply) => {
-                let mut settings = self.config.settings.clone();
-                change(&mut settings);
-                self.config.settings = settings.clone();
-                *self.shared.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
-                drop(reply.send(Ok(())));
-            }
-            Command::Verify(_, reply)
-            | Command::Reannounce(_, reply)
-            | Command::SetLocation(_, _, _, reply)
-            | Command::MoveInQueue(_, _, reply)
-            | Command::SetGroup(_, reply) => drop(reply.send(unknown())),
+            Command::Rename(number, path, name, reply) => self.rename(number, &path, &name, reply),
+            Command::Edit(numbers, edit, reply) => self.edit(&numbers, &edit, reply),
+            Command::MoveInQueue(numbers, to, done) => self.move_in_queue(&numbers, to, done),
+            Command::SetGroup(group, done) => self.set_group(group, done),
+            Command::ChangeSettings(change, done) => self.change_settings(change, done),
+            Command::Look(numbers, reply) => drop(reply.send(self.look_up(&numbers))),
             Command::Shutdown => {}
         }
     }
@@ -155,26 +141,39 @@ impl Keeper {
             News::Opened(number, result) => self.opened(number, result),
             News::Told(number, event) => self.told(number, event),
             News::Ended(number) => self.ended(number),
+            News::Moved(number, result) => self.moved(number, result),
+            News::Renamed(renaming, result, reply) => self.renamed(renaming, result, reply),
+            News::Trackers(number, report) => self.trackers_seen(number, report),
         }
     }
 
-    /// Stops everything, as long as it may take.
+    /// Stops everything, as long as it may take, and saves.
     async fn shut_down(&mut self, news: &mut mpsc::Receiver<News>) {
         let deadline = Instant::now() + SHUTDOWN_TIMEOUT;
-        let running: Vec<Number> = self.books.keys().copied().collect();
-        for number in running {
+        let all: Vec<Number> = self.books.keys().copied().collect();
+        for number in all {
             self.halt(number);
         }
         while self.books.values().any(|book| !matches!(book.run, Run::Off)) {
             let Ok(Some(news)) = timeout_at(deadline, news.recv()).await else { break };
             match news {
-                News::Opened(number, Ok(control)) => {
-                    self.opened(number, Ok(control));
+                News::Opened(number, Ok(opened)) => {
+                    if let Some(book) = self.books.get_mut(&number) {
+                        book.run = Run::On(opened.control);
+                    }
                     self.halt(number);
                 }
-                news => self.handle_news(news),
+                News::Ended(number) => self.take_over_last(number),
+                News::Opened(number, Err(_)) | News::Moved(number, _) => {
+                    if let Some(book) = self.books.get_mut(&number) {
+                        book.run = Run::Off;
+                    }
+                }
+                News::Told(number, engine::Event::Complete) => self.complete(number),
+                News::Told(..) | News::Renamed(..) | News::Trackers(..) => {}
             }
         }
+        self.save_everything().await;
     }
 
     fn catalogue(&self) -> RwLockWriteGuard<'_, Catalogue> {
@@ -190,5 +189,11 @@ impl Keeper {
     /// Changes one entry.
     fn change<R>(&self, number: Number, change: impl FnOnce(&mut Entry) -> R) -> Option<R> {
         self.catalogue().change(number, change)
+    }
+
+    /// Those of `numbers` that are there.
+    fn present(&self, numbers: &[Number]) -> Vec<Number> {
+        let is_present = |number: &&Number| self.books.get(number).is_some_and(|book| !book.is_leaving());
+        numbers.iter().filter(is_present).copied().collect()
     }
 }

@@ -16,7 +16,11 @@ mod daemon;
 mod doctor;
 mod keeper;
 mod limits;
+mod lock;
 mod prepare;
+mod queue;
+mod record;
+mod schedule;
 mod space;
 mod why;
 

@@ -20,8 +20,11 @@ pub(crate) const NEWS_QUEUE: usize = 1024;
 /// How often the keeper looks at what runs.
 pub(crate) const TICK: Duration = Duration::from_secs(1);
 
-/// Torrents that may begin to run at the same moment: each opens files and may hash.
-pub(crate) const STARTS_AT_ONCE: usize = 16;
-
 /// Saying goodbye to everybody at the end; who has not answered by then is not told.
 pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(3500);
+
+/// Writing the last counters at the end.
+pub(crate) const SAVE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Counters that changed by themselves are written this often: what a crash may cost of them.
+pub(crate) const SAVE_INTERVAL: Duration = Duration::from_secs(5);

@@ -28,8 +28,14 @@ impl AddTorrent {
 
     /// The torrent as storage sees it.
     pub(crate) fn layout(&self, info_hash: [u8; 20]) -> TorrentLayout {
+        let mut layout = layout(&self.metainfo, InfoHash::V1(info_hash));
+        for (index, path) in &self.tuning.paths {
+            if let Some(file) = layout.files.get_mut(index.as_usize()) {
+                file.path.clone_from(path);
+            }
+        }
         TorrentLayout {
-            layout: Arc::new(layout(&self.metainfo, InfoHash::V1(info_hash))),
+            layout: Arc::new(layout),
             download_directory: self.download_directory.clone(),
             selected: self.selected.clone(),
             preallocate: self.preallocate,

@@ -11,7 +11,9 @@ use crate::rate_limit::RateLimit;
 use crate::torrent::{Parts, Torrent, TorrentTask};
 use crate::udp_tracker::UdpTrackers;
 use metainfo::PeerId;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::net::TcpListener;
 use storage::{BlockPool, Disk, DiskConfig, StateStore};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -23,7 +25,8 @@ const PEER_ID_PREFIX: &[u8; 8] = b"-SR0100-";
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) peer_id: PeerId,
-    pub(crate) port: u16,
+    /// The port peers reach us at; 0 if we do not listen.
+    pub(crate) port: AtomicU16,
     pub(crate) disk: Disk,
     pub(crate) upload_pool: BlockPool,
     pub(crate) down: Arc<RateLimit>,
@@ -38,8 +41,10 @@ pub(crate) struct Shared {
 /// A running client. Dropping it stops everything at once; [`Session::shutdown`] is the polite way.
 pub struct Session {
     shared: Arc<Shared>,
-    /// Listeners and torrents; they end with the session.
+    /// Torrents; they end with the session.
     tasks: Mutex<JoinSet<()>>,
+    listeners: Mutex<JoinSet<()>>,
+    state: Option<StateStore>,
 }
 
 impl Session {
@@ -61,17 +66,14 @@ impl Session {
             ),
             None => None,
         };
-        let disk = Disk::start(DiskConfig { state, ..DiskConfig::default() })
+        let disk = Disk::start(DiskConfig { state: state.clone(), ..DiskConfig::default() })
             .map_err(|error| StartError::Disk(error.to_string()))?;
         let registry = Registry::default();
-        let mut tasks = JoinSet::new();
-        for listener in listeners {
-            tasks.spawn(listen::accept(listener, registry.clone()));
-        }
+        let listeners = listen_on(listeners, &registry);
         let lsd = if settings.lsd { Lsd::start(settings.bind, port, fastrand::u64(..)) } else { None };
         let shared = Shared {
             peer_id: new_peer_id(),
-            port,
+            port: AtomicU16::new(port),
             disk,
             upload_pool: BlockPool::new(UPLOAD_POOL_BLOCKS),
             down: Arc::new(RateLimit::new(settings.down_limit_bytes_per_second)),
@@ -83,12 +85,34 @@ impl Session {
             registry,
             settings,
         };
-        Ok(Self { shared: Arc::new(shared), tasks: Mutex::new(tasks) })
+        Ok(Self {
+            shared: Arc::new(shared),
+            tasks: Mutex::default(),
+            listeners: Mutex::new(listeners),
+            state,
+        })
     }
 
     /// The port peers reach us at; 0 if it does not listen.
     pub fn port(&self) -> u16 {
-        self.shared.port
+        self.shared.port()
+    }
+
+    /// Listens on another port from now on; if that cannot be had, all stays as it was. Connections that stand stay.
+    pub fn set_port(&self, port: u16) -> Result<u16, StartError> {
+        let listeners = dial::listen(self.shared.settings.bind, port)
+            .map_err(|(address, source)| StartError::Listen { address, source })?;
+        let port =
+            listeners.first().and_then(|first| first.local_addr().ok()).map_or(0, |address| address.port());
+        let listening = listen_on(listeners, &self.shared.registry);
+        *self.listeners.lock().unwrap_or_else(PoisonError::into_inner) = listening;
+        self.shared.port.store(port, Ordering::Relaxed);
+        Ok(port)
+    }
+
+    /// The database of what is kept between runs.
+    pub const fn state(&self) -> Option<&StateStore> {
+        self.state.as_ref()
     }
 
     /// The session's limit of download; what has a limit of its own is held by this one only if it lies below it.
@@ -141,6 +165,21 @@ impl Session {
     pub async fn shutdown(self) {
         self.tasks.into_inner().unwrap_or_else(PoisonError::into_inner).shutdown().await;
     }
+}
+
+impl Shared {
+    /// The port peers reach us at; 0 if we do not listen.
+    pub(crate) fn port(&self) -> u16 {
+        self.port.load(Ordering::Relaxed)
+    }
+}
+
+fn listen_on(listeners: Vec<TcpListener>, registry: &Registry) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    for listener in listeners {
+        tasks.spawn(listen::accept(listener, registry.clone()));
+    }
+    tasks
 }
 
 fn new_peer_id() -> PeerId {

@@ -1,6 +1,9 @@
 //! What a long-lived client sets beyond what a plain download needs.
 
 use crate::RateLimit;
+use metainfo::FileIndex;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Settings of one torrent that a plain download leaves alone.
@@ -12,6 +15,8 @@ pub struct Tuning {
     pub check_only: bool,
     /// Tiers of trackers in place of the torrent's own.
     pub trackers: Option<Vec<Vec<String>>>,
+    /// Paths of files that differ from the torrent's, relative to the download folder.
+    pub paths: BTreeMap<FileIndex, PathBuf>,
     /// Web seeds of the torrent that are left alone, as they stand in it.
     pub without_web_seeds: Vec<String>,
     /// Connections at most.

@@ -6,6 +6,7 @@
 mod ledger;
 mod schema;
 
+pub use schema::FILE_NAME as STATE_FILE;
 pub use ledger::{Change, Contents, Ledger, TorrentRow};
 
 use metainfo::{Bitfield, InfoHash};

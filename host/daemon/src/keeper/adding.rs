@@ -2,38 +2,96 @@
 
 use super::Keeper;
 use super::book::{Book, Wish};
+use super::command::Reply;
+use super::files::{choose, clear_uniform};
 use crate::api::events::{EventKind, Revision};
 use crate::catalogue::entry::{About, Dates, Entry, Number, Options, Progress, Status, Tracker};
 use crate::clock::unix_now;
 use crate::prepare::{Prepared, What};
 use crate::{AddError, AddRequest, Added, Settings};
 use metainfo::Metainfo;
+use std::sync::Arc;
+use storage::Change;
 
 impl Keeper {
-    pub(super) fn add(&mut self, prepared: Prepared) -> Result<Added, AddError> {
+    pub(super) fn add(&mut self, prepared: Prepared, reply: Reply<Result<Added, AddError>>) {
+        match self.take_in(prepared) {
+            Ok(added) => self.commit(move |result| {
+                // Whoever asked may have stopped waiting.
+                let _ = reply.send(result.map(|()| added).map_err(AddError::NotSaved));
+            }),
+            Err(error) => drop(reply.send(Err(error))),
+        }
+        self.admit();
+    }
+
+    fn take_in(&mut self, prepared: Prepared) -> Result<Added, AddError> {
         let info_hash = prepared.info_hash();
         let known = self.catalogue().find(&info_hash);
         if let Some(number) = known {
+            self.merge(number, &prepared);
             let name = self.entry(number, |entry| entry.name.clone()).unwrap_or_default();
             return Ok(Added { number, info_hash, name, duplicate: true });
         }
-        let What::Torrent { metainfo, .. } = &prepared.what else {
+        let What::Torrent { metainfo, bytes } = prepared.what else {
             return Err(AddError::Unsupported("magnet links".into()));
         };
+        let request = prepared.request;
         let settings = &self.config.settings;
-        let options = options(&prepared.request, settings);
-        let paused = prepared.request.paused.unwrap_or(!settings.start_added_torrents);
+        let options = options(&request, settings);
+        if options.sequential_from_piece >= metainfo.geometry.piece_count().max(1) {
+            return Err(AddError::PieceIndexOutOfRange);
+        }
         let number = self.catalogue().next_number();
-        let entry = entry(number, metainfo, options);
-        let name = entry.name.clone();
-        let mut book = Book::new(number);
+        let mut book = Book::new(number, info_hash);
+        for choice in &request.files {
+            choose(&mut book.files, choice, metainfo.files.len()).map_err(|_| AddError::FileIndexOutOfRange)?;
+        }
+        clear_uniform(&mut book.files);
+        let paused = request.paused.unwrap_or(!settings.start_added_torrents);
         book.wish = if paused { Wish::Stop } else { Wish::Run };
-        book.metainfo = Some(metainfo.clone());
+        book.order = self.books.values().map(|book| book.order).max().map_or(0, |last| last + 1);
+        if settings.incomplete_directory_enabled && settings.incomplete_directory != options.download_directory {
+            book.place = Some(settings.incomplete_directory.clone());
+        }
+        let mut entry = entry(number, &metainfo, options);
+        entry.queue_position = self.books.values().filter(|book| !book.is_leaving()).count() as u32;
+        add_default_trackers(&mut entry, &settings.default_trackers);
+        entry.progress.bytes_wanted = super::files::bytes_wanted(&metainfo, &book.files);
+        let name = entry.name.clone();
+        book.metainfo = Some(Arc::clone(&metainfo));
         self.books.insert(number, book);
         self.catalogue().insert(entry);
+        self.changes.push(Change::File(Book::file_name(&info_hash), bytes));
+        self.mark(number);
+        self.stats.current.torrents_added += 1;
         self.shared.log.tell(number, info_hash, EventKind::Added);
-        self.reconcile(number);
         Ok(Added { number, info_hash, name, duplicate: false })
+    }
+
+    /// A torrent that is there already takes the trackers and web seeds it did not know.
+    fn merge(&mut self, number: Number, prepared: &Prepared) {
+        let tiers = match &prepared.what {
+            What::Torrent { metainfo, .. } => metainfo.trackers.clone(),
+            What::Magnet(magnet) => magnet.trackers.iter().map(|url| vec![url.clone()]).collect(),
+        };
+        let is_private = self.entry(number, |entry| entry.about.is_private).unwrap_or(true);
+        let new = self.change_if(number, |entry| {
+            let before = entry.trackers.len();
+            if !is_private {
+                add_default_trackers(entry, &tiers);
+            }
+            entry.trackers.len() != before
+        });
+        if new {
+            self.push_trackers(number);
+            self.mark(number);
+        }
+    }
+
+    /// Changes an entry and says so only if `change` did anything.
+    pub(super) fn change_if(&self, number: Number, change: impl FnOnce(&mut Entry) -> bool) -> bool {
+        self.catalogue().change_if(number, change)
     }
 }
 
@@ -46,11 +104,14 @@ fn options(request: &AddRequest, settings: &Settings) -> Options {
         labels: request.labels.clone(),
         sequential: request.sequential.unwrap_or(settings.sequential),
         sequential_from_piece: request.sequential_from_piece.unwrap_or(0),
+        ratio_limit: settings.ratio_limit,
+        idle_limit_minutes: settings.idle_limit_minutes,
         ..Options::default()
     }
 }
 
-fn entry(number: Number, metainfo: &Metainfo, options: Options) -> Entry {
+/// A torrent as it is shown at first.
+pub(super) fn entry(number: Number, metainfo: &Metainfo, options: Options) -> Entry {
     let info_hash = metainfo.info_hash();
     let total = metainfo.geometry.total_length();
     Entry {
@@ -72,7 +133,7 @@ fn entry(number: Number, metainfo: &Metainfo, options: Options) -> Entry {
 }
 
 /// What the catalogue keeps of a torrent's metainfo.
-pub(super) fn about(metainfo: &Metainfo) -> About {
+fn about(metainfo: &Metainfo) -> About {
     let files = metainfo.files.iter().filter(|file| !file.pad);
     let largest = files.clone().max_by_key(|file| file.length);
     About {
@@ -91,7 +152,24 @@ pub(super) fn about(metainfo: &Metainfo) -> About {
     }
 }
 
-fn trackers(tiers: &[Vec<String>]) -> Vec<Tracker> {
+/// Trackers with ids of their own, from tiers of URLs.
+pub(super) fn trackers(tiers: &[Vec<String>]) -> Vec<Tracker> {
     let by_tier = (0u32..).zip(tiers).flat_map(|(tier, urls)| urls.iter().map(move |url| (tier, url)));
     (0u32..).zip(by_tier).map(|(id, (tier, url))| Tracker { id, tier, announce: url.clone() }).collect()
+}
+
+/// Adds tiers whose trackers are not there yet; not to private torrents.
+fn add_default_trackers(entry: &mut Entry, tiers: &[Vec<String>]) {
+    if entry.about.is_private {
+        return;
+    }
+    for urls in tiers {
+        let tier = entry.trackers.iter().map(|tracker| tracker.tier + 1).max().unwrap_or(0);
+        for url in urls {
+            if !entry.trackers.iter().any(|tracker| tracker.announce == *url) {
+                let id = super::editing::next_id(&entry.trackers);
+                entry.trackers.push(Tracker { id, tier, announce: url.clone() });
+            }
+        }
+    }
 }

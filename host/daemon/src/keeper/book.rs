@@ -1,9 +1,11 @@
 //! What the keeper knows of a torrent beside what the catalogue shows.
 
 use crate::catalogue::entry::{Number, Priority};
-use engine::Control;
-use metainfo::Metainfo;
+use engine::{Control, RateLimit, TrackerSnapshot};
+use metainfo::{InfoHash, Metainfo};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -31,6 +33,8 @@ pub(crate) enum Run {
     On(Control),
     /// Its task is saying goodbye.
     Stopping(Control),
+    /// Its files are being moved, and it has no task.
+    Moving,
 }
 
 /// The files of a torrent as the user wants them; empty means all, with normal priority.
@@ -42,31 +46,63 @@ pub(crate) struct FileWishes {
     pub(crate) priorities: Vec<Priority>,
 }
 
+/// The two limits of a torrent at work.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    pub(crate) down: Arc<RateLimit>,
+    pub(crate) up: Arc<RateLimit>,
+}
+
+impl Limits {
+    pub(crate) fn new() -> Self {
+        Self { down: Arc::new(RateLimit::new(None)), up: Arc::new(RateLimit::new(None)) }
+    }
+}
+
 /// The keeper's side of a torrent.
 #[derive(Debug)]
 pub(crate) struct Book {
     pub(crate) number: Number,
+    pub(crate) info_hash: InfoHash,
+    /// Orders the queue; may have gaps.
+    pub(crate) order: i64,
     pub(crate) wish: Wish,
+    /// The queue lets it run.
+    pub(crate) admitted: bool,
     pub(crate) run: Run,
     /// All data is to be hashed anew.
     pub(crate) verify: bool,
+    /// Its files are being renamed: nobody may open them.
+    pub(crate) renaming: bool,
     /// It is to be forgotten once its task has ended; with `true` its data too.
     pub(crate) removal: Option<bool>,
     pub(crate) files: FileWishes,
+    /// Paths of files that the user renamed.
+    pub(crate) paths: BTreeMap<u32, String>,
     /// Web seeds of the user's own.
     pub(crate) web_seeds: Vec<String>,
     /// Web seeds of the torrent that the user does not want.
     pub(crate) web_seeds_off: Vec<String>,
+    /// Where its data lies, if not in its download folder.
+    pub(crate) place: Option<PathBuf>,
+    /// Its data is to be moved from [`Self::place`] to its download folder.
+    pub(crate) move_due: bool,
+    /// The link it was added by.
+    pub(crate) magnet: Option<String>,
     /// Kept while it runs.
     pub(crate) metainfo: Option<Arc<Metainfo>>,
+    /// Kept while it runs.
+    pub(crate) limits: Option<Limits>,
+    /// What its trackers said last, kept after it ended.
+    pub(crate) trackers_seen: Vec<(TrackerSnapshot, std::time::Instant)>,
     /// Totals at the beginning of this run of its task.
     pub(crate) base: Totals,
     /// When its counters were last looked at.
     pub(crate) seen_at: Instant,
     /// When payload last moved.
     pub(crate) moved_at: Instant,
-    /// The record in the database is older than what is known here.
-    pub(crate) dirty: bool,
+    /// Seconds of running not yet counted, below one.
+    pub(crate) rest_seconds: f64,
 }
 
 /// Bytes over all runs.
@@ -78,22 +114,49 @@ pub(crate) struct Totals {
 }
 
 impl Book {
-    pub(crate) fn new(number: Number) -> Self {
+    pub(crate) fn new(number: Number, info_hash: InfoHash) -> Self {
         let now = Instant::now();
         Self {
             number,
+            info_hash,
+            order: 0,
             wish: Wish::Stop,
+            admitted: false,
             run: Run::Off,
             verify: false,
+            renaming: false,
             removal: None,
             files: FileWishes::default(),
+            paths: BTreeMap::new(),
             web_seeds: Vec::new(),
             web_seeds_off: Vec::new(),
+            place: None,
+            move_due: false,
+            magnet: None,
             metainfo: None,
+            limits: None,
+            trackers_seen: Vec::new(),
             base: Totals::default(),
             seen_at: now,
             moved_at: now,
-            dirty: false,
+            rest_seconds: 0.0,
         }
+    }
+
+    pub(crate) const fn is_leaving(&self) -> bool {
+        self.removal.is_some()
+    }
+
+    /// The handle on its task, if it has one.
+    pub(crate) const fn control(&self) -> Option<&Control> {
+        match &self.run {
+            Run::On(control) | Run::Stopping(control) => Some(control),
+            Run::Off | Run::Starting | Run::Moving => None,
+        }
+    }
+
+    /// The file of the torrent beside the database.
+    pub(crate) fn file_name(info_hash: &InfoHash) -> PathBuf {
+        PathBuf::from("torrents").join(format!("{info_hash}.torrent"))
     }
 }

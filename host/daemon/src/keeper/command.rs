@@ -1,9 +1,7 @@
 //! What handles ask of the keeper.
 
 use crate::api::command::{CommandError, EditError, QueueMove, RenameError, StartMode};
-use crate::api::details::Wanted;
 use crate::catalogue::entry::Number;
-use crate::doctor::Patient;
 use crate::keeper::look::Lookup;
 use crate::prepare::Prepared;
 use crate::{AddError, Added, Group, Settings, TorrentEdit};
@@ -30,8 +28,6 @@ pub(crate) enum Command {
     MoveInQueue(Vec<Number>, QueueMove, Done),
     SetGroup(Group, Done),
     ChangeSettings(Box<dyn FnOnce(&mut Settings) + Send>, Done),
-    Look(Vec<Number>, Wanted, Reply<Vec<Option<Lookup>>>),
-    Examine(Vec<Number>, Reply<Vec<Patient>>),
-    TorrentFile(Number, Reply<Option<Vec<u8>>>),
+    Look(Vec<Number>, Reply<Vec<Option<Lookup>>>),
     Shutdown,
 }

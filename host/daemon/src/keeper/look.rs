@@ -1,30 +1,67 @@
 //! Details on demand: the keeper says where they are, the asker gathers them.
 
 use super::Keeper;
-use super::book::{FileWishes, Run};
-use crate::api::details::{Details, FileDetails, Wanted};
-use crate::catalogue::entry::Number;
-use engine::Control;
-use metainfo::{FileIndex, Metainfo};
+use super::book::{Book, FileWishes, Run};
+use super::{opening, waking};
+use crate::api::details::{
+    Details, FileDetails, PeerDetails, PeerOrigin, TrackerDetails, TrackerState, Wanted, WebSeedDetails,
+};
+use crate::catalogue::entry::{Number, Tracker};
+use crate::clock::unix_now;
+use crate::doctor::{Part, Patient};
+use engine::{CandidateSource, Control, Direction, PeerSnapshot, Report, TrackerSnapshot, TrackerStatus};
+use metainfo::{Bitfield, FileIndex, InfoHash, Metainfo};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
+use storage::StateStore;
 
 /// Where the details of one torrent are.
-#[derive(Debug)]
 pub(crate) struct Lookup {
+    number: Number,
+    info_hash: InfoHash,
     metainfo: Option<Arc<Metainfo>>,
+    torrent_file: PathBuf,
+    directory: PathBuf,
+    state: Option<StateStore>,
     files: FileWishes,
+    paths: BTreeMap<FileIndex, PathBuf>,
+    trackers: Vec<Tracker>,
+    trackers_seen: Vec<(TrackerSnapshot, Instant)>,
+    web_seeds: Vec<String>,
+    web_seeds_off: Vec<String>,
+    is_complete: bool,
     control: Option<Control>,
 }
 
 impl Keeper {
     pub(super) fn look_up(&self, numbers: &[Number]) -> Vec<Option<Lookup>> {
-        let look_up = |number| {
-            let book = self.books.get(number).filter(|book| book.removal.is_none())?;
-            let control = match &book.run {
-                Run::On(control) => Some(control.clone()),
-                _ => None,
-            };
-            Some(Lookup { metainfo: book.metainfo.clone(), files: book.files.clone(), control })
+        let look_up = |number: &Number| {
+            let book = self.books.get(number).filter(|book| !book.is_leaving())?;
+            let (trackers, directory, left) = self.entry(*number, |entry| {
+                let directory = entry.options.download_directory.clone();
+                (entry.trackers.clone(), directory, entry.progress.bytes_have < entry.about.total_bytes)
+            })?;
+            Some(Lookup {
+                number: *number,
+                info_hash: book.info_hash,
+                metainfo: book.metainfo.clone(),
+                torrent_file: self.config.config_directory.join(Book::file_name(&book.info_hash)),
+                directory: book.place.clone().unwrap_or(directory),
+                state: self.session.state().cloned(),
+                files: book.files.clone(),
+                paths: opening::paths(book),
+                trackers,
+                trackers_seen: book.trackers_seen.clone(),
+                web_seeds: book.web_seeds.clone(),
+                web_seeds_off: book.web_seeds_off.clone(),
+                is_complete: !left,
+                control: match &book.run {
+                    Run::On(control) => Some(control.clone()),
+                    _ => None,
+                },
+            })
         };
         numbers.iter().map(look_up).collect()
     }
@@ -32,27 +69,236 @@ impl Keeper {
 
 impl Lookup {
     /// Gathers what is wanted.
-    pub(crate) async fn gather(self, wanted: Wanted) -> Details {
-        let mut details = Details::default();
-        if wanted.files
-            && let Some(metainfo) = &self.metainfo
-        {
-            details.files = files(metainfo, &self.files);
+    pub(crate) async fn gather(mut self, wanted: Wanted) -> Details {
+        let report = match &self.control {
+            Some(control) => control.report().await,
+            None => None,
+        };
+        let needs_metainfo = wanted.files || wanted.web_seeds || wanted.pieces || wanted.availability;
+        if needs_metainfo {
+            self.load().await;
         }
-        let _ = self.control;
+        let needs_have = wanted.files || wanted.pieces || wanted.availability;
+        let have = if needs_have { self.have(report.as_ref()).await } else { None };
+        let mut details = Details::default();
+        if let (true, Some(metainfo), Some(have)) = (wanted.files, &self.metainfo, &have) {
+            details.files = files(metainfo, &self.files, &self.paths, have);
+        }
+        if let (true, Some(have)) = (wanted.availability, &have) {
+            details.availability = availability(have, report.as_ref());
+        }
+        if wanted.peers
+            && let Some(report) = &report
+        {
+            let pieces = report.have.length();
+            details.peers = report.peers.iter().filter_map(|peer| peer_details(peer, pieces)).collect();
+        }
+        if wanted.trackers {
+            details.trackers = self.tracker_details(report.as_ref());
+        }
+        if wanted.web_seeds {
+            details.web_seeds = self.web_seed_details(report.as_ref());
+        }
+        details.pieces = have.filter(|_| wanted.pieces);
         details
+    }
+
+    /// The torrent as the doctor sees it.
+    pub(crate) async fn patient(self) -> Patient {
+        let (number, directory) = (self.number, self.directory.clone());
+        let details = self.gather(Wanted { files: true, ..Wanted::default() }).await;
+        let part = |file: crate::FileDetails| Part {
+            path: PathBuf::from(&file.path),
+            length: file.length,
+            is_complete: file.bytes_completed == file.length && file.length > 0,
+            is_begun: file.bytes_completed > 0,
+        };
+        Patient { number, directory, files: details.files.into_iter().map(part).collect() }
+    }
+
+    async fn load(&mut self) {
+        if self.metainfo.is_none() {
+            let path = self.torrent_file.clone();
+            let parsed = tokio::task::spawn_blocking(move || waking::parse(&path)).await;
+            self.metainfo = parsed.ok().and_then(Result::ok).map(Arc::new);
+        }
+    }
+
+    /// The pieces verified and stored: of the running torrent, or as they are recorded.
+    async fn have(&self, report: Option<&Report>) -> Option<Bitfield> {
+        if let Some(report) = report {
+            return Some(report.have.clone());
+        }
+        let count = self.metainfo.as_ref()?.geometry.piece_count();
+        if self.is_complete {
+            return Some(Bitfield::full(count));
+        }
+        let (state, hash, directory) = (self.state.clone(), self.info_hash, self.directory.clone());
+        let work = move || {
+            let root = std::fs::canonicalize(directory).ok()?;
+            state?.load(&hash, &root).ok()?.map(|record| record.pieces)
+        };
+        let recorded = tokio::task::spawn_blocking(work).await.ok().flatten();
+        Some(recorded.filter(|pieces| pieces.length() == count).unwrap_or_else(|| Bitfield::new(count)))
+    }
+
+    fn tracker_details(&self, report: Option<&Report>) -> Vec<TrackerDetails> {
+        let live = report.map(|report| (&report.trackers, report.at));
+        let details = |tracker: &Tracker| {
+            let running = live.and_then(|(list, at)| Some((list.iter().find(|it| it.url == tracker.announce)?, at)));
+            let seen = || {
+                let seen = self.trackers_seen.iter().find(|(it, _)| it.url == tracker.announce);
+                seen.map(|(it, at)| (it, *at))
+            };
+            tracker_details(tracker, running.or_else(seen), running.is_some())
+        };
+        self.trackers.iter().map(details).collect()
+    }
+
+    fn web_seed_details(&self, report: Option<&Report>) -> Vec<WebSeedDetails> {
+        let given = self.metainfo.iter().flat_map(|metainfo| &metainfo.web_seeds);
+        let given = given.filter(|url| !self.web_seeds_off.contains(url)).map(|url| (url, false));
+        let all = self.web_seeds.iter().map(|url| (url, true)).chain(given);
+        all.map(|(url, is_own)| {
+            let live = report.and_then(|report| report.web_seeds.iter().find(|seed| seed.url == *url));
+            let idle = if report.is_some() { "unusable" } else { "stopped" };
+            WebSeedDetails {
+                url: url.clone(),
+                is_own,
+                state: live.map_or(idle, |seed| match seed.state {
+                    engine::WebSeedState::Idle => "idle",
+                    engine::WebSeedState::Fetching => "fetching",
+                    engine::WebSeedState::Waiting => "pausing",
+                    engine::WebSeedState::Dropped => "dropped",
+                }),
+                is_downloading: live.is_some_and(|seed| seed.state == engine::WebSeedState::Fetching),
+                down_rate: live.map_or(0, |seed| seed.down_rate),
+                bytes_down: live.map_or(0, |seed| seed.bytes_down),
+                last_error: live.map(|seed| seed.last_error.clone()).unwrap_or_default(),
+            }
+        })
+        .collect()
     }
 }
 
-fn files(metainfo: &Metainfo, wishes: &FileWishes) -> Vec<FileDetails> {
+fn files(
+    metainfo: &Metainfo,
+    wishes: &FileWishes,
+    paths: &BTreeMap<FileIndex, PathBuf>,
+    have: &Bitfield,
+) -> Vec<FileDetails> {
+    let geometry = &metainfo.geometry;
+    let completed = |index: FileIndex| {
+        let (start, length) = geometry.file_range(index);
+        let of_piece = |piece| {
+            let piece = metainfo::PieceIndex(piece);
+            let from = geometry.piece_offset(piece).max(start);
+            let to = geometry.piece_offset(piece) + u64::from(geometry.piece_size(piece));
+            if have.contains(piece) { to.min(start + length).saturating_sub(from) } else { 0 }
+        };
+        if have.is_full() { length } else { geometry.file_pieces(index).map(of_piece).sum() }
+    };
     let list = (0u32..).zip(&metainfo.files).filter(|(_, file)| !file.pad);
     list.map(|(index, file)| FileDetails {
-        path: file.path.join("/"),
+        path: match paths.get(&FileIndex(index)) {
+            Some(path) => path.to_string_lossy().into_owned(),
+            None => file.path.join("/"),
+        },
         length: file.length,
-        bytes_completed: 0,
+        bytes_completed: completed(FileIndex(index)),
         wanted: wishes.wanted.get(index as usize).copied().unwrap_or(true),
         priority: wishes.priorities.get(index as usize).copied().unwrap_or_default(),
-        pieces: metainfo.geometry.file_pieces(FileIndex(index)),
+        pieces: geometry.file_pieces(FileIndex(index)),
     })
     .collect()
+}
+
+fn availability(have: &Bitfield, report: Option<&Report>) -> Vec<i32> {
+    let counts = report.map(|report| &report.availability);
+    let count = |piece: usize| counts.and_then(|counts| counts.get(piece)).map_or(0, |count| *count as i32);
+    let of = |piece: u32| if have.contains(metainfo::PieceIndex(piece)) { -1 } else { count(piece as usize) };
+    (0..have.length()).map(of).collect()
+}
+
+/// `None` while the handshake is not over.
+fn peer_details(peer: &PeerSnapshot, pieces: u32) -> Option<PeerDetails> {
+    Some(PeerDetails {
+        address: peer.address,
+        client: peer.client.clone().unwrap_or_default(),
+        peer_id: peer.peer_id?.0,
+        progress: f64::from(peer.pieces) / f64::from(pieces.max(1)),
+        down_rate: peer.down_rate,
+        up_rate: peer.up_rate,
+        bytes_down: peer.bytes_down,
+        bytes_up: peer.bytes_up,
+        is_incoming: peer.direction == Direction::Incoming,
+        is_encrypted: false,
+        is_utp: false,
+        client_is_choked: peer.peer_choking,
+        client_is_interested: peer.am_interested,
+        peer_is_choked: peer.am_choking,
+        peer_is_interested: peer.peer_interested,
+        is_optimistic: false,
+        origin: match peer.source {
+            Some(CandidateSource::Resume) => PeerOrigin::Cache,
+            Some(CandidateSource::Dht) => PeerOrigin::Dht,
+            Some(CandidateSource::Lsd) => PeerOrigin::Lpd,
+            Some(CandidateSource::Pex) => PeerOrigin::Pex,
+            Some(CandidateSource::Tracker) => PeerOrigin::Tracker,
+            Some(CandidateSource::Incoming | CandidateSource::User) | None => PeerOrigin::Incoming,
+        },
+    })
+}
+
+fn tracker_details(tracker: &Tracker, seen: Option<(&TrackerSnapshot, Instant)>, runs: bool) -> TrackerDetails {
+    let mut details = TrackerDetails {
+        id: tracker.id,
+        tier: tracker.tier,
+        announce: tracker.announce.clone(),
+        scrape: scrape_url(&tracker.announce).unwrap_or_default(),
+        seeders: -1,
+        leechers: -1,
+        downloads: -1,
+        ..TrackerDetails::default()
+    };
+    let Some((seen, at)) = seen else { return details };
+    let unix = |moment: Instant| {
+        let seconds = |span: std::time::Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+        let age = unix_now() - seconds(Instant::now().saturating_duration_since(at));
+        age + seconds(moment.saturating_duration_since(at)) - seconds(at.saturating_duration_since(moment))
+    };
+    let count = |count: Option<u32>| count.map_or(-1, i64::from);
+    details.state = match seen.status {
+        _ if !runs => TrackerState::Inactive,
+        TrackerStatus::Announcing => TrackerState::Active,
+        TrackerStatus::Gone => TrackerState::Inactive,
+        TrackerStatus::Idle if seen.next_announce.is_none() => TrackerState::Inactive,
+        TrackerStatus::Idle | TrackerStatus::Working | TrackerStatus::Failing => TrackerState::Waiting,
+    };
+    details.is_backup = seen.status == TrackerStatus::Idle && seen.last_announce.is_none();
+    details.has_announced = seen.last_announce.is_some();
+    details.last_announce = seen.last_announce.map_or(0, unix);
+    details.last_succeeded = seen.last_announce.is_some() && seen.last_error.is_none();
+    details.last_timed_out = seen.last_error.as_deref() == Some("no answer in time");
+    details.last_result = match &seen.last_error {
+        Some(error) => error.clone(),
+        None if details.has_announced => "Success".to_owned(),
+        None => String::new(),
+    };
+    details.last_peer_count = seen.peers_received;
+    details.next_announce = seen.next_announce.filter(|_| runs).map_or(0, unix);
+    details.seeders = count(seen.seeders);
+    details.leechers = count(seen.leechers);
+    details.downloads = count(seen.downloads);
+    details
+}
+
+/// The scrape URL that belongs to an announce URL (BEP 48).
+fn scrape_url(announce: &str) -> Option<String> {
+    if announce.starts_with("udp:") {
+        return Some(announce.to_owned());
+    }
+    let (before, last) = announce.rsplit_once('/')?;
+    let rest = last.strip_prefix("announce")?;
+    Some(format!("{before}/scrape{rest}"))
 }

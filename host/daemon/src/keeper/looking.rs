@@ -1,11 +1,15 @@
 //! Once a second: what running torrents do, carried into the catalogue.
 
 use super::Keeper;
-use super::book::Run;
+use super::book::{Book, Run, Totals};
+use crate::api::details::PeersFrom;
 use crate::api::events::EventKind;
-use crate::catalogue::entry::{Number, Progress};
+use crate::catalogue::entry::{Entry, Fault, FaultKind, Number, Progress, Status};
 use crate::clock::unix_now;
+use crate::limits::SAVE_INTERVAL;
+use engine::{CandidateSource, Phase, Report, Snapshot};
 use std::sync::PoisonError;
+use std::time::Duration;
 use tokio::time::Instant;
 
 impl Keeper {
@@ -14,59 +18,72 @@ impl Keeper {
         let running: Vec<Number> = self
             .books
             .values()
-            .filter(|book| matches!(book.run, Run::On(_)))
+            .filter(|book| matches!(book.run, Run::On(_)) && !book.is_leaving())
             .map(|book| book.number)
             .collect();
         for number in running {
             self.look_at(number);
+            self.check_goal(number);
         }
+        self.follow_schedule();
+        self.admit();
         self.count();
+        self.save_now_and_then(SAVE_INTERVAL);
     }
 
     /// Carries the snapshot of one torrent into the catalogue.
     pub(super) fn look_at(&mut self, number: Number) {
+        let settings = &self.config.settings;
+        let stalled_after = settings
+            .queue_stalled
+            .enabled
+            .then(|| Duration::from_secs(u64::from(settings.queue_stalled.minutes) * 60));
+        let Some((old, hash)) = self.entry(number, |entry| (entry.progress, entry.info_hash)) else { return };
         let Some(book) = self.books.get_mut(&number) else { return };
-        let (Run::On(control) | Run::Stopping(control)) = &book.run else { return };
+        let Some(control) = book.control() else { return };
         let base = book.base;
-        let fresh = |old: &Progress| {
-            control.with_snapshot(|snapshot| Progress {
-                bytes_wanted: snapshot.bytes_wanted,
-                bytes_done: snapshot.bytes_done,
-                bytes_have: snapshot.bytes_done,
-                downloaded: base.downloaded + snapshot.bytes_from_peers + snapshot.bytes_from_web_seeds,
-                uploaded: base.uploaded + snapshot.bytes_uploaded,
-                down_rate: snapshot.down_rate,
-                up_rate: snapshot.up_rate,
-                peers_connected: snapshot.peers_connected,
-                peers_sending: snapshot.peers_active,
-                web_seeds_sending: snapshot.web_seeds_active,
-                ..*old
-            })
-        };
-        let catalogue = self.shared.catalogue.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(entry) = catalogue.get(number) else { return };
-        let (old, hash) = (entry.progress, entry.info_hash);
-        drop(catalogue);
-        let new = fresh(&old);
-        book.seen_at = Instant::now();
-        if new != old {
-            let moved = new.downloaded != old.downloaded || new.uploaded != old.uploaded;
+        let (mut new, phase, word) = control.with_snapshot(|it| {
+            (progress(&old, it, base), it.phase, it.tracker_word.clone())
+        });
+        count_seconds(book, &mut new, phase);
+        let (down, up) = (
+            new.downloaded.saturating_sub(old.downloaded),
+            new.uploaded.saturating_sub(old.uploaded),
+        );
+        let moved = down > 0 || up > 0;
+        if moved {
+            book.moved_at = Instant::now();
+        }
+        new.is_stalled = stalled_after.is_some_and(|after| book.moved_at.elapsed() >= after);
+        let fault = word.map(|word| {
+            let kind = if word.is_error { FaultKind::TrackerError } else { FaultKind::TrackerWarning };
+            Box::new(Fault { kind, text: word.text })
+        });
+        self.count_payload(down, up);
+        let changed = self.change_if(number, |entry| {
+            let faults = take_tracker_fault(entry, fault);
+            let visible = Progress { seconds_downloading: old.seconds_downloading, seconds_seeding: old.seconds_seeding, ..new };
+            entry.progress = new;
             if moved {
-                book.moved_at = Instant::now();
+                entry.dates.active = unix_now();
             }
-            self.change(number, |entry| {
-                entry.progress = new;
-                if moved {
-                    entry.dates.active = unix_now();
-                }
-            });
+            faults || visible != old
+        });
+        if changed {
             self.shared.log.tell(number, hash, EventKind::Progress);
+            self.mark(number);
         }
         self.show_status(number);
     }
 
+    pub(super) fn trackers_seen(&mut self, number: Number, report: Report) {
+        if let Some(book) = self.books.get_mut(&number) {
+            book.trackers_seen = report.trackers.into_iter().map(|tracker| (tracker, report.at)).collect();
+        }
+    }
+
     /// Counters of the session.
-    fn count(&mut self) {
+    pub(super) fn count(&mut self) {
         let mut stats = self.stats;
         let catalogue = self.shared.catalogue.read().unwrap_or_else(PoisonError::into_inner);
         (stats.torrents, stats.active, stats.paused) = (0, 0, 0);
@@ -74,8 +91,9 @@ impl Keeper {
         for entry in catalogue.iter() {
             stats.torrents += 1;
             match entry.status {
-                crate::Status::Stopped => stats.paused += 1,
-                _ => stats.active += 1,
+                Status::Stopped => stats.paused += 1,
+                Status::QueuedToDownload | Status::QueuedToSeed | Status::QueuedToVerify => {}
+                Status::Verifying | Status::Downloading | Status::Seeding => stats.active += 1,
             }
             stats.down_rate += entry.progress.down_rate;
             stats.up_rate += entry.progress.up_rate;
@@ -83,7 +101,87 @@ impl Keeper {
         drop(catalogue);
         stats.current.active = self.started_at.elapsed();
         stats.current.sessions = 1;
+        stats.cumulative = self.past;
+        stats.cumulative.downloaded += stats.current.downloaded;
+        stats.cumulative.uploaded += stats.current.uploaded;
+        stats.cumulative.torrents_added += stats.current.torrents_added;
+        stats.cumulative.active += stats.current.active;
         self.stats = stats;
         *self.shared.stats.write().unwrap_or_else(PoisonError::into_inner) = stats;
     }
+
+    /// Counts payload for the session, once.
+    pub(super) const fn count_payload(&mut self, downloaded: u64, uploaded: u64) {
+        self.stats.current.downloaded += downloaded;
+        self.stats.current.uploaded += uploaded;
+    }
+}
+
+/// What a snapshot says, on top of what was there before this run of the task.
+fn progress(old: &Progress, snapshot: &Snapshot, base: Totals) -> Progress {
+    let down_now = snapshot.bytes_from_peers + snapshot.bytes_from_web_seeds;
+    let transferred = Progress {
+        downloaded: base.downloaded + down_now,
+        uploaded: base.uploaded + snapshot.bytes_uploaded,
+        corrupt: base.corrupt + snapshot.bytes_corrupt,
+        down_rate: snapshot.down_rate,
+        up_rate: snapshot.up_rate,
+        peers_connected: snapshot.peers_connected,
+        peers_sending: snapshot.peers_active,
+        peers_getting: snapshot.peers_served,
+        peers_from: peers_from(snapshot),
+        web_seeds_sending: snapshot.web_seeds_active,
+        ..*old
+    };
+    match snapshot.phase {
+        Phase::Checking => Progress {
+            verified: snapshot.bytes_checked as f64 / snapshot.bytes_wanted.max(1) as f64,
+            ..transferred
+        },
+        // Nothing was looked at.
+        _ if snapshot.bytes_wanted == 0 && snapshot.bytes_have == 0 => transferred,
+        _ => Progress {
+            bytes_wanted: snapshot.bytes_wanted,
+            bytes_done: snapshot.bytes_done,
+            bytes_have: snapshot.bytes_have,
+            bytes_available: snapshot.bytes_available,
+            verified: 0.0,
+            ..transferred
+        },
+    }
+}
+
+fn peers_from(snapshot: &Snapshot) -> PeersFrom {
+    let count = |source| snapshot.peers_by_source.get(&source).copied().unwrap_or(0);
+    PeersFrom {
+        cache: count(CandidateSource::Resume),
+        dht: count(CandidateSource::Dht),
+        incoming: count(CandidateSource::Incoming) + count(CandidateSource::User),
+        lpd: count(CandidateSource::Lsd),
+        ltep: 0,
+        pex: count(CandidateSource::Pex),
+        tracker: count(CandidateSource::Tracker),
+    }
+}
+
+/// The time since the last look goes to what the torrent was doing.
+fn count_seconds(book: &mut Book, progress: &mut Progress, phase: Phase) {
+    let now = Instant::now();
+    let elapsed = (now - book.seen_at).as_secs_f64() + book.rest_seconds;
+    book.seen_at = now;
+    book.rest_seconds = elapsed.fract();
+    match phase {
+        Phase::Downloading | Phase::Finishing => progress.seconds_downloading += elapsed as u64,
+        Phase::Seeding => progress.seconds_seeding += elapsed as u64,
+        Phase::Checking | Phase::Stopped | Phase::Failed => {}
+    }
+}
+
+/// Shows what trackers say, unless something worse is shown. True if that changed anything.
+fn take_tracker_fault(entry: &mut Entry, fault: Option<Box<Fault>>) -> bool {
+    if entry.fault.as_ref().is_some_and(|old| old.kind == FaultKind::Local) || entry.fault == fault {
+        return false;
+    }
+    entry.fault = fault;
+    true
 }

@@ -1,31 +1,82 @@
 //! Forgetting torrents.
 
 use super::Keeper;
-use super::book::{Run, Wish};
+use super::book::{Book, Run, Wish};
+use super::command::Done;
+use super::opening;
 use crate::api::events::EventKind;
 use crate::catalogue::entry::Number;
+use metainfo::Metainfo;
+use std::path::PathBuf;
+use std::sync::Arc;
+use storage::{Change, TorrentLayout};
 
 impl Keeper {
-    pub(super) fn remove(&mut self, numbers: &[Number], delete_data: bool) {
-        for number in numbers {
-            let Some(book) = self.books.get_mut(number) else { continue };
+    pub(super) fn remove(&mut self, numbers: &[Number], delete_data: bool, done: Done) {
+        for number in self.present(numbers) {
+            // Its data may be deleted after its record and file are gone: the metainfo is kept for that.
+            let file = self.torrent_file(number);
+            let removed = self.catalogue().remove(number);
+            let Some(book) = self.books.get_mut(&number) else { continue };
             book.removal = Some(delete_data);
             book.wish = Wish::Stop;
-            if matches!(book.run, Run::Off) {
-                self.forget(*number);
-            } else {
-                self.reconcile(*number);
+            book.admitted = false;
+            if delete_data && book.metainfo.is_none() {
+                // A small read, once for a torrent whose data goes anyway.
+                book.metainfo = super::waking::parse(&file).ok().map(Arc::new);
             }
-            // Gone for everybody else at once; the task says goodbye behind it.
-            let removed = self.catalogue().remove(*number);
             if let Some(entry) = removed {
-                self.shared.log.tell(*number, entry.info_hash, EventKind::Removed);
+                let directory = book.place.take().unwrap_or(entry.options.download_directory);
+                book.place = Some(directory);
+                self.changes.push(Change::Remove(entry.info_hash));
+                self.changes.push(Change::RemoveFile(Book::file_name(&entry.info_hash)));
+                self.shared.log.tell(number, entry.info_hash, EventKind::Removed);
+            }
+            if matches!(book.run, Run::Off) {
+                self.forget(number);
+            } else {
+                self.halt(number);
             }
         }
+        self.renumber();
+        self.admit();
+        self.answer(done);
     }
 
-    /// Drops what is left of a removed torrent.
+    /// Drops what is left of a removed torrent, and deletes its data if that was asked for.
     pub(super) fn forget(&mut self, number: Number) {
-        self.books.remove(&number);
+        let Some(book) = self.books.remove(&number) else { return };
+        self.dirty.remove(&number);
+        // Its task may have recorded its progress once more at its end.
+        let successor = self.catalogue().find(&book.info_hash);
+        if successor.is_none() {
+            self.changes.push(Change::Remove(book.info_hash));
+            self.commit(|_| {});
+        }
+        if book.removal == Some(true)
+            && let (Some(metainfo), Some(directory)) = (&book.metainfo, &book.place)
+        {
+            let layout = layout(metainfo, &book, directory.clone());
+            tokio::task::spawn_blocking(move || {
+                if let Err(error) = storage::delete_data(&layout) {
+                    tracing::warn!(%error, "the data of a removed torrent could not be deleted");
+                }
+            });
+        }
+        if let Some(successor) = successor {
+            self.reconcile(successor);
+        }
     }
+}
+
+/// A torrent's files as storage sees them.
+pub(super) fn layout(metainfo: &Metainfo, book: &Book, directory: PathBuf) -> TorrentLayout {
+    let mut layout = storage::Layout::new(metainfo);
+    for (index, path) in opening::paths(book) {
+        if let Some(file) = layout.files.get_mut(index.as_usize()) {
+            file.path = path;
+        }
+    }
+    let selected = super::files::selected(&book.files);
+    TorrentLayout { layout: Arc::new(layout), download_directory: directory, selected, preallocate: false }
 }

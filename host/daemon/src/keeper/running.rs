@@ -1,50 +1,111 @@
 //! Starting and stopping: from what the user wants of a torrent to what the engine does for it.
 
-use super::book::{Run, Totals, Wish};
+use super::book::{Book, Run, Totals, Wish};
+use super::command::Done;
+use super::opening::Opened;
 use super::{Keeper, News};
 use crate::api::command::StartMode;
 use crate::api::events::EventKind;
-use crate::catalogue::entry::{Entry, Fault, FaultKind, Number, Status};
+use crate::catalogue::entry::{Entry, Fault, FaultKind, Number, Progress, Status};
 use crate::clock::unix_now;
-use engine::{AddTorrent, AfterCompletion, Event};
-use std::path::Path;
-use std::sync::Arc;
+use engine::{Change, Event, Phase};
 use tokio::time::Instant;
 
+impl Book {
+    /// The user and the queue let it run.
+    pub(super) fn may_run(&self) -> bool {
+        match self.wish {
+            Wish::Stop => false,
+            Wish::Run => self.admitted,
+            Wish::RunNow => true,
+        }
+    }
+}
+
 impl Keeper {
-    pub(super) fn start_torrents(&mut self, numbers: &[Number], mode: StartMode) {
-        for number in numbers {
-            let Some(book) = self.books.get_mut(number).filter(|book| book.removal.is_none()) else {
-                continue;
-            };
+    pub(super) fn start_torrents(&mut self, numbers: &[Number], mode: StartMode, done: Done) {
+        for number in self.present(numbers) {
+            let Some(book) = self.books.get_mut(&number) else { continue };
             book.wish = if mode == StartMode::Now { Wish::RunNow } else { Wish::Run };
-            self.change(*number, |entry| {
+            self.change(number, |entry| {
                 entry.fault = None;
                 entry.progress.is_finished = false;
                 entry.dates.started = unix_now();
             });
-            self.reconcile(*number);
+            self.mark(number);
         }
+        self.admit();
+        self.answer(done);
     }
 
-    pub(super) fn stop_torrents(&mut self, numbers: &[Number]) {
-        for number in numbers {
-            if let Some(book) = self.books.get_mut(number) {
+    pub(super) fn stop_torrents(&mut self, numbers: &[Number], done: Done) {
+        for number in self.present(numbers) {
+            if let Some(book) = self.books.get_mut(&number) {
                 book.wish = Wish::Stop;
+                book.admitted = false;
                 book.verify = false;
-                self.reconcile(*number);
             }
+            self.mark(number);
+            self.halt(number);
+            self.show_status(number);
+        }
+        self.admit();
+        self.answer(done);
+    }
+
+    pub(super) fn verify(&mut self, numbers: &[Number], done: Done) {
+        for number in self.present(numbers) {
+            if let Some(book) = self.books.get_mut(&number) {
+                book.verify = true;
+            }
+            self.change(number, |entry| {
+                entry.fault = entry.fault.take().filter(|fault| fault.kind != FaultKind::Local);
+            });
+            self.mark(number);
+            self.halt(number);
+            self.reconcile(number);
+        }
+        self.answer(done);
+    }
+
+    pub(super) fn reannounce(&mut self, numbers: &[Number], done: Done) {
+        for number in self.present(numbers) {
+            self.send(number, Change::Reannounce);
+        }
+        self.answer(done);
+    }
+
+    /// Has a running torrent change.
+    pub(super) fn send(&self, number: Number, change: Change) {
+        if let Some(control) = self.books.get(&number).and_then(Book::control)
+            && !control.change(change)
+        {
+            tracing::warn!(number = number.0, "a torrent is too busy to take a change; it counts from its next start");
         }
     }
 
     /// Moves what the engine does for a torrent one step towards what is wanted of it.
     pub(super) fn reconcile(&mut self, number: Number) {
         let Some(book) = self.books.get(&number) else { return };
-        let fault = self.entry(number, |entry| has_local_fault(entry)).unwrap_or(true);
-        let wanted = book.removal.is_none() && book.wish != Wish::Stop && !fault;
-        match (&book.run, wanted) {
-            (Run::Off, true) => self.open(number),
-            (Run::On(_), false) => self.halt(number),
+        if book.is_leaving() || book.renaming {
+            return;
+        }
+        let faulty = self.entry(number, has_local_fault).unwrap_or(true);
+        let wanted = (book.may_run() || book.verify) && !faulty;
+        let predecessor = || {
+            let same = |other: &Book| other.is_leaving() && other.info_hash == book.info_hash;
+            self.books.values().any(same)
+        };
+        match &book.run {
+            Run::Off if book.move_due => self.begin_move(number),
+            // One that was removed a moment ago still says goodbye; its end brings us back here.
+            Run::Off if wanted && !predecessor() => self.open(number),
+            Run::On(control) => {
+                let only_checks = !book.may_run() && control.with_snapshot(|it| it.phase == Phase::Checking);
+                if !wanted && !only_checks || book.move_due {
+                    self.halt(number);
+                }
+            }
             _ => {}
         }
         self.show_status(number);
@@ -56,53 +117,17 @@ impl Keeper {
         let Run::On(control) = &book.run else { return };
         let control = control.clone();
         book.run = Run::Stopping(control.clone());
-        tokio::spawn(async move { control.stop().await });
-    }
-
-    /// Gives a torrent a task.
-    fn open(&mut self, number: Number) {
-        let Some(options) = self.entry(number, |entry| entry.options.clone()) else { return };
-        let Some(book) = self.books.get_mut(&number) else { return };
-        let Some(metainfo) = book.metainfo.clone() else { return };
-        book.run = Run::Starting;
-        let add = AddTorrent {
-            metainfo,
-            download_directory: options.download_directory,
-            selected: None,
-            sequential: options.sequential,
-            preallocate: false,
-            peers: Vec::new(),
-            web_seeds: Vec::new(),
-            use_peers: true,
-            use_web_seeds: true,
-            stop_on_disk_error: true,
-            after_completion: AfterCompletion { seed: true, ratio: None, time: None },
-        };
-        let (session, news) = (Arc::clone(&self.session), self.news_sender.clone());
+        let news = self.news_sender.clone();
         tokio::spawn(async move {
-            let opened = match make_folder(&add.download_directory).await {
-                Ok(()) => session.add(add).await.map_err(|error| error.to_string()),
-                Err(error) => Err(error),
-            };
-            let mut torrent = match opened {
-                Ok(torrent) => torrent,
-                Err(error) => return drop(news.send(News::Opened(number, Err(error))).await),
-            };
-            let control = torrent.control().clone();
-            // An error means that the keeper has ended, and dropping the torrent stops it.
-            if news.send(News::Opened(number, Ok(control))).await.is_err() {
-                return;
+            // What its trackers said is shown after its end, too.
+            if let Some(report) = control.report().await {
+                let _ = news.send(News::Trackers(number, report)).await;
             }
-            while let Some(event) = torrent.next_event().await {
-                if news.send(News::Told(number, event)).await.is_err() {
-                    return;
-                }
-            }
-            let _ = news.send(News::Ended(number)).await;
+            control.stop().await;
         });
     }
 
-    pub(super) fn opened(&mut self, number: Number, result: Result<engine::Control, String>) {
+    pub(super) fn opened(&mut self, number: Number, result: Result<Opened, String>) {
         let totals = self.entry(number, |entry| Totals {
             downloaded: entry.progress.downloaded,
             uploaded: entry.progress.uploaded,
@@ -110,18 +135,35 @@ impl Keeper {
         });
         let Some(book) = self.books.get_mut(&number) else { return };
         match result {
-            Ok(control) => {
+            Ok(opened) => {
                 book.base = totals.unwrap_or_default();
                 book.seen_at = Instant::now();
                 book.moved_at = Instant::now();
-                book.run = Run::On(control);
+                book.metainfo = Some(opened.metainfo);
+                book.run = Run::On(opened.control);
+                if book.is_leaving() || !book.may_run() && !self.checks_only(number) {
+                    self.halt(number);
+                }
+                self.show_status(number);
             }
             Err(text) => {
                 book.run = Run::Off;
-                self.fail(number, text);
+                book.limits = None;
+                if book.is_leaving() {
+                    self.forget(number);
+                } else {
+                    self.fail(number, text);
+                }
             }
         }
-        self.after_run(number);
+    }
+
+    /// A torrent that was opened to be verified, and stays stopped.
+    fn checks_only(&self, number: Number) -> bool {
+        let Some(book) = self.books.get(&number) else { return false };
+        book.control().is_some_and(|control| {
+            control.with_snapshot(|snapshot| matches!(snapshot.phase, Phase::Checking | Phase::Stopped))
+        })
     }
 
     /// A torrent tells something.
@@ -134,51 +176,65 @@ impl Keeper {
         }
     }
 
-    fn complete(&mut self, number: Number) {
+    pub(super) fn complete(&mut self, number: Number) {
         self.look_at(number);
-        let fetched = self.books.get(&number).is_some_and(|book| {
-            self.entry(number, |entry| entry.progress.downloaded > book.base.downloaded).unwrap_or(false)
+        let Some(book) = self.books.get_mut(&number).filter(|book| !book.is_leaving()) else { return };
+        // From now on it counts among the seeds.
+        book.admitted = false;
+        book.move_due = book.place.is_some();
+        let before = book.base.downloaded;
+        let fetched = self.entry(number, |entry| {
+            (entry.progress.downloaded > before && entry.dates.done == 0).then_some(entry.info_hash)
         });
-        if fetched {
-            let hash = self.change(number, |entry| {
-                entry.dates.done = unix_now();
-                entry.info_hash
-            });
-            if let Some(hash) = hash {
-                self.shared.log.tell(number, hash, EventKind::Complete);
-            }
+        if let Some(hash) = fetched.flatten() {
+            self.change(number, |entry| entry.dates.done = unix_now());
+            self.shared.log.tell(number, hash, EventKind::Complete);
         }
+        self.mark(number);
+        self.commit(|_| {});
+        self.admit();
+        self.reconcile(number);
     }
 
-    /// A torrent's task has ended: what it did last is taken over.
-    pub(super) fn ended(&mut self, number: Number) {
+    /// What the last snapshot of a torrent that has ended says.
+    pub(super) fn take_over_last(&mut self, number: Number) {
         self.look_at(number);
         if let Some(book) = self.books.get_mut(&number) {
             book.run = Run::Off;
+            book.metainfo = None;
+            book.limits = None;
         }
         self.change(number, |entry| {
-            entry.progress.down_rate = 0;
-            entry.progress.up_rate = 0;
-            entry.progress.peers_connected = 0;
-            entry.progress.peers_sending = 0;
-            entry.progress.peers_getting = 0;
-            entry.progress.web_seeds_sending = 0;
+            entry.progress = Progress {
+                down_rate: 0,
+                up_rate: 0,
+                peers_connected: 0,
+                peers_sending: 0,
+                peers_getting: 0,
+                peers_from: crate::PeersFrom::default(),
+                web_seeds_sending: 0,
+                bytes_available: 0,
+                verified: 0.0,
+                is_stalled: false,
+                ..entry.progress
+            };
         });
-        self.after_run(number);
+        self.mark(number);
     }
 
-    /// Goes on with a torrent whose task came or went.
-    fn after_run(&mut self, number: Number) {
-        if self.books.get(&number).is_some_and(|book| book.removal.is_some() && matches!(book.run, Run::Off))
-        {
+    /// A torrent's task has ended.
+    pub(super) fn ended(&mut self, number: Number) {
+        self.take_over_last(number);
+        if self.books.get(&number).is_some_and(Book::is_leaving) {
             self.forget(number);
         } else {
             self.reconcile(number);
+            self.admit();
         }
     }
 
     /// A fault of the disk: the torrent stops.
-    fn fail(&mut self, number: Number, text: String) {
+    pub(super) fn fail(&mut self, number: Number, text: String) {
         tracing::warn!(number = number.0, %text, "a torrent stopped");
         let hash = self.change(number, |entry| {
             entry.fault = Some(Box::new(Fault { kind: FaultKind::Local, text: text.clone() }));
@@ -189,49 +245,47 @@ impl Keeper {
         }
         if let Some(book) = self.books.get_mut(&number) {
             book.wish = Wish::Stop;
+            book.admitted = false;
+            book.verify = false;
         }
-        self.reconcile(number);
+        self.mark(number);
+        self.commit(|_| {});
+        self.halt(number);
+        self.show_status(number);
+        self.admit();
     }
 
     /// Shows what a torrent is doing.
     pub(super) fn show_status(&mut self, number: Number) {
         let Some(book) = self.books.get(&number) else { return };
         let phase = match &book.run {
-            Run::On(control) => Some(control.with_snapshot(|snapshot| snapshot.phase)),
+            Run::On(control) => control.with_snapshot(|it| Some((it.phase, it.bytes_checked))),
             _ => None,
         };
-        let runs = book.wish != Wish::Stop;
-        let status = |entry: &Entry| match phase {
-            Some(engine::Phase::Checking) => Status::Verifying,
-            Some(engine::Phase::Downloading | engine::Phase::Finishing) => Status::Downloading,
-            Some(engine::Phase::Seeding) => Status::Seeding,
-            Some(engine::Phase::Stopped | engine::Phase::Failed) => Status::Stopped,
-            None if runs && entry.progress.bytes_left() > 0 => Status::QueuedToDownload,
-            None if runs => Status::QueuedToSeed,
-            None => Status::Stopped,
+        let status = |entry: &Entry| {
+            let left = entry.progress.bytes_left() > 0;
+            match phase {
+                Some((Phase::Checking, 0)) if book.verify => Status::QueuedToVerify,
+                Some((Phase::Checking, _)) => Status::Verifying,
+                Some((Phase::Downloading | Phase::Finishing, _)) => Status::Downloading,
+                Some((Phase::Seeding, _)) => Status::Seeding,
+                Some((Phase::Stopped | Phase::Failed, _)) => Status::Stopped,
+                None if book.verify => Status::QueuedToVerify,
+                None if book.wish == Wish::Stop => Status::Stopped,
+                // On its way: as good as running.
+                None if book.may_run() && left => Status::Downloading,
+                None if book.may_run() => Status::Seeding,
+                None if left => Status::QueuedToDownload,
+                None => Status::QueuedToSeed,
+            }
         };
-        let Some(changed) =
-            self.entry(number, |entry| (status(entry) != entry.status).then(|| status(entry)))
-        else {
-            return;
-        };
-        if let Some(status) = changed {
-            self.change(number, |entry| entry.status = status);
-        }
+        self.change_if(number, |entry| {
+            let status = status(entry);
+            std::mem::replace(&mut entry.status, status) != status
+        });
     }
 }
 
 fn has_local_fault(entry: &Entry) -> bool {
     entry.fault.as_ref().is_some_and(|fault| fault.kind == FaultKind::Local)
-}
-
-/// The download folder is made when it is needed.
-async fn make_folder(path: &Path) -> Result<(), String> {
-    let owned = path.to_owned();
-    let made = tokio::task::spawn_blocking(move || std::fs::create_dir_all(owned)).await;
-    match made {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(format!("cannot make the folder {}: {error}", path.display())),
-        Err(error) => Err(error.to_string()),
-    }
 }

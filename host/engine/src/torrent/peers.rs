@@ -37,7 +37,7 @@ impl Settings {
             peer_id: shared.peer_id,
             geometry: Arc::clone(&add.metainfo.geometry),
             client: format!("starling {}", env!("CARGO_PKG_VERSION")),
-            listen_port: shared.port,
+            listen_port: shared.port(),
             request_queue: REQUEST_QUEUE,
             bind: shared.settings.bind,
             filter: shared.settings.address_filter.clone(),

@@ -46,7 +46,7 @@ impl Trackers {
         let mut rng = fastrand::Rng::with_seed(seed);
         let info_hash = add.metainfo.wire_info_hash();
         let tiers = add.tuning.trackers.as_ref().unwrap_or(&add.metainfo.trackers).clone();
-        let mut config = Config::new(tiers, info_hash, shared.peer_id, shared.port, rng.u32(..));
+        let mut config = Config::new(tiers, info_hash, shared.peer_id, shared.port(), rng.u32(..));
         config.total_size = Some(add.metainfo.geometry.total_length());
         config.progress = progress;
         let mut announcer = Announcer::new(config, rng.u64(..), now);

@@ -7,7 +7,7 @@ use std::{fs, io};
 use thiserror::Error;
 
 /// The database inside the state directory.
-pub(super) const FILE_NAME: &str = "state.db";
+pub const FILE_NAME: &str = "state.db";
 
 /// How long to wait for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,0 +1,81 @@
+//! The settings of the session, while it runs.
+
+use super::Keeper;
+use super::command::Done;
+use crate::Settings;
+use crate::api::command::CommandError;
+use crate::schedule;
+use std::sync::{Arc, PoisonError};
+
+impl Keeper {
+    pub(super) fn change_settings(&mut self, change: Box<dyn FnOnce(&mut Settings) + Send>, done: Done) {
+        let mut new = self.config.settings.clone();
+        change(&mut new);
+        for path in [&new.download_directory, &new.incomplete_directory] {
+            if !path.is_absolute() {
+                return drop(done.send(Err(CommandError::RelativePath(path.clone()))));
+            }
+        }
+        let mut problem = None;
+        if new.peer_port != self.config.settings.peer_port {
+            match self.session.set_port(new.peer_port) {
+                Ok(port) => drop(self.shared.port.send_replace(port)),
+                Err(error) => {
+                    new.peer_port = self.config.settings.peer_port;
+                    problem = Some(CommandError::Invalid(error.to_string()));
+                }
+            }
+        }
+        self.adopt(new);
+        let settings = self.config.settings.clone();
+        let save = self.config.save_settings.clone();
+        self.admit();
+        tokio::spawn(async move {
+            let saved = match save {
+                Some(save) => tokio::task::spawn_blocking(move || save(&settings)).await,
+                None => Ok(Ok(())),
+            };
+            let result = match (saved, problem) {
+                (Ok(Ok(())), None) => Ok(()),
+                (Ok(Ok(())), Some(problem)) => Err(problem),
+                (Ok(Err(error)), _) => Err(CommandError::NotSaved(error.to_string())),
+                (Err(error), _) => Err(CommandError::NotSaved(error.to_string())),
+            };
+            // Whoever asked may have stopped waiting.
+            let _ = done.send(result);
+        });
+    }
+
+    /// Takes on settings, which count from now on.
+    fn adopt(&mut self, new: Settings) {
+        self.config.settings = new;
+        self.publish();
+        self.apply_settings();
+    }
+
+    fn publish(&self) {
+        let settings = Arc::new(self.config.settings.clone());
+        *self.shared.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+    }
+
+    pub(super) fn apply_settings(&mut self) {
+        self.follow_schedule();
+        self.set_session_limits();
+        self.set_group_limits();
+    }
+
+    /// Turns the other limits on and off at the times of their schedule; in between the user may do otherwise.
+    pub(super) fn follow_schedule(&mut self) {
+        let alt = self.config.settings.alt_speed;
+        if !alt.scheduled {
+            self.scheduled = None;
+            return;
+        }
+        let is_on = schedule::is_on(&alt, schedule::local_now());
+        if self.scheduled.replace(is_on) != Some(is_on) && alt.enabled != is_on {
+            self.config.settings.alt_speed.enabled = is_on;
+            self.publish();
+            self.set_session_limits();
+        }
+    }
+}

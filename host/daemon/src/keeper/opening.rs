@@ -1,0 +1,164 @@
+//! Giving a torrent a task in the engine.
+
+use super::book::{Book, Limits, Run};
+use super::{Keeper, News, files, waking};
+use crate::catalogue::entry::Number;
+use crate::{Preallocation, Tracker};
+use engine::{AddTorrent, AfterCompletion, Control, Session, Tuning};
+use metainfo::{FileIndex, Metainfo};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use url::Url;
+
+/// A torrent that has a task now.
+pub(crate) struct Opened {
+    pub(crate) control: Control,
+    pub(crate) metainfo: Arc<Metainfo>,
+}
+
+impl Keeper {
+    /// Opens a torrent behind the keeper; [`News::Opened`] follows.
+    pub(super) fn open(&mut self, number: Number) {
+        let Some((options, trackers)) =
+            self.entry(number, |entry| (entry.options.clone(), entry.trackers.clone()))
+        else {
+            return;
+        };
+        let settings = &self.config.settings;
+        let (preallocate, upload_slots) =
+            (settings.preallocation == Preallocation::Full, settings.upload_slots_per_torrent as usize);
+        let torrent_file = self.torrent_file(number);
+        let Some(book) = self.books.get_mut(&number) else { return };
+        book.run = Run::Starting;
+        let limits = Limits::new();
+        let opening = Opening {
+            number,
+            metainfo: book.metainfo.clone(),
+            torrent_file,
+            directory: book.place.clone().unwrap_or_else(|| options.download_directory.clone()),
+            selected: files::selected(&book.files),
+            sequential: options.sequential,
+            preallocate,
+            web_seeds: book.web_seeds.iter().filter_map(|url| Url::parse(url).ok()).collect(),
+            tuning: Tuning {
+                recheck: book.verify,
+                check_only: !book.may_run(),
+                trackers: Some(tiers(&trackers)),
+                paths: paths(book),
+                without_web_seeds: book.web_seeds_off.clone(),
+                max_peers: Some(options.peer_limit as usize),
+                upload_slots: Some(upload_slots),
+                down: Some(Arc::clone(&limits.down)),
+                up: Some(Arc::clone(&limits.up)),
+            },
+        };
+        book.verify = false;
+        book.limits = Some(limits);
+        self.set_limits(number);
+        tokio::spawn(opening.run(Arc::clone(&self.session), self.news_sender.clone()));
+    }
+
+    /// Where the file of a torrent is kept.
+    pub(super) fn torrent_file(&self, number: Number) -> PathBuf {
+        let name = self.books.get(&number).map(|book| Book::file_name(&book.info_hash));
+        self.config.config_directory.join(name.unwrap_or_default())
+    }
+}
+
+/// Trackers as tiers of URLs.
+pub(super) fn tiers(trackers: &[Tracker]) -> Vec<Vec<String>> {
+    let mut tiers: Vec<(u32, Vec<String>)> = Vec::new();
+    for tracker in trackers {
+        match tiers.last_mut().filter(|(tier, _)| *tier == tracker.tier) {
+            Some((_, urls)) => urls.push(tracker.announce.clone()),
+            None => tiers.push((tracker.tier, vec![tracker.announce.clone()])),
+        }
+    }
+    tiers.into_iter().map(|(_, urls)| urls).collect()
+}
+
+/// Paths that the user changed, as the engine wants them.
+pub(super) fn paths(book: &Book) -> std::collections::BTreeMap<FileIndex, PathBuf> {
+    book.paths.iter().map(|(index, path)| (FileIndex(*index), PathBuf::from(path))).collect()
+}
+
+/// What is needed to open a torrent.
+struct Opening {
+    number: Number,
+    metainfo: Option<Arc<Metainfo>>,
+    torrent_file: PathBuf,
+    directory: PathBuf,
+    selected: Option<Vec<FileIndex>>,
+    sequential: bool,
+    preallocate: bool,
+    web_seeds: Vec<Url>,
+    tuning: Tuning,
+}
+
+impl Opening {
+    /// Opens the torrent, then carries what it tells to the keeper until it ends.
+    async fn run(self, session: Arc<Session>, news: mpsc::Sender<News>) {
+        let number = self.number;
+        let (mut torrent, metainfo) = match self.open(&session).await {
+            Ok(opened) => opened,
+            // An error means that the keeper has ended, here and below.
+            Err(text) => return drop(news.send(News::Opened(number, Err(text))).await),
+        };
+        let control = torrent.control().clone();
+        if news.send(News::Opened(number, Ok(Opened { control, metainfo }))).await.is_err() {
+            return;
+        }
+        while let Some(event) = torrent.next_event().await {
+            if news.send(News::Told(number, event)).await.is_err() {
+                return;
+            }
+        }
+        drop(news.send(News::Ended(number)).await);
+    }
+
+    async fn open(self, session: &Session) -> Result<(engine::Torrent, Arc<Metainfo>), String> {
+        let metainfo = match self.metainfo {
+            Some(metainfo) => metainfo,
+            None => load(self.torrent_file).await?,
+        };
+        make_folder(&self.directory).await?;
+        let add = AddTorrent {
+            metainfo: Arc::clone(&metainfo),
+            download_directory: self.directory,
+            selected: self.selected,
+            sequential: self.sequential,
+            preallocate: self.preallocate,
+            peers: Vec::new(),
+            web_seeds: self.web_seeds,
+            use_peers: true,
+            use_web_seeds: true,
+            stop_on_disk_error: true,
+            after_completion: AfterCompletion { seed: true, ratio: None, time: None },
+            tuning: self.tuning,
+        };
+        let torrent = session.add(add).await.map_err(|error| error.to_string())?;
+        Ok((torrent, metainfo))
+    }
+}
+
+/// Reads and parses a torrent file.
+pub(super) async fn load(path: PathBuf) -> Result<Arc<Metainfo>, String> {
+    let work = move || {
+        waking::parse(&path)
+            .map(Arc::new)
+            .map_err(|error| format!("cannot use the torrent file {}: {error}", path.display()))
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())?
+}
+
+/// The download folder is made when it is needed.
+async fn make_folder(path: &Path) -> Result<(), String> {
+    let owned = path.to_owned();
+    let made = tokio::task::spawn_blocking(move || std::fs::create_dir_all(owned)).await;
+    match made {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(format!("cannot make the folder {}: {error}", path.display())),
+        Err(error) => Err(error.to_string()),
+    }
+}

@@ -1,0 +1,197 @@
+//! From the database to a keeper with all its torrents. Only rows are read: no torrent file is opened.
+
+use super::book::{Book, Limits};
+use super::saving::{GROUPS, STATS};
+use super::{Keeper, News, adding};
+use crate::catalogue::Catalogue;
+use crate::catalogue::entry::{Entry, Number};
+use crate::catalogue::log::Log;
+use crate::daemon::Shared;
+use crate::limits::MAX_TORRENT_FILE;
+use crate::record::Record;
+use crate::{Config, Group, Options, SessionStats, Settings, StartError, Totals};
+use engine::Session;
+use metainfo::Metainfo;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Arc, RwLock};
+use storage::{Change, Contents, Ledger};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+/// Locks the directory, starts the session, and restores every torrent.
+pub(super) fn wake(mut config: Config, news_sender: mpsc::Sender<News>) -> Result<Keeper, StartError> {
+    let directory = config.config_directory.clone();
+    let lock = crate::lock::lock(&directory)?;
+    let failed =
+        |reason: String| StartError::Directory { path: directory.clone(), reason };
+    let is_new = !directory.join(storage::STATE_FILE).exists();
+    let session = Session::start(settings(&mut config))?;
+    let state = session.state().ok_or_else(|| failed("it has no database".into()))?;
+    let (ledger, contents) = Ledger::start(state).map_err(|error| failed(error.to_string()))?;
+    let rebuild = is_new || state.set_aside().is_some();
+    let restored = Restored::read(&contents, rebuild, &config);
+    let value = |key: &str| contents.values.get(key);
+    let mut past: Totals =
+        value(STATS).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    past.sessions += 1;
+    let groups: Vec<Group> =
+        value(GROUPS).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let shared = Arc::new(Shared {
+        catalogue: RwLock::new(restored.catalogue),
+        log: Log::default(),
+        settings: RwLock::new(Arc::new(config.settings.clone())),
+        stats: RwLock::default(),
+        config_directory: directory.clone(),
+        port: watch::Sender::new(session.port()),
+        address_filter: config.address_filter.clone(),
+        exit: watch::Sender::new(false),
+        ended: watch::Sender::new(false),
+        groups: RwLock::new(groups.clone()),
+    });
+    Ok(Keeper {
+        shared,
+        session: Arc::new(session),
+        ledger: Arc::new(ledger),
+        config,
+        books: restored.books,
+        groups: groups.into_iter().map(|group| (group.name, Limits::new())).collect(),
+        news_sender,
+        dirty: restored.rebuilt,
+        changes: Vec::new(),
+        stats: SessionStats::default(),
+        past,
+        started_at: Instant::now(),
+        saved_at: Instant::now(),
+        scheduled: None,
+        _lock: lock,
+    })
+}
+
+fn settings(config: &mut Config) -> engine::Settings {
+    let settings = &mut config.settings;
+    if settings.peer_port_random_on_start {
+        let (low, high) = (settings.peer_port_random_low, settings.peer_port_random_high);
+        settings.peer_port = fastrand::u16(low.min(high)..=high.max(low));
+    }
+    engine::Settings {
+        port: settings.peer_port,
+        bind: config.bind.or_else(|| bind(settings)),
+        state_directory: Some(config.config_directory.clone()),
+        lsd: settings.lpd,
+        address_filter: config.address_filter.clone(),
+        ..engine::Settings::default()
+    }
+}
+
+/// The one address to bind to, where the settings name one.
+fn bind(settings: &Settings) -> Option<std::net::IpAddr> {
+    let v4 = (!settings.bind_ipv4.is_unspecified()).then_some(settings.bind_ipv4.into());
+    let v6 = (!settings.bind_ipv6.is_unspecified()).then_some(settings.bind_ipv6.into());
+    v4.or(v6)
+}
+
+/// What the records bring back.
+#[derive(Default)]
+struct Restored {
+    catalogue: Catalogue,
+    books: BTreeMap<Number, Book>,
+    /// Torrents made anew from their files: to be recorded.
+    rebuilt: BTreeSet<Number>,
+}
+
+impl Restored {
+    fn read(contents: &Contents, rebuild: bool, config: &Config) -> Self {
+        let mut restored = Self::default();
+        let mut lost = contents.unreadable > 0 || rebuild;
+        for row in &contents.torrents {
+            match serde_json::from_str::<Record>(&row.record) {
+                Ok(record) => {
+                    let number = restored.catalogue.next_number();
+                    let (entry, book) = record.restore(number, row.info_hash);
+                    restored.take(entry, book);
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the record of {} cannot be read", row.info_hash);
+                    lost = true;
+                }
+            }
+        }
+        if lost {
+            restored.rebuild(config);
+        }
+        restored.order();
+        restored
+    }
+
+    fn take(&mut self, entry: Entry, book: Book) {
+        self.books.insert(book.number, book);
+        self.catalogue.insert(entry);
+    }
+
+    /// Torrents whose record is gone come back from the files beside the database, stopped.
+    fn rebuild(&mut self, config: &Config) {
+        let Ok(files) = std::fs::read_dir(config.config_directory.join("torrents")) else { return };
+        let mut paths: Vec<_> = files.filter_map(|file| Some(file.ok()?.path())).collect();
+        paths.sort();
+        for path in paths.iter().filter(|path| path.extension().is_some_and(|it| it == "torrent")) {
+            match parse(path) {
+                Ok(metainfo) if self.catalogue.find(&metainfo.info_hash()).is_none() => {
+                    let number = self.catalogue.next_number();
+                    let options = Options {
+                        download_directory: config.settings.download_directory.clone(),
+                        ..Options::default()
+                    };
+                    tracing::warn!(name = metainfo.name, "its record was lost; it comes back stopped");
+                    let mut book = Book::new(number, metainfo.info_hash());
+                    book.order = i64::from(number.0);
+                    self.rebuilt.insert(number);
+                    self.take(adding::entry(number, &metainfo, options), book);
+                }
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "{} cannot be used", path.display()),
+            }
+        }
+    }
+
+    fn order(&mut self) {
+        let mut queue: Vec<(i64, Number)> = self.books.values().map(|book| (book.order, book.number)).collect();
+        queue.sort_unstable();
+        for (position, (_, number)) in (0u32..).zip(queue) {
+            self.catalogue.change(number, |entry| entry.queue_position = position);
+        }
+    }
+}
+
+/// Reads a torrent file; blocks.
+pub(super) fn parse(path: &Path) -> Result<Metainfo, String> {
+    let length = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if length > MAX_TORRENT_FILE {
+        return Err("larger than any torrent file".into());
+    }
+    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    Metainfo::parse(&bytes).map_err(|error| error.to_string())
+}
+
+impl Keeper {
+    /// The first decisions.
+    pub(super) fn begin(&mut self) {
+        self.apply_settings();
+        if self.config.paused {
+            let all: Vec<Number> = self.books.keys().copied().collect();
+            for number in all {
+                if let Some(book) = self.books.get_mut(&number) {
+                    book.wish = super::book::Wish::Stop;
+                }
+                self.mark(number);
+            }
+        }
+        self.count();
+        self.note_stats();
+        if let Ok(text) = serde_json::to_string(&self.shared.groups()) {
+            self.changes.push(Change::Set(GROUPS, text));
+        }
+        self.commit(|_| {});
+        self.admit();
+    }
+}

@@ -1,0 +1,130 @@
+//! What is kept of a torrent between runs, as text in the database.
+
+use crate::api::events::Revision;
+use crate::catalogue::entry::{
+    About, Dates, Entry, Fault, FaultKind, Number, Options, Progress, Status, Tracker,
+};
+use crate::keeper::book::{Book, FileWishes, Wish};
+use metainfo::InfoHash;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// One torrent's record. Fields that an older program did not write have their defaults.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Record {
+    pub(crate) name: String,
+    /// Orders the queue; may have gaps.
+    pub(crate) order: i64,
+    pub(crate) wish: Wish,
+    pub(crate) about: About,
+    pub(crate) options: Options,
+    pub(crate) dates: Dates,
+    pub(crate) trackers: Vec<Tracker>,
+    pub(crate) files: FileWishes,
+    /// Paths of files that the user renamed.
+    pub(crate) paths: BTreeMap<u32, String>,
+    pub(crate) web_seeds: Vec<String>,
+    pub(crate) web_seeds_off: Vec<String>,
+    /// Where its data lies, if not in its download folder.
+    pub(crate) place: Option<PathBuf>,
+    /// The text of the fault that stopped it.
+    pub(crate) fault: Option<String>,
+    pub(crate) magnet: Option<String>,
+    pub(crate) counters: Counters,
+}
+
+/// How far a torrent was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Counters {
+    pub(crate) bytes_wanted: u64,
+    pub(crate) bytes_done: u64,
+    pub(crate) bytes_have: u64,
+    pub(crate) downloaded: u64,
+    pub(crate) uploaded: u64,
+    pub(crate) corrupt: u64,
+    pub(crate) seconds_downloading: u64,
+    pub(crate) seconds_seeding: u64,
+    pub(crate) is_finished: bool,
+}
+
+impl Record {
+    /// What is to be kept.
+    pub(crate) fn of(entry: &Entry, book: &Book) -> Self {
+        let progress = &entry.progress;
+        let fault = entry.fault.as_ref().filter(|fault| fault.kind == FaultKind::Local);
+        Self {
+            name: entry.name.clone(),
+            order: book.order,
+            wish: book.wish,
+            about: entry.about.clone(),
+            options: entry.options.clone(),
+            dates: entry.dates,
+            trackers: entry.trackers.clone(),
+            files: book.files.clone(),
+            paths: book.paths.clone(),
+            web_seeds: book.web_seeds.clone(),
+            web_seeds_off: book.web_seeds_off.clone(),
+            place: book.place.clone(),
+            fault: fault.map(|fault| fault.text.clone()),
+            magnet: book.magnet.clone(),
+            counters: Counters {
+                bytes_wanted: progress.bytes_wanted,
+                bytes_done: progress.bytes_done,
+                bytes_have: progress.bytes_have,
+                downloaded: progress.downloaded,
+                uploaded: progress.uploaded,
+                corrupt: progress.corrupt,
+                seconds_downloading: progress.seconds_downloading,
+                seconds_seeding: progress.seconds_seeding,
+                is_finished: progress.is_finished,
+            },
+        }
+    }
+
+    /// The torrent as it was.
+    pub(crate) fn restore(self, number: Number, info_hash: InfoHash) -> (Entry, Book) {
+        let mut book = Book::new(number, info_hash);
+        book.order = self.order;
+        book.wish = self.wish;
+        book.files = self.files;
+        book.paths = self.paths;
+        book.web_seeds = self.web_seeds;
+        book.web_seeds_off = self.web_seeds_off;
+        book.place = self.place;
+        book.magnet = self.magnet;
+        let counters = self.counters;
+        let entry = Entry {
+            number,
+            info_hash,
+            hash_hex: info_hash.to_string().into(),
+            name: self.name,
+            status: Status::Stopped,
+            fault: self.fault.map(|text| Box::new(Fault { kind: FaultKind::Local, text })),
+            queue_position: number.0 - 1,
+            progress: Progress {
+                bytes_wanted: counters.bytes_wanted,
+                bytes_done: counters.bytes_done,
+                bytes_have: counters.bytes_have,
+                downloaded: counters.downloaded,
+                uploaded: counters.uploaded,
+                corrupt: counters.corrupt,
+                seconds_downloading: counters.seconds_downloading,
+                seconds_seeding: counters.seconds_seeding,
+                is_finished: counters.is_finished,
+                metadata: if self.about.has_metadata { 1.0 } else { 0.0 },
+                ..Progress::default()
+            },
+            about: self.about,
+            options: self.options,
+            dates: self.dates,
+            trackers: self.trackers,
+            changed_at: Instant::now(),
+            revision: Revision::default(),
+        };
+        (entry, book)
+    }
+}
