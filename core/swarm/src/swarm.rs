@@ -19,7 +19,8 @@ mod web;
 use crate::bans::Bans;
 use crate::choker::Choker;
 use crate::contract::{
-    CandidateSource, Config, Direction, Event, Output, PeerKey, StorageFact, WebSeedFact, WebSeedKey, WebSeedOrder,
+    CandidateSource, Config, Direction, Event, Output, PeerKey, StorageFact, WebSeedFact, WebSeedKey,
+    WebSeedOrder,
 };
 use crate::peer::Peer;
 use crate::peer_list::PeerList;

@@ -56,7 +56,7 @@ impl Daemon {
     /// It serves at once; torrents start one after the other behind it.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let (commands, inbox) = mpsc::channel(COMMAND_QUEUE);
-        let shared = keeper::start(config, inbox).await?;
+        let shared = keeper::start(config, inbox)?;
         Ok(Self { shared, commands })
     }
 

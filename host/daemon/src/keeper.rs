@@ -84,10 +84,7 @@ pub(crate) struct Keeper {
 }
 
 /// Starts the keeper's task.
-pub(crate) async fn start(
-    config: Config,
-    inbox: mpsc::Receiver<Command>,
-) -> Result<Arc<Shared>, StartError> {
+pub(crate) fn start(config: Config, inbox: mpsc::Receiver<Command>) -> Result<Arc<Shared>, StartError> {
     let (news_sender, news) = mpsc::channel(NEWS_QUEUE);
     let mut keeper = waking::wake(config, news_sender)?;
     let shared = Arc::clone(&keeper.shared);

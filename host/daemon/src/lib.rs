@@ -7,8 +7,6 @@
 //! Behind the handle one task, the keeper, owns the engine's session; a torrent that runs is a torrent of that
 //! session, a torrent that is stopped, queued or dormant is a row of the database and an [`Entry`], nothing else.
 
-#![allow(dead_code, reason = "some commands are carried out only in part yet")]
-
 mod api;
 mod catalogue;
 mod clock;

@@ -24,7 +24,7 @@ pub(crate) enum What {
         bytes: Arc<[u8]>,
     },
     /// By name only.
-    Magnet(Magnet),
+    Magnet(Box<Magnet>),
 }
 
 impl Prepared {
@@ -47,7 +47,7 @@ pub(crate) async fn prepare(mut request: AddRequest) -> Result<Prepared, AddErro
     let source = std::mem::replace(&mut request.source, Source::Metainfo(Vec::new()));
     let what = match source {
         Source::Metainfo(bytes) => parse(bytes).await?,
-        Source::Magnet(link) => What::Magnet(magnet(&link)?),
+        Source::Magnet(link) => What::Magnet(Box::new(magnet(&link)?)),
         Source::File(path) => parse(read(&path).await?).await?,
         Source::Url { url, cookies } => parse(fetch(&url, cookies).await?).await?,
     };

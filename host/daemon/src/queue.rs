@@ -18,11 +18,7 @@ pub(crate) struct Candidate<K> {
 
 /// Those of `candidates`, in the order of the queue, that may run. Who runs goes on; free places go to the first who
 /// wait.
-pub(crate) fn admit<K: Copy>(
-    candidates: &[Candidate<K>],
-    download: QueueLimit,
-    seed: QueueLimit,
-) -> Vec<K> {
+pub(crate) fn admit<K: Copy>(candidates: &[Candidate<K>], download: QueueLimit, seed: QueueLimit) -> Vec<K> {
     let mut admitted = Vec::new();
     for (downloads, limit) in [(true, download), (false, seed)] {
         let mine = || candidates.iter().filter(|it| it.downloads == downloads);

@@ -1,6 +1,7 @@
 //! When the other pair of limits is on by schedule.
 
 use crate::AltSpeed;
+use std::cmp::Ordering;
 
 /// A moment of the local week.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,12 +27,10 @@ pub(crate) fn is_on(alt: &AltSpeed, at: LocalTime) -> bool {
     let day = |weekday: u8| alt.days & (1 << weekday) != 0;
     let yesterday = (at.weekday + 6) % 7;
     let (begin, end, now) = (alt.begin_minutes, alt.end_minutes, at.minutes);
-    if begin == end {
-        day(at.weekday)
-    } else if begin < end {
-        day(at.weekday) && (begin..end).contains(&now)
-    } else {
-        day(at.weekday) && now >= begin || day(yesterday) && now < end
+    match begin.cmp(&end) {
+        Ordering::Equal => day(at.weekday),
+        Ordering::Less => day(at.weekday) && (begin..end).contains(&now),
+        Ordering::Greater => day(at.weekday) && now >= begin || day(yesterday) && now < end,
     }
 }
 

@@ -6,8 +6,8 @@
 
 use crate::limits::{RATE_BURST, RATE_QUANTUM_MAX};
 use metainfo::BLOCK_LENGTH;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::time::Instant;
 

@@ -13,8 +13,8 @@ use crate::udp_tracker::UdpTrackers;
 use metainfo::PeerId;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::net::TcpListener;
 use storage::{BlockPool, Disk, DiskConfig, StateStore};
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 

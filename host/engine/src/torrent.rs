@@ -87,7 +87,9 @@ impl TorrentTask {
     /// Checks what is there, fetches the rest, gives back, until stopped.
     pub(crate) async fn run(mut parts: Parts) {
         match disk::check(&mut parts).await {
-            disk::Checked::Have(have) if parts.add.tuning.check_only => disk::end_after_check(parts, &have).await,
+            disk::Checked::Have(have) if parts.add.tuning.check_only => {
+                disk::end_after_check(parts, &have).await
+            }
             disk::Checked::Have(have) => {
                 let held = std::mem::take(&mut parts.held);
                 let (mut task, mut inbox) = Self::begin(parts, have);

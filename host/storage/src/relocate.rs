@@ -14,9 +14,10 @@ fn ours(torrent: &TorrentLayout) -> Vec<PathBuf> {
     let (events, _) = tokio::sync::mpsc::channel(1);
     let longest = paths::longest_name(&torrent.download_directory).unwrap_or(255);
     let open = Torrent::new(0, torrent, Outbox::new(events), longest);
-    let files = open.files.iter().filter(|file| {
-        !matches!(file.kind, FileKind::Pad) && is_plain(&file.path) && is_plain(&file.part)
-    });
+    let files = open
+        .files
+        .iter()
+        .filter(|file| !matches!(file.kind, FileKind::Pad) && is_plain(&file.path) && is_plain(&file.part));
     let names = files.flat_map(|file| [file.path.clone(), file.part.clone()]);
     names.chain([open.edges.clone()]).collect()
 }

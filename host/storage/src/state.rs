@@ -6,8 +6,8 @@
 mod ledger;
 mod schema;
 
-pub use schema::FILE_NAME as STATE_FILE;
 pub use ledger::{Change, Contents, Ledger, TorrentRow};
+pub use schema::FILE_NAME as STATE_FILE;
 
 use metainfo::{Bitfield, InfoHash};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -74,11 +74,9 @@ impl StateStore {
         let failed = |reason: String| StateError::Open { path: path.clone(), reason };
         std::fs::create_dir_all(directory).map_err(|error| failed(error.to_string()))?;
         match schema::connect(&path) {
-            Ok(connection) => Ok(Self {
-                connection: Arc::new(Mutex::new(connection)),
-                path: path.into(),
-                set_aside: None,
-            }),
+            Ok(connection) => {
+                Ok(Self { connection: Arc::new(Mutex::new(connection)), path: path.into(), set_aside: None })
+            }
             Err(schema::ConnectError::Damaged) => {
                 let aside =
                     schema::set_aside(&path, SystemTime::now()).map_err(|error| failed(error.to_string()))?;

@@ -1,7 +1,7 @@
 //! Changing the settings of torrents.
 
 use crate::FileChoice;
-use crate::catalogue::entry::{Options, Priority};
+use crate::catalogue::entry::Priority;
 use url::Url;
 
 /// Which limit counts for a torrent.
@@ -16,41 +16,41 @@ pub enum LimitMode {
     Unlimited,
 }
 
-/// Changes to one or many torrents. `None` and empty lists leave things as they are. See [`Options`] for the meaning
+/// Changes to one or many torrents. `None` and empty lists leave things as they are. See [`Options`](crate::Options) for the meaning
 /// of each.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct TorrentEdit {
-    /// [`Options::bandwidth_priority`].
+    /// [`Options::bandwidth_priority`](crate::Options::bandwidth_priority).
     pub bandwidth_priority: Option<Priority>,
-    /// [`Options::down_limit`], its rate in kB/s.
+    /// [`Options::down_limit`](crate::Options::down_limit), its rate in kB/s.
     pub down_limit: Option<u32>,
-    /// [`Options::down_limit`], whether it counts.
+    /// [`Options::down_limit`](crate::Options::down_limit), whether it counts.
     pub down_limited: Option<bool>,
-    /// [`Options::up_limit`], its rate in kB/s.
+    /// [`Options::up_limit`](crate::Options::up_limit), its rate in kB/s.
     pub up_limit: Option<u32>,
-    /// [`Options::up_limit`], whether it counts.
+    /// [`Options::up_limit`](crate::Options::up_limit), whether it counts.
     pub up_limited: Option<bool>,
-    /// [`Options::honors_session_limits`].
+    /// [`Options::honors_session_limits`](crate::Options::honors_session_limits).
     pub honors_session_limits: Option<bool>,
-    /// [`Options::peer_limit`].
+    /// [`Options::peer_limit`](crate::Options::peer_limit).
     pub peer_limit: Option<u32>,
-    /// [`Options::ratio_limit`].
+    /// [`Options::ratio_limit`](crate::Options::ratio_limit).
     pub ratio_limit: Option<f64>,
-    /// [`Options::ratio_mode`].
+    /// [`Options::ratio_mode`](crate::Options::ratio_mode).
     pub ratio_mode: Option<LimitMode>,
-    /// [`Options::idle_limit_minutes`].
+    /// [`Options::idle_limit_minutes`](crate::Options::idle_limit_minutes).
     pub idle_limit_minutes: Option<u32>,
-    /// [`Options::idle_mode`].
+    /// [`Options::idle_mode`](crate::Options::idle_mode).
     pub idle_mode: Option<LimitMode>,
     /// A place in the queue, from 0.
     pub queue_position: Option<u32>,
-    /// [`Options::labels`].
+    /// [`Options::labels`](crate::Options::labels).
     pub labels: Option<Vec<String>>,
-    /// [`Options::group`]; empty for none.
+    /// [`Options::group`](crate::Options::group); empty for none.
     pub group: Option<String>,
-    /// [`Options::sequential`].
+    /// [`Options::sequential`](crate::Options::sequential).
     pub sequential: Option<bool>,
-    /// [`Options::sequential_from_piece`].
+    /// [`Options::sequential_from_piece`](crate::Options::sequential_from_piece).
     pub sequential_from_piece: Option<u32>,
     /// Changes to the files, in order.
     pub files: Vec<FileChoice>,
@@ -81,6 +81,3 @@ pub enum WebSeedChange {
     /// The one with this URL, as told in [`WebSeedDetails`](crate::WebSeedDetails), goes.
     Remove(String),
 }
-
-// `Options` is named in the documentation of every field.
-const _: Option<Options> = None;

@@ -45,13 +45,16 @@ impl Keeper {
         let number = self.catalogue().next_number();
         let mut book = Book::new(number, info_hash);
         for choice in &request.files {
-            choose(&mut book.files, choice, metainfo.files.len()).map_err(|_| AddError::FileIndexOutOfRange)?;
+            choose(&mut book.files, choice, metainfo.files.len())
+                .map_err(|_| AddError::FileIndexOutOfRange)?;
         }
         clear_uniform(&mut book.files);
         let paused = request.paused.unwrap_or(!settings.start_added_torrents);
         book.wish = if paused { Wish::Stop } else { Wish::Run };
         book.order = self.books.values().map(|book| book.order).max().map_or(0, |last| last + 1);
-        if settings.incomplete_directory_enabled && settings.incomplete_directory != options.download_directory {
+        if settings.incomplete_directory_enabled
+            && settings.incomplete_directory != options.download_directory
+        {
             book.place = Some(settings.incomplete_directory.clone());
         }
         let mut entry = entry(number, &metainfo, options);

@@ -72,6 +72,8 @@ pub(crate) struct Book {
     pub(crate) run: Run,
     /// All data is to be hashed anew.
     pub(crate) verify: bool,
+    /// Its task was begun to hash what is there.
+    pub(crate) checks: bool,
     /// Its files are being renamed: nobody may open them.
     pub(crate) renaming: bool,
     /// It is to be forgotten once its task has ended; with `true` its data too.
@@ -124,6 +126,7 @@ impl Book {
             admitted: false,
             run: Run::Off,
             verify: false,
+            checks: false,
             renaming: false,
             removal: None,
             files: FileWishes::default(),

@@ -15,9 +15,10 @@ pub(super) fn choose(wishes: &mut FileWishes, choice: &FileChoice, count: usize)
     if files.iter().any(|file| file.as_usize() >= count) {
         return Err(OutOfRange);
     }
-    let all: Vec<usize> = match files.is_empty() {
-        true => (0..count).collect(),
-        false => files.iter().map(|file| file.as_usize()).collect(),
+    let all: Vec<usize> = if files.is_empty() {
+        (0..count).collect()
+    } else {
+        files.iter().map(|file| file.as_usize()).collect()
     };
     wishes.wanted.resize(count, true);
     wishes.priorities.resize(count, Priority::Normal);

@@ -37,10 +37,8 @@ impl Keeper {
         limits.up.set(rate(options.up_limit));
         let group = self.groups.get(&options.group);
         let groups = self.shared.groups.read().unwrap_or_else(PoisonError::into_inner);
-        let group_honors = groups
-            .iter()
-            .find(|it| it.name == options.group)
-            .is_none_or(|group| group.honors_session_limits);
+        let group_honors =
+            groups.iter().find(|it| it.name == options.group).is_none_or(|group| group.honors_session_limits);
         drop(groups);
         let session = options.honors_session_limits && group_honors;
         let above = |of_group: Option<&Arc<RateLimit>>, of_session: &Arc<RateLimit>| {

@@ -145,7 +145,8 @@ impl Lookup {
     fn tracker_details(&self, report: Option<&Report>) -> Vec<TrackerDetails> {
         let live = report.map(|report| (&report.trackers, report.at));
         let details = |tracker: &Tracker| {
-            let running = live.and_then(|(list, at)| Some((list.iter().find(|it| it.url == tracker.announce)?, at)));
+            let running =
+                live.and_then(|(list, at)| Some((list.iter().find(|it| it.url == tracker.announce)?, at)));
             let seen = || {
                 let seen = self.trackers_seen.iter().find(|(it, _)| it.url == tracker.announce);
                 seen.map(|(it, at)| (it, *at))
@@ -215,7 +216,8 @@ fn files(
 
 fn availability(have: &Bitfield, report: Option<&Report>) -> Vec<i32> {
     let counts = report.map(|report| &report.availability);
-    let count = |piece: usize| counts.and_then(|counts| counts.get(piece)).map_or(0, |count| *count as i32);
+    let count =
+        |piece: usize| counts.and_then(|counts| counts.get(piece)).map_or(0, |count| count.cast_signed());
     let of = |piece: u32| if have.contains(metainfo::PieceIndex(piece)) { -1 } else { count(piece as usize) };
     (0..have.length()).map(of).collect()
 }
@@ -250,7 +252,11 @@ fn peer_details(peer: &PeerSnapshot, pieces: u32) -> Option<PeerDetails> {
     })
 }
 
-fn tracker_details(tracker: &Tracker, seen: Option<(&TrackerSnapshot, Instant)>, runs: bool) -> TrackerDetails {
+fn tracker_details(
+    tracker: &Tracker,
+    seen: Option<(&TrackerSnapshot, Instant)>,
+    runs: bool,
+) -> TrackerDetails {
     let mut details = TrackerDetails {
         id: tracker.id,
         tier: tracker.tier,

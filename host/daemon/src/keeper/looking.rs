@@ -42,14 +42,11 @@ impl Keeper {
         let Some(book) = self.books.get_mut(&number) else { return };
         let Some(control) = book.control() else { return };
         let base = book.base;
-        let (mut new, phase, word) = control.with_snapshot(|it| {
-            (progress(&old, it, base), it.phase, it.tracker_word.clone())
-        });
+        let (mut new, phase, word) =
+            control.with_snapshot(|it| (progress(&old, it, base), it.phase, it.tracker_word.clone()));
         count_seconds(book, &mut new, phase);
-        let (down, up) = (
-            new.downloaded.saturating_sub(old.downloaded),
-            new.uploaded.saturating_sub(old.uploaded),
-        );
+        let (down, up) =
+            (new.downloaded.saturating_sub(old.downloaded), new.uploaded.saturating_sub(old.uploaded));
         let moved = down > 0 || up > 0;
         if moved {
             book.moved_at = Instant::now();
@@ -62,7 +59,11 @@ impl Keeper {
         self.count_payload(down, up);
         let changed = self.change_if(number, |entry| {
             let faults = take_tracker_fault(entry, fault);
-            let visible = Progress { seconds_downloading: old.seconds_downloading, seconds_seeding: old.seconds_seeding, ..new };
+            let visible = Progress {
+                seconds_downloading: old.seconds_downloading,
+                seconds_seeding: old.seconds_seeding,
+                ..new
+            };
             entry.progress = new;
             if moved {
                 entry.dates.active = unix_now();

@@ -53,6 +53,7 @@ impl Keeper {
                 up: Some(Arc::clone(&limits.up)),
             },
         };
+        book.checks = book.verify;
         book.verify = false;
         book.limits = Some(limits);
         self.set_limits(number);

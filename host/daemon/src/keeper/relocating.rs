@@ -249,9 +249,11 @@ impl RenameWork {
             renaming.name = Some(self.name.clone());
         }
         let (root, from) = (self.root.clone(), self.from.clone());
-        let work = move || match root.exists() {
-            true => storage::rename_path(&root, Path::new(&from), Path::new(&to)),
-            false => Ok(()),
+        let work = move || {
+            if !root.exists() {
+                return Ok(());
+            }
+            storage::rename_path(&root, Path::new(&from), Path::new(&to))
         };
         match tokio::task::spawn_blocking(work).await {
             Ok(Ok(())) => Ok(()),

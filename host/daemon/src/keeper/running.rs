@@ -80,7 +80,10 @@ impl Keeper {
         if let Some(control) = self.books.get(&number).and_then(Book::control)
             && !control.change(change)
         {
-            tracing::warn!(number = number.0, "a torrent is too busy to take a change; it counts from its next start");
+            tracing::warn!(
+                number = number.0,
+                "a torrent is too busy to take a change; it counts from its next start"
+            );
         }
     }
 
@@ -148,6 +151,7 @@ impl Keeper {
             }
             Err(text) => {
                 book.run = Run::Off;
+                book.checks = false;
                 book.limits = None;
                 if book.is_leaving() {
                     self.forget(number);
@@ -201,7 +205,8 @@ impl Keeper {
         self.look_at(number);
         if let Some(book) = self.books.get_mut(&number) {
             book.run = Run::Off;
-            book.metainfo = None;
+            book.checks = false;
+            book.metainfo = book.metainfo.take().filter(|_| book.is_leaving());
             book.limits = None;
         }
         self.change(number, |entry| {
@@ -265,12 +270,11 @@ impl Keeper {
         let status = |entry: &Entry| {
             let left = entry.progress.bytes_left() > 0;
             match phase {
-                Some((Phase::Checking, 0)) if book.verify => Status::QueuedToVerify,
                 Some((Phase::Checking, _)) => Status::Verifying,
                 Some((Phase::Downloading | Phase::Finishing, _)) => Status::Downloading,
                 Some((Phase::Seeding, _)) => Status::Seeding,
                 Some((Phase::Stopped | Phase::Failed, _)) => Status::Stopped,
-                None if book.verify => Status::QueuedToVerify,
+                None if book.verify || book.checks => Status::QueuedToVerify,
                 None if book.wish == Wish::Stop => Status::Stopped,
                 // On its way: as good as running.
                 None if book.may_run() && left => Status::Downloading,

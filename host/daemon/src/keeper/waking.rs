@@ -23,8 +23,7 @@ use tokio::time::Instant;
 pub(super) fn wake(mut config: Config, news_sender: mpsc::Sender<News>) -> Result<Keeper, StartError> {
     let directory = config.config_directory.clone();
     let lock = crate::lock::lock(&directory)?;
-    let failed =
-        |reason: String| StartError::Directory { path: directory.clone(), reason };
+    let failed = |reason: String| StartError::Directory { path: directory.clone(), reason };
     let is_new = !directory.join(storage::STATE_FILE).exists();
     let session = Session::start(settings(&mut config))?;
     let state = session.state().ok_or_else(|| failed("it has no database".into()))?;
@@ -32,8 +31,7 @@ pub(super) fn wake(mut config: Config, news_sender: mpsc::Sender<News>) -> Resul
     let rebuild = is_new || state.set_aside().is_some();
     let restored = Restored::read(&contents, rebuild, &config);
     let value = |key: &str| contents.values.get(key);
-    let mut past: Totals =
-        value(STATS).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let mut past: Totals = value(STATS).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     past.sessions += 1;
     let groups: Vec<Group> =
         value(GROUPS).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
@@ -155,7 +153,8 @@ impl Restored {
     }
 
     fn order(&mut self) {
-        let mut queue: Vec<(i64, Number)> = self.books.values().map(|book| (book.order, book.number)).collect();
+        let mut queue: Vec<(i64, Number)> =
+            self.books.values().map(|book| (book.order, book.number)).collect();
         queue.sort_unstable();
         for (position, (_, number)) in (0u32..).zip(queue) {
             self.catalogue.change(number, |entry| entry.queue_position = position);

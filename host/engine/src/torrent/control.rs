@@ -135,10 +135,7 @@ impl Control {
     /// Changes the torrent; without effect once it has ended. False if its queue is full.
     pub fn change(&self, change: Change) -> bool {
         self.commands.upgrade().is_none_or(|commands| {
-            !matches!(
-                commands.try_send(Command::Change(change)),
-                Err(mpsc::error::TrySendError::Full(_))
-            )
+            !matches!(commands.try_send(Command::Change(change)), Err(mpsc::error::TrySendError::Full(_)))
         })
     }
 

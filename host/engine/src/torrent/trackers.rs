@@ -152,9 +152,7 @@ impl TorrentTask {
         let Ended { tracker, url, result } = ended;
         let now = super::now();
         self.rates.tracker_word = match &result {
-            Ok(answer) => {
-                answer.warning.clone().map(|text| TrackerWord { is_error: false, text })
-            }
+            Ok(answer) => answer.warning.clone().map(|text| TrackerWord { is_error: false, text }),
             Err(AnnounceError::Refused { reason, .. }) => {
                 Some(TrackerWord { is_error: true, text: reason.clone() })
             }

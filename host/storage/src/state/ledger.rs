@@ -75,8 +75,10 @@ impl Ledger {
         let directory = state.path.parent().unwrap_or(Path::new("/")).to_path_buf();
         let writer = Writer { connection, directory };
         let thread = std::thread::Builder::new().name("ledger".into()).spawn(move || writer.run(&inbox));
-        let thread = thread
-            .map_err(|error| StateError::Open { path: state.path.to_path_buf(), reason: error.to_string() })?;
+        let thread = thread.map_err(|error| StateError::Open {
+            path: state.path.to_path_buf(),
+            reason: error.to_string(),
+        })?;
         Ok((Self { requests: Some(requests), thread: Mutex::new(Some(thread)) }, contents))
     }
 
@@ -208,8 +210,10 @@ fn apply(connection: &Connection, change: &Change) -> Result<(), StateError> {
             connection.execute("DELETE FROM downloads WHERE info_hash = ?1", params![hash_bytes(hash)])?;
         }
         Change::Set(key, value) => {
-            connection
-                .execute("INSERT OR REPLACE INTO session (key, value) VALUES (?1, ?2)", params![key, value])?;
+            connection.execute(
+                "INSERT OR REPLACE INTO session (key, value) VALUES (?1, ?2)",
+                params![key, value],
+            )?;
         }
         Change::File(..) | Change::RemoveFile(_) => {}
     }
