@@ -14,6 +14,7 @@ use crate::keeper::command::{Command, Reply};
 use crate::limits::COMMAND_QUEUE;
 use crate::{AddError, AddRequest, Added, TorrentEdit, keeper, prepare};
 use engine::AddressFilter;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -56,7 +57,7 @@ impl Daemon {
     /// It serves at once; torrents start one after the other behind it.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let (commands, inbox) = mpsc::channel(COMMAND_QUEUE);
-        let shared = keeper::start(config, inbox)?;
+        let shared = keeper::start(config, inbox).await?;
         Ok(Self { shared, commands })
     }
 
@@ -89,6 +90,11 @@ impl Daemon {
     /// Asks the trackers of running torrents for more peers, as soon as their minimal interval allows.
     pub async fn reannounce(&self, numbers: Vec<Number>) -> Result<(), CommandError> {
         self.command(|reply| Command::Reannounce(numbers, reply)).await
+    }
+
+    /// Names peers to a running torrent.
+    pub async fn add_peers(&self, number: Number, peers: Vec<SocketAddr>) -> Result<(), CommandError> {
+        self.command(|reply| Command::AddPeers(number, peers, reply)).await
     }
 
     /// Forgets torrents; with `delete_data` their files go too, and folders left empty by that.

@@ -84,9 +84,13 @@ pub(crate) struct Keeper {
 }
 
 /// Starts the keeper's task.
-pub(crate) fn start(config: Config, inbox: mpsc::Receiver<Command>) -> Result<Arc<Shared>, StartError> {
+pub(crate) async fn start(config: Config, inbox: mpsc::Receiver<Command>) -> Result<Arc<Shared>, StartError> {
     let (news_sender, news) = mpsc::channel(NEWS_QUEUE);
-    let mut keeper = waking::wake(config, news_sender)?;
+    let directory = config.config_directory.clone();
+    let failed = |reason: String| StartError::Directory { path: directory, reason };
+    // The database is read on a thread of its own.
+    let woken = tokio::task::spawn_blocking(move || waking::wake(config, news_sender)).await;
+    let mut keeper = woken.map_err(|error| failed(error.to_string()))??;
     let shared = Arc::clone(&keeper.shared);
     keeper.begin();
     tokio::spawn(keeper.run(inbox, news));
@@ -118,6 +122,7 @@ impl Keeper {
             Command::Start(numbers, mode, done) => self.start_torrents(&numbers, mode, done),
             Command::Stop(numbers, done) => self.stop_torrents(&numbers, done),
             Command::Verify(numbers, done) => self.verify(&numbers, done),
+            Command::AddPeers(number, peers, done) => self.add_peers(number, peers, done),
             Command::Reannounce(numbers, done) => self.reannounce(&numbers, done),
             Command::Remove(numbers, delete_data, done) => self.remove(&numbers, delete_data, done),
             Command::SetLocation(numbers, location, move_data, done) => {

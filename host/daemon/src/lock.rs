@@ -19,7 +19,7 @@ pub(crate) fn lock(directory: &Path) -> Result<File, StartError> {
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Err(rustix::io::Errno::WOULDBLOCK) => return Err(StartError::InUse(directory.to_path_buf())),
         Err(error) => {
-            tracing::warn!(%error, "the config directory cannot be locked; keep other daemons away")
+            tracing::warn!(%error, "the config directory cannot be locked; keep other daemons away");
         }
         Ok(()) => {}
     }

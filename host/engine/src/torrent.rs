@@ -88,7 +88,7 @@ impl TorrentTask {
     pub(crate) async fn run(mut parts: Parts) {
         match disk::check(&mut parts).await {
             disk::Checked::Have(have) if parts.add.tuning.check_only => {
-                disk::end_after_check(parts, &have).await
+                disk::end_after_check(parts, &have).await;
             }
             disk::Checked::Have(have) => {
                 let held = std::mem::take(&mut parts.held);

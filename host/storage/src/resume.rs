@@ -191,6 +191,7 @@ pub(crate) fn check(
         torrent.insert_stored(piece);
     }
     *locked(&torrent.synced) = plan.trusted;
+    torrent.checked.store(true, Ordering::Release);
     for (index, file) in torrent.files.iter().enumerate() {
         if file.is_data() && file.length > 0 {
             settle(transfer, torrent, index)?;

@@ -141,6 +141,10 @@ impl Syncer {
 
     /// Syncs, records and finishes one torrent.
     fn sync(&self, torrent: &Torrent) -> Result<(), DiskError> {
+        // A check that is under way, or was cut off, has found out nothing: names and records stay as they are.
+        if !torrent.checked.load(Ordering::Acquire) {
+            return Ok(());
+        }
         let written = self.sync_written(torrent);
         let finished = written.and_then(|()| finish_and_demote(&self.transfer, torrent));
         self.record(torrent, false);
@@ -193,7 +197,9 @@ impl Syncer {
 
     /// Writes the resume record. A database that fails costs a check at the next start, not the download.
     fn record(&self, torrent: &Torrent, clean: bool) {
-        let Some(state) = &self.state else { return };
+        let Some(state) = self.state.as_ref().filter(|_| torrent.checked.load(Ordering::Acquire)) else {
+            return;
+        };
         let record = ResumeRecord {
             pieces: locked(&torrent.synced).clone(),
             files: if clean { stamps(torrent) } else { Vec::new() },

@@ -106,6 +106,8 @@ pub(crate) struct Torrent {
     pub(crate) fault: Mutex<Option<PieceIndex>>,
     pub(crate) finished_told: AtomicBool,
     pub(crate) closed: AtomicBool,
+    /// What is there was found out: until then there is nothing to record.
+    pub(crate) checked: AtomicBool,
     /// Held while incomplete, to keep other processes away.
     pub(crate) lock: Mutex<Option<OwnedFd>>,
     pub(crate) downloaded: AtomicU64,
@@ -162,6 +164,7 @@ impl Torrent {
             fault: Mutex::default(),
             finished_told: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            checked: AtomicBool::new(false),
             lock: Mutex::default(),
             downloaded: AtomicU64::new(0),
             uploaded: AtomicU64::new(0),

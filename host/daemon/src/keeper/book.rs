@@ -1,10 +1,13 @@
 //! What the keeper knows of a torrent beside what the catalogue shows.
 
+use super::command::Reply;
+use crate::RenameError;
 use crate::catalogue::entry::{Number, Priority};
 use engine::{Control, RateLimit, TrackerSnapshot};
 use metainfo::{InfoHash, Metainfo};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -59,6 +62,9 @@ impl Limits {
     }
 }
 
+/// A rename that waits: path, new name, who asked.
+pub(crate) type RenameLater = (String, String, Reply<Result<(), RenameError>>);
+
 /// The keeper's side of a torrent.
 #[derive(Debug)]
 pub(crate) struct Book {
@@ -76,6 +82,8 @@ pub(crate) struct Book {
     pub(crate) checks: bool,
     /// Its files are being renamed: nobody may open them.
     pub(crate) renaming: bool,
+    /// Renames that wait.
+    pub(crate) renames: VecDeque<RenameLater>,
     /// It is to be forgotten once its task has ended; with `true` its data too.
     pub(crate) removal: Option<bool>,
     pub(crate) files: FileWishes,
@@ -89,6 +97,8 @@ pub(crate) struct Book {
     pub(crate) place: Option<PathBuf>,
     /// Its data is to be moved from [`Self::place`] to its download folder.
     pub(crate) move_due: bool,
+    /// Peers that the user named in this run.
+    pub(crate) peers: Vec<SocketAddr>,
     /// The link it was added by.
     pub(crate) magnet: Option<String>,
     /// Kept while it runs.
@@ -128,6 +138,7 @@ impl Book {
             verify: false,
             checks: false,
             renaming: false,
+            renames: VecDeque::new(),
             removal: None,
             files: FileWishes::default(),
             paths: BTreeMap::new(),
@@ -135,6 +146,7 @@ impl Book {
             web_seeds_off: Vec::new(),
             place: None,
             move_due: false,
+            peers: Vec::new(),
             magnet: None,
             metainfo: None,
             limits: None,

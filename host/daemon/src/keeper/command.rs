@@ -5,6 +5,7 @@ use crate::catalogue::entry::Number;
 use crate::keeper::look::Lookup;
 use crate::prepare::Prepared;
 use crate::{AddError, Added, Group, Settings, TorrentEdit};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use tokio::sync::oneshot;
 
@@ -20,6 +21,7 @@ pub(crate) enum Command {
     Start(Vec<Number>, StartMode, Done),
     Stop(Vec<Number>, Done),
     Verify(Vec<Number>, Done),
+    AddPeers(Number, Vec<SocketAddr>, Done),
     Reannounce(Vec<Number>, Done),
     Remove(Vec<Number>, bool, Done),
     SetLocation(Vec<Number>, PathBuf, bool, Done),

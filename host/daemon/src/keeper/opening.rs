@@ -6,6 +6,7 @@ use crate::catalogue::entry::Number;
 use crate::{Preallocation, Tracker};
 use engine::{AddTorrent, AfterCompletion, Control, Session, Tuning};
 use metainfo::{FileIndex, Metainfo};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -40,6 +41,7 @@ impl Keeper {
             selected: files::selected(&book.files),
             sequential: options.sequential,
             preallocate,
+            peers: book.peers.clone(),
             web_seeds: book.web_seeds.iter().filter_map(|url| Url::parse(url).ok()).collect(),
             tuning: Tuning {
                 recheck: book.verify,
@@ -93,6 +95,7 @@ struct Opening {
     selected: Option<Vec<FileIndex>>,
     sequential: bool,
     preallocate: bool,
+    peers: Vec<SocketAddr>,
     web_seeds: Vec<Url>,
     tuning: Tuning,
 }
@@ -130,7 +133,7 @@ impl Opening {
             selected: self.selected,
             sequential: self.sequential,
             preallocate: self.preallocate,
-            peers: Vec::new(),
+            peers: self.peers,
             web_seeds: self.web_seeds,
             use_peers: true,
             use_web_seeds: true,

@@ -5,6 +5,7 @@ use super::command::{Done, Reply};
 use super::{Keeper, News, opening, removing};
 use crate::api::command::{CommandError, RenameError};
 use crate::catalogue::entry::Number;
+use crate::limits::RENAMES_WAITING;
 use metainfo::Metainfo;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -90,6 +91,7 @@ impl Keeper {
             }
             Err(text) => self.fail(number, text),
         }
+        self.next_rename(number);
     }
 
     pub(super) fn rename(
@@ -108,7 +110,7 @@ impl Keeper {
         }
         let is_busy = |book: &Book| book.renaming || matches!(book.run, Run::Starting | Run::Moving);
         if self.books.get(&number).is_some_and(is_busy) {
-            return drop(reply.send(Err(RenameError::Disk("its files are in use; try again".into()))));
+            return self.rename_later(number, path, name, reply);
         }
         let directory = self.entry(number, |entry| entry.options.download_directory.clone());
         let file = self.torrent_file(number);
@@ -135,6 +137,29 @@ impl Keeper {
         });
     }
 
+    /// Its files are being opened, moved or renamed: this one waits for that.
+    fn rename_later(
+        &mut self,
+        number: Number,
+        path: &str,
+        name: &str,
+        reply: Reply<Result<(), RenameError>>,
+    ) {
+        let Some(book) = self.books.get_mut(&number) else { return };
+        if book.renames.len() >= RENAMES_WAITING {
+            return drop(reply.send(Err(RenameError::Disk("too many renames at once; try again".into()))));
+        }
+        book.renames.push_back((path.to_owned(), name.to_owned(), reply));
+    }
+
+    /// Begins the rename that waits longest.
+    pub(super) fn next_rename(&mut self, number: Number) {
+        let Some(book) = self.books.get_mut(&number) else { return };
+        if let Some((path, name, reply)) = book.renames.pop_front() {
+            self.rename(number, &path, &name, reply);
+        }
+    }
+
     pub(super) fn renamed(
         &mut self,
         renaming: Renaming,
@@ -159,6 +184,7 @@ impl Keeper {
             let _ = reply.send(result.and(saved));
         });
         self.reconcile(number);
+        self.next_rename(number);
     }
 }
 

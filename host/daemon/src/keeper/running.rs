@@ -8,7 +8,9 @@ use crate::api::command::StartMode;
 use crate::api::events::EventKind;
 use crate::catalogue::entry::{Entry, Fault, FaultKind, Number, Progress, Status};
 use crate::clock::unix_now;
+use crate::limits::MAX_NAMED_PEERS;
 use engine::{Change, Event, Phase};
+use std::net::SocketAddr;
 use tokio::time::Instant;
 
 impl Book {
@@ -72,6 +74,14 @@ impl Keeper {
         for number in self.present(numbers) {
             self.send(number, Change::Reannounce);
         }
+        self.answer(done);
+    }
+
+    pub(super) fn add_peers(&mut self, number: Number, peers: Vec<SocketAddr>, done: Done) {
+        if let Some(book) = self.books.get_mut(&number) {
+            book.peers.extend(peers.iter().take(MAX_NAMED_PEERS.saturating_sub(book.peers.len())));
+        }
+        self.send(number, Change::AddPeers(peers));
         self.answer(done);
     }
 
@@ -160,6 +170,7 @@ impl Keeper {
                 }
             }
         }
+        self.next_rename(number);
     }
 
     /// A torrent that was opened to be verified, and stays stopped.

@@ -2,6 +2,7 @@
 
 use crate::api::{Event, Snapshot};
 use metainfo::{Bitfield, FileIndex};
+use std::net::SocketAddr;
 use std::time::Instant;
 use swarm::{PeerSnapshot, WebSeedState};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -47,6 +48,8 @@ pub enum Change {
     AddWebSeed(Url),
     /// The web seed with this URL is asked no more, and what it is sending is cut.
     RemoveWebSeed(String),
+    /// Peers that the user named.
+    AddPeers(Vec<SocketAddr>),
     /// Connections at most.
     MaxPeers(usize),
 }

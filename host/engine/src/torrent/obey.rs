@@ -4,6 +4,7 @@ use super::control::{Change, Report};
 use super::{TorrentTask, now};
 use crate::api::Phase;
 use metainfo::FileIndex;
+use swarm::CandidateSource;
 
 impl TorrentTask {
     pub(super) fn obey(&mut self, change: Change) {
@@ -26,6 +27,10 @@ impl TorrentTask {
             }
             Change::AddWebSeed(url) => self.web_seeds.add(url, &mut self.swarm),
             Change::RemoveWebSeed(url) => self.web_seeds.remove(&url, &mut self.swarm),
+            Change::AddPeers(peers) => {
+                let allowed = self.shared.settings.address_filter.allowed(&peers);
+                self.swarm.handle_candidates(now, CandidateSource::User, &allowed);
+            }
             Change::MaxPeers(most) => self.swarm.set_max_peers(most),
         }
     }

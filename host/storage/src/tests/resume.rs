@@ -28,6 +28,20 @@ async fn a_clean_stop_leaves_nothing_to_hash() {
 }
 
 #[tokio::test]
+async fn closing_before_the_check_is_over_changes_nothing() {
+    let world = World::single();
+    let (mut run, _) = world.start().await;
+    run.feed(&world, world.all_pieces()).await;
+    run.finished().await;
+    run.close().await;
+    world.try_open().await.unwrap().close().await;
+    assert!(world.path("image.iso").exists(), "it keeps its name");
+    let (run, report) = world.start().await;
+    assert!(report.have.is_full() && report.bytes_hashed == 0);
+    run.close().await;
+}
+
+#[tokio::test]
 async fn a_kill_costs_unfinished_pieces_only() {
     let world = World::new(65_536, &[("image.iso", 12 * 65_536 + 100, DATA)]);
     let (mut run, _) = world.start().await;

@@ -1,0 +1,178 @@
+//! Whole daemons on loopback: what is added is there after a crash, and does what it is told.
+
+mod world;
+
+use daemon::{EventKind, StartError, StartMode, Status, TorrentEdit, Wanted};
+use world::{Home, Sample, entry, eventually, wait_for};
+
+const FILES: &[(&str, usize)] = &[("a/one.bin", 200_000), ("two.bin", 70_001)];
+
+#[tokio::test]
+async fn a_torrent_goes_from_one_daemon_to_another_and_both_know_it_later() {
+    let (giver, taker) = (Home::new(), Home::new());
+    let sample = Sample::new("image", FILES, 1);
+    sample.write(&giver.downloads());
+    let giving = giver.start().await;
+    let seed = sample.add(&giving).await.number;
+    wait_for(&giving, seed, "seeding", |entry| entry.status() == Status::Seeding).await;
+    assert_eq!(entry(&giving, seed, |it| it.progress().downloaded), 0, "what was there is not downloaded");
+
+    let taking = taker.start().await;
+    let mut events = taking.events(None);
+    let added = sample.add(&taking).await;
+    assert!(!added.duplicate);
+    assert!(sample.add(&taking).await.duplicate);
+    let port = giving.port();
+    let hash = entry(&taking, added.number, |it| *it.info_hash());
+    taking.add_peers(added.number, vec![([127, 0, 0, 1], port).into()]).await.unwrap();
+    wait_for(&taking, added.number, "complete", |entry| {
+        entry.status() == Status::Seeding && entry.progress().bytes_left() == 0
+    })
+    .await;
+    assert!(sample.is_whole_in(&taker.downloads()));
+    assert_eq!(entry(&taking, added.number, |it| it.progress().bytes_have), 270_001);
+    let mut kinds = Vec::new();
+    while let Some(Ok(event)) = events.try_next() {
+        assert_eq!(event.info_hash, hash);
+        kinds.push(event.kind);
+    }
+    assert_eq!(kinds.first(), Some(&EventKind::Added));
+    assert!(kinds.contains(&EventKind::Complete), "{kinds:?}");
+
+    taking.shutdown().await;
+    let again = taker.start().await;
+    let number = again.view(|catalogue| catalogue.find(&hash)).expect("it is remembered");
+    wait_for(&again, number, "seeding again", |entry| entry.status() == Status::Seeding).await;
+    let (downloaded, done) = entry(&again, number, |it| (it.progress().downloaded, it.dates().done));
+    assert!(downloaded >= 270_001 && done > 0, "{downloaded} {done}");
+    giving.shutdown().await;
+    again.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_was_answered_outlives_a_kill() {
+    let home = Home::new();
+    let first = home.start().await;
+    let (kept, gone) = (Sample::new("kept", FILES, 2), Sample::new("gone", FILES, 3));
+    let mut request = kept.request();
+    request.paused = Some(true);
+    request.labels = vec!["linux".into()];
+    let number = first.add(request).await.unwrap().number;
+    let removed = gone.add(&first).await.number;
+    first.remove(vec![removed], false).await.unwrap();
+    let edit = TorrentEdit { down_limit: Some(77), down_limited: Some(true), ..TorrentEdit::default() };
+    first.edit(vec![number], edit).await.unwrap();
+    // As a kill leaves it: the directory as it is now, under another name.
+    let copy = Home::new();
+    copy_folder(&home.config(), &copy.config());
+    let second = copy.start().await;
+    let names: Vec<_> = second.view(|catalogue| catalogue.iter().map(|it| it.name().to_owned()).collect());
+    assert_eq!(names, ["kept"]);
+    let number = second.view(|catalogue| catalogue.iter().next().map(daemon::Entry::number)).unwrap();
+    let (options, status) = entry(&second, number, |it| (it.options().clone(), it.status()));
+    assert_eq!((options.labels, status), (vec!["linux".to_owned()], Status::Stopped));
+    assert!(options.down_limit.enabled && options.down_limit.kilobytes_per_second == 77);
+    first.shutdown().await;
+    second.shutdown().await;
+}
+
+/// Every file below a folder.
+fn tree(folder: &std::path::Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.push(path.strip_prefix(folder).unwrap().to_string_lossy().into_owned());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for file in std::fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        let target = to.join(file.file_name());
+        if file.file_type().unwrap().is_dir() {
+            copy_folder(&file.path(), &target);
+        } else {
+            std::fs::copy(file.path(), target).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_second_daemon_on_the_directory_is_refused() {
+    let home = Home::new();
+    let first = home.start().await;
+    let second = daemon::Daemon::start(daemon::Config::new(home.config(), home.settings())).await;
+    assert!(matches!(second, Err(StartError::InUse(_))));
+    first.shutdown().await;
+    home.start().await.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_damaged_database_costs_settings_and_no_torrent() {
+    let home = Home::new();
+    let sample = Sample::new("image", FILES, 4);
+    let first = home.start().await;
+    sample.add(&first).await;
+    first.shutdown().await;
+    std::fs::write(home.config().join("state.db"), b"this is no database, but long enough to be one")
+        .unwrap();
+    let second = home.start().await;
+    let found = second
+        .view(|catalogue| catalogue.iter().map(|it| (it.name().to_owned(), it.status())).collect::<Vec<_>>());
+    assert_eq!(found, [("image".to_owned(), Status::Stopped)]);
+    second.shutdown().await;
+}
+
+#[tokio::test]
+async fn verifying_moving_and_renaming_keep_the_data_known() {
+    let home = Home::new();
+    let sample = Sample::new("image", FILES, 5);
+    sample.write(&home.downloads());
+    let daemon = home.start().await;
+    let mut request = sample.request();
+    request.paused = Some(true);
+    let number = daemon.add(request).await.unwrap().number;
+    daemon.verify(vec![number]).await.unwrap();
+    wait_for(&daemon, number, "verified", |it| {
+        it.progress().bytes_have == 270_001 && it.status() == Status::Stopped
+    })
+    .await;
+    let elsewhere = home.path("elsewhere");
+    daemon.set_location(vec![number], elsewhere.clone(), true).await.unwrap();
+    daemon.start_torrents(vec![number], StartMode::Queued).await.unwrap();
+    wait_for(&daemon, number, "seeding", |it| {
+        it.status() == Status::Seeding && it.progress().bytes_left() == 0
+    })
+    .await;
+    eventually("moved", || sample.is_whole_in(&elsewhere)).await;
+    eventually("empty folders go", || !home.downloads().join("image").exists()).await;
+    daemon.rename_path(number, "image/a/one.bin".into(), "first.bin".into()).await.unwrap();
+    daemon.rename_path(number, "image".into(), "renamed".into()).await.unwrap();
+    assert!(daemon.rename_path(number, "renamed/two.bin".into(), "a".into()).await.is_err());
+    assert!(daemon.rename_path(number, "nothing".into(), "x".into()).await.is_err());
+    wait_for(&daemon, number, "seeding", |it| {
+        it.status() == Status::Seeding && it.progress().bytes_left() == 0
+    })
+    .await;
+    let found = tree(&elsewhere);
+    assert_eq!(found, ["renamed/a/first.bin", "renamed/two.bin"]);
+    let wanted = Wanted { files: true, pieces: true, ..Wanted::default() };
+    let details = daemon.details(vec![number], wanted).await.pop().unwrap().unwrap();
+    let files: Vec<_> = details.files.iter().map(|it| (it.path.as_str(), it.bytes_completed)).collect();
+    assert_eq!(files, [("renamed/a/first.bin", 200_000), ("renamed/two.bin", 70_001)]);
+    assert!(details.pieces.is_some_and(|pieces| pieces.is_full()));
+    assert_eq!(entry(&daemon, number, |it| it.name().to_owned()), "renamed");
+    daemon.remove(vec![number], true).await.unwrap();
+    eventually("deleted", || tree(&elsewhere).is_empty()).await;
+    daemon.shutdown().await;
+}
