@@ -229,6 +229,14 @@ impl Announcer {
         self.decide(now);
     }
 
+    /// A person wants more peers: announce as soon as the tracker itself allows.
+    pub fn handle_asked(&mut self, now: Instant) {
+        for tracker in &mut self.trackers {
+            tracker.schedule.ask(now);
+        }
+        self.decide(now);
+    }
+
     /// The user changed the list. Trackers that stay keep their key and their schedule; those that go are not asked
     /// again, and not told either.
     pub fn set_tiers(&mut self, now: Instant, lists: Vec<Vec<String>>) {

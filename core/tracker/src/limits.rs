@@ -20,6 +20,9 @@ pub const MAX_TRACKERS: usize = 200;
 /// Longest announce URL that is used.
 pub const MAX_URL_BYTES: usize = 4096;
 
+/// The shortest time between two announces that a person asked for: nobody hammers a tracker by impatience.
+pub const MIN_ASK_INTERVAL: Duration = Duration::from_secs(5);
+
 /// The shortest time between two announces to one tracker, whatever it says. Events, each sent once, are exempt.
 pub const MIN_ANNOUNCE_INTERVAL: Duration = Duration::from_mins(1);
 

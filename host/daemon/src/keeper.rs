@@ -77,6 +77,8 @@ pub(crate) struct Keeper {
     past: Totals,
     started_at: Instant,
     saved_at: Instant,
+    /// Torrents being opened.
+    opening: usize,
     /// What the schedule of the other limits said last.
     scheduled: Option<bool>,
     /// Held to keep other daemons away.

@@ -27,10 +27,13 @@ pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(3500);
 pub(crate) const SAVE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Counters that changed by themselves are written this often: what a crash may cost of them.
-pub(crate) const SAVE_INTERVAL: Duration = Duration::from_secs(5);
+pub(crate) const SAVE_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Peers that a user may name for one torrent in a run.
 pub(crate) const MAX_NAMED_PEERS: usize = 64;
 
 /// Renames of one torrent that wait for its files to be free.
 pub(crate) const RENAMES_WAITING: usize = 64;
+
+/// Torrents being opened at the same moment: each takes a thread, and reads its files' times.
+pub(crate) const STARTS_AT_ONCE: usize = 16;

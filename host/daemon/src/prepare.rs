@@ -31,11 +31,16 @@ impl Prepared {
     pub(crate) fn info_hash(&self) -> InfoHash {
         match &self.what {
             What::Torrent { metainfo, .. } => metainfo.info_hash(),
-            What::Magnet(magnet) => match (magnet.info_hash_v1, magnet.info_hash_v2) {
-                (Some(hash), _) => InfoHash::V1(hash),
-                (None, hash) => InfoHash::V2(hash.unwrap_or_default()),
-            },
+            What::Magnet(magnet) => hash_of(magnet),
         }
+    }
+}
+
+/// The hash that a link names.
+pub(crate) fn hash_of(magnet: &Magnet) -> InfoHash {
+    match (magnet.info_hash_v1, magnet.info_hash_v2) {
+        (Some(hash), _) => InfoHash::V1(hash),
+        (None, hash) => InfoHash::V2(hash.unwrap_or_default()),
     }
 }
 
@@ -89,16 +94,17 @@ async fn fetch(url: &str, cookies: Option<String>) -> Result<Vec<u8>, AddError> 
     if !matches!(url.scheme(), "http" | "https") {
         return Err(AddError::Unrecognized(format!("{} URLs cannot be fetched", url.scheme())));
     }
-    let _ = cookies;
-    engine::fetch_torrent(url, HttpSettings::default()).await.map_err(|error| match error {
-        FetchError::NotFound { status, .. }
-        | FetchError::Forbidden { status, .. }
-        | FetchError::Status { status, .. } => {
-            AddError::Fetch { status: Some(status), text: error.to_string() }
+    engine::fetch_torrent(url, HttpSettings { cookies, ..HttpSettings::default() }).await.map_err(|error| {
+        match error {
+            FetchError::NotFound { status, .. }
+            | FetchError::Forbidden { status, .. }
+            | FetchError::Status { status, .. } => {
+                AddError::Fetch { status: Some(status), text: error.to_string() }
+            }
+            FetchError::NotATorrent(_) | FetchError::WebPage(_) | FetchError::Empty(_) => {
+                AddError::Corrupt(error.to_string())
+            }
+            error => failed(error.to_string()),
         }
-        FetchError::NotATorrent(_) | FetchError::WebPage(_) | FetchError::Empty(_) => {
-            AddError::Corrupt(error.to_string())
-        }
-        error => failed(error.to_string()),
     })
 }

@@ -31,7 +31,9 @@ use connect::Destination;
 use connection::Connection;
 use http_body_util::Empty;
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HOST, HeaderMap, RANGE, USER_AGENT};
+use hyper::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, COOKIE, HOST, HeaderMap, HeaderValue, RANGE, USER_AGENT,
+};
 use pool::{Pool, Server};
 use redirect::{is_redirect, same_server};
 use rustls::ClientConfig;
@@ -53,6 +55,8 @@ pub struct HttpSettings {
     pub bind: Option<IpAddr>,
     /// A file of certificates (PEM) that are trusted beside the system's.
     pub extra_ca: Option<PathBuf>,
+    /// A `Cookie` header for the server that is asked first; redirects to others do not get it.
+    pub cookies: Option<String>,
 }
 
 /// An HTTP client. Cloning shares it and its connections.
@@ -103,7 +107,8 @@ pub(crate) struct Hop {
 impl Client {
     /// A client with a session's settings.
     pub(crate) fn new(settings: &Settings) -> Self {
-        Self::with(HttpSettings { bind: settings.bind, extra_ca: settings.extra_ca.clone() })
+        let extra_ca = settings.extra_ca.clone();
+        Self::with(HttpSettings { bind: settings.bind, extra_ca, cookies: None })
     }
 
     /// A client with settings of its own.
@@ -146,16 +151,17 @@ impl Client {
         let server = server(url)?;
         let local = may_be_local(url, via, get.purpose);
         let allowed = |ip: IpAddr| local || !is_local(ip);
+        let cookies = self.0.settings.cookies.as_deref().filter(|_| same_server(get.url, url));
         while let Some(mut connection) = self.0.pool.take(&server, allowed) {
             // An idle connection may turn out to be closed; that says nothing about the server.
-            match exchange(&mut connection, get, url).await {
+            match exchange(&mut connection, get, url, cookies).await {
                 Ok(answer) => return Ok(self.respond(answer, connection, server, url, via)),
                 Err(HttpError::Truncated) => {}
                 Err(error) => return Err(error),
             }
         }
         let mut connection = self.connect(&server, local).await?;
-        let answer = exchange(&mut connection, get, url).await?;
+        let answer = exchange(&mut connection, get, url, cookies).await?;
         Ok(self.respond(answer, connection, server, url, via))
     }
 
@@ -252,8 +258,15 @@ async fn exchange(
     connection: &mut Connection,
     get: &Get<'_>,
     url: &Url,
+    cookies: Option<&str>,
 ) -> Result<hyper::Response<Incoming>, HttpError> {
-    let request = request(get, url, connection.is_http2())?;
+    let mut request = request(get, url, connection.is_http2())?;
+    if let Some(cookies) = cookies {
+        let value = HeaderValue::from_str(cookies);
+        let value =
+            value.map_err(|_| HttpError::BadUrl("its cookies hold characters that no request may"))?;
+        request.headers_mut().insert(COOKIE, value);
+    }
     match timeout(HTTP_HEADER_TIMEOUT, connection.send(request)).await {
         Ok(answer) => Ok(answer?),
         Err(_) => Err(HttpError::Timeout("the answer")),

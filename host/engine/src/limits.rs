@@ -86,6 +86,9 @@ pub(crate) const SNAPSHOT_INTERVAL: Duration = Duration::from_millis(250);
 /// How often it is counted what connected peers offer.
 pub(crate) const AVAILABLE_INTERVAL: Duration = Duration::from_secs(2);
 
+/// How often a seed that nobody talks to shows that: thousands of them cost next to nothing.
+pub(crate) const IDLE_SNAPSHOT_INTERVAL: Duration = Duration::from_secs(10);
+
 /// How long goodbye may take: trackers that do not answer by then are not told.
 pub(crate) const GOODBYE_TIMEOUT: Duration = Duration::from_millis(1200);
 

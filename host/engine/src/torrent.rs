@@ -14,8 +14,8 @@ mod trackers;
 use crate::api::{AddTorrent, Event, Phase, Snapshot, SourceKind};
 use crate::dht::{self, DhtSearch};
 use crate::limits::{
-    FACT_BATCHES_A_TURN, FACT_QUEUE, GOODBYE_TIMEOUT, MAX_HALF_OPEN, MAX_PEERS, MAX_PEERS_PER_ADDRESS,
-    REQUEST_QUEUE, RETRY_PAUSE, SNAPSHOT_INTERVAL, UPLOAD_SLOTS,
+    FACT_BATCHES_A_TURN, FACT_QUEUE, GOODBYE_TIMEOUT, IDLE_SNAPSHOT_INTERVAL, MAX_HALF_OPEN, MAX_PEERS,
+    MAX_PEERS_PER_ADDRESS, REQUEST_QUEUE, RETRY_PAUSE, SNAPSHOT_INTERVAL, UPLOAD_SLOTS,
 };
 use crate::listen::Incoming;
 use crate::lsd::LocalPeer;
@@ -253,7 +253,8 @@ impl TorrentTask {
         }
         self.retry_disk(now);
         if now >= self.next_snapshot {
-            self.next_snapshot = now + SNAPSHOT_INTERVAL;
+            let is_idle = self.phase == Phase::Seeding && self.peers.is_empty();
+            self.next_snapshot = now + if is_idle { IDLE_SNAPSHOT_INTERVAL } else { SNAPSHOT_INTERVAL };
             self.show();
             self.check_goal();
         }

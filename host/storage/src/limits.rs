@@ -28,7 +28,7 @@ pub(crate) const HANDLE_FRACTION: u64 = 4;
 pub(crate) const SLICES: usize = 1024;
 
 /// Written pieces are synced, and then recorded, at least this often.
-pub(crate) const SYNC_INTERVAL: Duration = Duration::from_secs(5);
+pub(crate) const SYNC_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Written bytes not yet synced at most before a sync starts early: what a crash may cost.
 pub(crate) const SYNC_BYTES: u64 = 64 << 20;

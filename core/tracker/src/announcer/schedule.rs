@@ -4,7 +4,7 @@ use crate::announce::{AnnounceError, AnnounceEvent, AnnounceResponse, Retry};
 use crate::announcer::TrackerStatus;
 use crate::limits::{
     DEFAULT_ANNOUNCE_INTERVAL, DEFAULT_MIN_INTERVAL, FIRST_BACK_OFF, MAX_ANNOUNCE_INTERVAL, MAX_BACK_OFF,
-    MIN_ANNOUNCE_INTERVAL,
+    MIN_ANNOUNCE_INTERVAL, MIN_ASK_INTERVAL,
 };
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,8 @@ pub(super) struct Schedule {
     due: Option<Instant>,
     /// The earliest time that [`hurry`](Self::hurry) may move `due` to.
     not_before: Instant,
+    /// The earliest time that [`ask`](Self::ask) may move `due` to.
+    not_asked_before: Instant,
     last_announce: Option<Instant>,
     in_flight: Option<AnnounceEvent>,
     /// It gave a good answer to `started`.
@@ -35,6 +37,7 @@ impl Schedule {
         Self {
             due: Some(now),
             not_before: now,
+            not_asked_before: now,
             last_announce: None,
             in_flight: None,
             started: false,
@@ -105,6 +108,13 @@ impl Schedule {
         }
     }
 
+    /// Moves the next announce to the earliest time that the tracker itself allows: a person asked for it.
+    pub(super) fn ask(&mut self, now: Instant) {
+        if self.in_flight.is_none() {
+            self.due = self.due.map(|due| due.min(self.not_asked_before.max(now)));
+        }
+    }
+
     /// It is to be told `stopped` now, after `completed` if that is owed.
     pub(super) const fn owes_goodbye(&self) -> bool {
         self.started && !self.said_goodbye && self.in_flight.is_none() && self.due.is_some()
@@ -146,6 +156,7 @@ impl Schedule {
         let interval = clamp(response.interval.unwrap_or(DEFAULT_ANNOUNCE_INTERVAL));
         let min_interval = clamp(response.min_interval.unwrap_or_else(|| interval.min(DEFAULT_MIN_INTERVAL)));
         self.not_before = now + min_interval;
+        self.not_asked_before = now + response.min_interval.unwrap_or_default().max(MIN_ASK_INTERVAL);
         // An event that came up while the answer was under way is owed at once.
         let wait =
             if self.owes_completed { Duration::ZERO } else { spread(interval.max(min_interval), 0.05, rng) };

@@ -7,9 +7,9 @@ use super::files::{choose, clear_uniform};
 use crate::api::events::{EventKind, Revision};
 use crate::catalogue::entry::{About, Dates, Entry, Number, Options, Progress, Status, Tracker};
 use crate::clock::unix_now;
-use crate::prepare::{Prepared, What};
+use crate::prepare::{self, Prepared, What};
 use crate::{AddError, AddRequest, Added, Settings};
-use metainfo::Metainfo;
+use metainfo::{Magnet, Metainfo};
 use std::sync::Arc;
 use storage::Change;
 
@@ -33,10 +33,11 @@ impl Keeper {
             let name = self.entry(number, |entry| entry.name.clone()).unwrap_or_default();
             return Ok(Added { number, info_hash, name, duplicate: true });
         }
-        let What::Torrent { metainfo, bytes } = prepared.what else {
-            return Err(AddError::Unsupported("magnet links".into()));
-        };
         let request = prepared.request;
+        let (metainfo, bytes) = match prepared.what {
+            What::Torrent { metainfo, bytes } => (metainfo, bytes),
+            What::Magnet(magnet) => return Ok(self.take_in_magnet(&magnet, &request)),
+        };
         let settings = &self.config.settings;
         let options = options(&request, settings);
         if options.sequential_from_piece >= metainfo.geometry.piece_count().max(1) {
@@ -60,6 +61,9 @@ impl Keeper {
         let mut entry = entry(number, &metainfo, options);
         entry.queue_position = self.books.values().filter(|book| !book.is_leaving()).count() as u32;
         add_default_trackers(&mut entry, &settings.default_trackers);
+        if !paused {
+            entry.dates.started = entry.dates.added;
+        }
         entry.progress.bytes_wanted = super::files::bytes_wanted(&metainfo, &book.files);
         let name = entry.name.clone();
         book.metainfo = Some(Arc::clone(&metainfo));
@@ -70,6 +74,49 @@ impl Keeper {
         self.stats.current.torrents_added += 1;
         self.shared.log.tell(number, info_hash, EventKind::Added);
         Ok(Added { number, info_hash, name, duplicate: false })
+    }
+
+    /// A torrent known by its name only: it waits for its metadata.
+    fn take_in_magnet(&mut self, magnet: &Magnet, request: &AddRequest) -> Added {
+        let settings = &self.config.settings;
+        let options = options(request, settings);
+        let paused = request.paused.unwrap_or(!settings.start_added_torrents);
+        let number = self.catalogue().next_number();
+        let info_hash = prepare::hash_of(magnet);
+        let mut book = Book::new(number, info_hash);
+        book.wish = if paused { Wish::Stop } else { Wish::Run };
+        book.order = self.books.values().map(|book| book.order).max().map_or(0, |last| last + 1);
+        book.web_seeds.clone_from(&magnet.web_seeds);
+        let link = magnet.to_string();
+        let file = Book::file_name(&info_hash).with_extension("magnet");
+        self.changes.push(Change::File(file, link.as_bytes().into()));
+        book.magnet = Some(link);
+        let tiers: Vec<Vec<String>> = magnet.trackers.iter().map(|url| vec![url.clone()]).collect();
+        let added = unix_now();
+        let started = if paused { 0 } else { added };
+        let name = magnet.name.clone().unwrap_or_else(|| info_hash.to_string());
+        let entry = Entry {
+            number,
+            info_hash,
+            hash_hex: info_hash.to_string().into(),
+            name: name.clone(),
+            status: Status::Stopped,
+            fault: None,
+            queue_position: self.books.values().filter(|book| !book.is_leaving()).count() as u32,
+            about: About::default(),
+            options,
+            progress: Progress::default(),
+            dates: Dates { added, started, ..Dates::default() },
+            trackers: trackers(&tiers),
+            changed_at: std::time::Instant::now(),
+            revision: Revision::default(),
+        };
+        self.books.insert(number, book);
+        self.catalogue().insert(entry);
+        self.mark(number);
+        self.stats.current.torrents_added += 1;
+        self.shared.log.tell(number, info_hash, EventKind::Added);
+        Added { number, info_hash, name, duplicate: false }
     }
 
     /// A torrent that is there already takes the trackers and web seeds it did not know.

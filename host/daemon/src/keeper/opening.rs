@@ -32,6 +32,7 @@ impl Keeper {
         let torrent_file = self.torrent_file(number);
         let Some(book) = self.books.get_mut(&number) else { return };
         book.run = Run::Starting;
+        self.opening += 1;
         let limits = Limits::new();
         let opening = Opening {
             number,

@@ -29,7 +29,7 @@ impl Keeper {
             let (book, entry) = (self.books.get(&number)?, catalogue.get(number)?);
             (book.wish != Wish::Stop).then(|| Candidate {
                 key: number,
-                downloads: entry.progress.bytes_left() > 0,
+                downloads: entry.progress.bytes_left() > 0 || !entry.about.has_metadata,
                 now: book.wish == Wish::RunNow,
                 runs: book.admitted,
                 stalled: stalls && book.moved_at.elapsed() >= patience,
@@ -43,7 +43,8 @@ impl Keeper {
         for candidate in &candidates {
             let Some(book) = self.books.get_mut(&candidate.key) else { continue };
             book.admitted = admitted.contains(&candidate.key);
-            if book.may_run() != matches!(book.run, Run::On(_)) {
+            // Those that wait are shown as waiting, too.
+            if !book.may_run() || !matches!(book.run, Run::On(_)) {
                 changed.push(candidate.key);
             }
         }

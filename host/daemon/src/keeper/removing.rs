@@ -29,7 +29,9 @@ impl Keeper {
                 let directory = book.place.take().unwrap_or(entry.options.download_directory);
                 book.place = Some(directory);
                 self.changes.push(Change::Remove(entry.info_hash));
+                let link = Book::file_name(&entry.info_hash).with_extension("magnet");
                 self.changes.push(Change::RemoveFile(Book::file_name(&entry.info_hash)));
+                self.changes.push(Change::RemoveFile(link));
                 self.shared.log.tell(number, entry.info_hash, EventKind::Removed);
             }
             if matches!(book.run, Run::Off) {

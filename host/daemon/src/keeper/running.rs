@@ -8,7 +8,7 @@ use crate::api::command::StartMode;
 use crate::api::events::EventKind;
 use crate::catalogue::entry::{Entry, Fault, FaultKind, Number, Progress, Status};
 use crate::clock::unix_now;
-use crate::limits::MAX_NAMED_PEERS;
+use crate::limits::{MAX_NAMED_PEERS, STARTS_AT_ONCE};
 use engine::{Change, Event, Phase};
 use std::net::SocketAddr;
 use tokio::time::Instant;
@@ -104,6 +104,7 @@ impl Keeper {
             return;
         }
         let faulty = self.entry(number, has_local_fault).unwrap_or(true);
+        let has_metadata = self.entry(number, |entry| entry.about.has_metadata).unwrap_or(false);
         let wanted = (book.may_run() || book.verify) && !faulty;
         let predecessor = || {
             let same = |other: &Book| other.is_leaving() && other.info_hash == book.info_hash;
@@ -111,8 +112,11 @@ impl Keeper {
         };
         match &book.run {
             Run::Off if book.move_due => self.begin_move(number),
-            // One that was removed a moment ago still says goodbye; its end brings us back here.
-            Run::Off if wanted && !predecessor() => self.open(number),
+            // One that was removed a moment ago still says goodbye; its end brings us back here, and so does the end
+            // of any opening where too many are under way.
+            Run::Off if wanted && has_metadata && self.opening < STARTS_AT_ONCE && !predecessor() => {
+                self.open(number);
+            }
             Run::On(control) => {
                 let only_checks = !book.may_run() && control.with_snapshot(|it| it.phase == Phase::Checking);
                 if !wanted && !only_checks || book.move_due {
@@ -141,6 +145,7 @@ impl Keeper {
     }
 
     pub(super) fn opened(&mut self, number: Number, result: Result<Opened, String>) {
+        self.opening = self.opening.saturating_sub(1);
         let totals = self.entry(number, |entry| Totals {
             downloaded: entry.progress.downloaded,
             uploaded: entry.progress.uploaded,
@@ -171,6 +176,9 @@ impl Keeper {
             }
         }
         self.next_rename(number);
+        if self.opening + 1 == STARTS_AT_ONCE {
+            self.admit();
+        }
     }
 
     /// A torrent that was opened to be verified, and stays stopped.
@@ -279,7 +287,7 @@ impl Keeper {
             _ => None,
         };
         let status = |entry: &Entry| {
-            let left = entry.progress.bytes_left() > 0;
+            let left = entry.progress.bytes_left() > 0 || !entry.about.has_metadata;
             match phase {
                 Some((Phase::Checking, _)) => Status::Verifying,
                 Some((Phase::Downloading | Phase::Finishing, _)) => Status::Downloading,

@@ -61,6 +61,7 @@ pub(super) fn wake(mut config: Config, news_sender: mpsc::Sender<News>) -> Resul
         past,
         started_at: Instant::now(),
         saved_at: Instant::now(),
+        opening: 0,
         scheduled: None,
         _lock: lock,
     })
@@ -77,6 +78,7 @@ fn settings(config: &mut Config) -> engine::Settings {
         bind: config.bind.or_else(|| bind(settings)),
         state_directory: Some(config.config_directory.clone()),
         lsd: settings.lpd,
+        dht: settings.dht.then(engine::DhtSettings::default),
         address_filter: config.address_filter.clone(),
         ..engine::Settings::default()
     }

@@ -187,6 +187,11 @@ impl Peers {
         !self.waiting.is_empty()
     }
 
+    /// Nobody is connected and nobody is being dialled.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.dials.is_empty()
+    }
+
     /// A connection told its last fact.
     pub(super) fn forget(&mut self, key: PeerKey) {
         self.lines.remove(&key);

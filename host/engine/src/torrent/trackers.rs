@@ -61,7 +61,7 @@ impl Trackers {
 
     /// The user wants more peers.
     pub(super) fn hurry(&mut self, now: std::time::Instant) {
-        self.announcer.handle_need_more_peers(now);
+        self.announcer.handle_asked(now);
     }
 
     /// Every tracker as it stands.

@@ -78,7 +78,7 @@ async fn start(protocol: &'static [u8]) -> Server {
 }
 
 fn trusting() -> Client {
-    Client::with(HttpSettings { bind: None, extra_ca: Some(data("authority.pem")) })
+    Client::with(HttpSettings { extra_ca: Some(data("authority.pem")), ..HttpSettings::default() })
 }
 
 #[tokio::test]
@@ -121,7 +121,8 @@ async fn certificates_are_verified() {
     let url = Url::parse(&format!("https://127.0.0.1:{port}/")).unwrap();
     let wrong = fetch(&trusting(), &url).await;
     assert!(matches!(&wrong, Err(HttpError::Tls { .. })), "a certificate for another name: {wrong:?}");
-    let missing = Client::with(HttpSettings { bind: None, extra_ca: Some(data("nothing.pem")) });
+    let missing =
+        Client::with(HttpSettings { extra_ca: Some(data("nothing.pem")), ..HttpSettings::default() });
     let missing = fetch(&missing, &url).await;
     assert!(
         matches!(&missing, Err(HttpError::Tls { reason, .. }) if reason.contains("nothing.pem")),
