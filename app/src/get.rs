@@ -201,16 +201,7 @@ async fn describe(
     let peers = source::resolve_peers(&args.peers).await?;
     let web_seeds: Vec<_> = args.web_seeds.iter().chain(&plan.web_seeds).cloned().collect();
     let lonely = metainfo.trackers.is_empty() && metainfo.web_seeds.is_empty();
-<<<<<<< HEAD
     if lonely && peers.is_empty() && web_seeds.is_empty() && !args.no_peers && session::dht(args).is_none() {
-=======
-    if lonely
-        && peers.is_empty()
-        && args.web_seeds.is_empty()
-        && !args.no_peers
-        && session::dht(args).is_none()
-    {
->>>>>>> 0b6480c (daemon: magnet links are kept, cookies, the user's announces, torrents open a few at a time; engine: idle seeds wake rarely)
         tracing::warn!(
             "the torrent names no tracker and no web seed; only peers that know this address can be met"
         );

@@ -60,7 +60,8 @@ pub(super) struct Planner<'a> {
 impl<'a> Planner<'a> {
     pub(super) fn new(args: &'a GetArgs) -> Result<Self, Failure> {
         let wanted = Wanted::new(args)?;
-        let fetcher = Fetcher::new(HttpSettings { bind: args.bind, extra_ca: args.ca_file.clone() });
+        let fetcher =
+            Fetcher::new(HttpSettings { bind: args.bind, extra_ca: args.ca_file.clone(), cookies: None });
         Ok(Self { args, wanted, fetcher })
     }
 
