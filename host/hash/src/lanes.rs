@@ -90,7 +90,7 @@ pub(crate) fn hash_many<const W: usize, A: Algorithm<W>>(
 }
 
 /// Hashes what is left of one message.
-fn finish<const W: usize, A: Algorithm<W>>(state: &mut [u32; W], mut cursor: Cursor<'_>) {
+pub(crate) fn finish<const W: usize, A: Algorithm<W>>(state: &mut [u32; W], mut cursor: Cursor<'_>) {
     while !cursor.run().is_empty() {
         let run = cursor.run();
         A::compress(state, run.as_chunks::<BLOCK>().0);
@@ -161,12 +161,12 @@ fn step<const W: usize, const L: usize>(
     }
 }
 
-fn put<const W: usize, const L: usize>(states: &mut States<W, L>, lane: usize, state: [u32; W]) {
+pub(crate) fn put<const W: usize, const L: usize>(states: &mut States<W, L>, lane: usize, state: [u32; W]) {
     for (words, word) in states.iter_mut().zip(state) {
         words[lane] = word;
     }
 }
 
-fn take<const W: usize, const L: usize>(states: &States<W, L>, lane: usize) -> [u32; W] {
+pub(crate) fn take<const W: usize, const L: usize>(states: &States<W, L>, lane: usize) -> [u32; W] {
     std::array::from_fn(|word| states[word][lane])
 }

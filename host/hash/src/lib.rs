@@ -10,6 +10,7 @@
 mod algorithm;
 mod lanes;
 mod message;
+mod stream;
 
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code, reason = "vector loads and code for a processor feature; each block says why")]
@@ -18,6 +19,7 @@ mod message;
 mod x86;
 
 pub use lanes::{Backend, sha1_many_with, sha256_many_with};
+pub use stream::{Sha1Stream, sha1_advance};
 
 use algorithm::{Sha1, Sha256};
 

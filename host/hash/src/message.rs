@@ -20,7 +20,12 @@ pub(crate) struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(slices: &'a [&'a [u8]]) -> Self {
-        let bytes: u64 = slices.iter().map(|slice| slice.len() as u64).sum();
+        Self::after(0, slices)
+    }
+
+    /// The rest of a message of which `hashed` bytes, a multiple of [`BLOCK`], are done.
+    pub(crate) fn after(hashed: u64, slices: &'a [&'a [u8]]) -> Self {
+        let bytes = hashed + slices.iter().map(|slice| slice.len() as u64).sum::<u64>();
         let mut cursor = Self {
             slices,
             offset: 0,

@@ -1,6 +1,6 @@
 //! Every backend against the `sha1` and `sha2` crates.
 
-use hash::{Backend, sha1_many, sha1_many_with, sha256_many, sha256_many_with};
+use hash::{Backend, Sha1Stream, sha1_advance, sha1_many, sha1_many_with, sha256_many, sha256_many_with};
 use proptest::prelude::*;
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
@@ -44,4 +44,26 @@ proptest! {
     ) {
         check(&messages);
     }
+}
+
+#[test]
+fn streams_side_by_side_in_steps() {
+    for count in [1, 3, 7, 16, 20] {
+        for length in [0, 63, 64, 1000, 4096] {
+            let messages: Vec<Vec<u8>> = (0..count).map(|i| vec![i as u8; length]).collect();
+            let mut streams = vec![Sha1Stream::default(); count];
+            let mut done = 0;
+            while length - done >= 64 {
+                let end = length.min(done + 640);
+                let mut rows: Vec<_> =
+                    streams.iter_mut().zip(&messages).map(|(stream, m)| (stream, &m[done..end])).collect();
+                done += sha1_advance(&mut rows);
+            }
+            for (stream, message) in streams.into_iter().zip(&messages) {
+                let expected: [u8; 20] = Sha1::digest(message).into();
+                assert_eq!(stream.finish(&message[done..]), expected, "{count} of {length} bytes");
+            }
+        }
+    }
+    assert_eq!(sha1_advance(&mut []), 0);
 }
