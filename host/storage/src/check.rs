@@ -1,14 +1,16 @@
-//! Hashing what is on disk, on all cores.
+//! Hashing what is on disk, on all cores, several pieces side by side on each.
 
 use crate::DiskError;
 use crate::backend::Access;
-use crate::hashing::{self, PieceHasher};
-use crate::limits::{CHECK_BATCH, CHECK_BYTES, CHECK_THREADS};
+use crate::hashing;
+use crate::limits::{CHECK_BATCH, CHECK_BYTES, CHECK_THREADS, RIPE_PIECES};
 use crate::torrent::{Torrent, locked};
 use crate::transfer::{Transfer, piece_extents};
+use hash::Sha1Stream;
 use metainfo::{BlockRequest, PieceIndex};
-use rustix::fs::SeekFrom;
+use rustix::fs::{Advice, SeekFrom};
 use rustix::io::Errno;
+use std::num::NonZeroU64;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
@@ -44,6 +46,15 @@ pub(crate) struct Outcome {
     pub(crate) failure: Option<DiskError>,
 }
 
+impl Outcome {
+    /// Notes a failure; data that is not there is none.
+    fn note(&mut self, error: DiskError) {
+        if !matches!(error, DiskError::Vanished { .. }) {
+            self.failure.get_or_insert(error);
+        }
+    }
+}
+
 impl Check<'_> {
     /// Hashes the pieces on at most `threads` threads, this one counted.
     pub(crate) fn run(&self, threads: usize) -> Outcome {
@@ -54,6 +65,7 @@ impl Check<'_> {
             checked: AtomicU64::new(0),
             total: self.pieces.iter().map(|piece| self.size(*piece)).sum(),
             zeros: OnceLock::new(),
+            piece_length: self.torrent.layout.geometry.piece_length(),
             outcome: Mutex::default(),
         };
         let threads = threads.clamp(1, CHECK_THREADS).min(self.pieces.len().div_ceil(batch).max(1));
@@ -73,25 +85,21 @@ impl Check<'_> {
         u64::from(self.torrent.layout.geometry.piece_size(piece))
     }
 
-    /// Pieces a thread takes at once: enough bytes for the disk to read ahead.
+    /// Pieces a thread takes at once: what vector registers hold side by side.
     fn batch(&self) -> usize {
-        (CHECK_BATCH / self.torrent.layout.geometry.piece_length() as usize).max(1)
+        (CHECK_BATCH / self.torrent.layout.geometry.piece_length() as usize).clamp(1, RIPE_PIECES)
     }
 
     fn work(&self, shared: &Shared) {
-        let mut buffer = vec![0; CHECK_BYTES];
+        let mut buffer = vec![0; RIPE_PIECES * CHECK_BYTES];
         let mut mine = Outcome::default();
         loop {
             let first = shared.next.fetch_add(shared.batch, Ordering::Relaxed);
             let Some(rest) = self.pieces.get(first..).filter(|rest| !rest.is_empty()) else { break };
             let batch = &rest[..rest.len().min(shared.batch)];
-            for piece in batch {
-                if self.cancelled.load(Ordering::Relaxed) {
-                    break;
-                }
-                if self.is_good(*piece, shared, &mut buffer, &mut mine) {
-                    mine.good.push(*piece);
-                }
+            // Only the last piece is shorter than the others.
+            for alike in batch.chunk_by(|a, b| self.size(*a) == self.size(*b)) {
+                self.hash(alike, shared, &mut buffer, &mut mine);
             }
             let looked_at: u64 = batch.iter().map(|piece| self.size(*piece)).sum();
             let bytes_checked = shared.checked.fetch_add(looked_at, Ordering::Relaxed) + looked_at;
@@ -103,42 +111,61 @@ impl Check<'_> {
         outcome.failure = outcome.failure.take().or(mine.failure);
     }
 
-    fn is_good(&self, piece: PieceIndex, shared: &Shared, buffer: &mut [u8], mine: &mut Outcome) -> bool {
-        match self.hash(piece, shared, buffer, &mut mine.bytes_hashed) {
-            Ok(hash) => self.torrent.layout.piece_hash(piece) == Some(&hash),
-            Err(DiskError::Vanished { .. }) => false,
-            Err(error) => {
-                mine.failure.get_or_insert(error);
-                false
+    /// Hashes pieces of one size side by side, a step of each at a time.
+    fn hash(&self, pieces: &[PieceIndex], shared: &Shared, buffer: &mut [u8], mine: &mut Outcome) {
+        let size = pieces.first().map_or(0, |piece| self.size(*piece) as u32);
+        let mut rows: Vec<(PieceIndex, Sha1Stream)> = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            match self.is_hole(*piece) {
+                Ok(true) => self.judge(*piece, shared.hash_of_zeros(size), mine),
+                Ok(false) => rows.push((*piece, Sha1Stream::default())),
+                Err(error) => mine.note(error),
+            }
+        }
+        self.read_ahead(&rows);
+        mine.bytes_hashed += u64::from(size) * rows.len() as u64;
+        for begin in (0..size).step_by(CHECK_BYTES) {
+            if self.cancelled.load(Ordering::Relaxed) {
+                return;
+            }
+            let length = (size - begin).min(CHECK_BYTES as u32);
+            let mut parts = buffer.chunks_mut(CHECK_BYTES).map(|part| &mut part[..length as usize]);
+            let mut read = Vec::with_capacity(rows.len());
+            rows.retain(|(piece, _)| {
+                let Some(part) = parts.next() else { return false };
+                let request = BlockRequest { piece: *piece, begin, length };
+                let result = self.transfer.read(self.torrent, request, part);
+                result.map(|()| read.push(&*part)).map_err(|error| mine.note(error)).is_ok()
+            });
+            let streams = rows.iter_mut().map(|(_, stream)| stream);
+            let taken = hash::sha1_advance(&mut streams.zip(read.iter().copied()).collect::<Vec<_>>());
+            if begin + length == size {
+                for ((piece, stream), part) in rows.drain(..).zip(read) {
+                    self.judge(piece, stream.finish(&part[taken..]), mine);
+                }
             }
         }
     }
 
-    fn hash(
-        &self,
-        piece: PieceIndex,
-        shared: &Shared,
-        buffer: &mut [u8],
-        hashed: &mut u64,
-    ) -> Result<[u8; 20], DiskError> {
-        let size = self.size(piece) as u32;
-        if self.is_hole(piece)? {
-            let whole = size == self.torrent.layout.geometry.piece_length();
-            let length = u64::from(size);
-            let hash = || hashing::sha1_of_zeros(length);
-            return Ok(if whole { *shared.zeros.get_or_init(hash) } else { hash() });
+    fn judge(&self, piece: PieceIndex, hash: [u8; 20], mine: &mut Outcome) {
+        if self.torrent.layout.piece_hash(piece) == Some(&hash) {
+            mine.good.push(piece);
         }
-        let mut hasher = PieceHasher::default();
-        let mut begin = 0;
-        while begin < size {
-            let length = (size - begin).min(buffer.len() as u32);
-            let part = &mut buffer[..length as usize];
-            self.transfer.read(self.torrent, BlockRequest { piece, begin, length }, part)?;
-            hasher.update(part);
-            begin += length;
+    }
+
+    /// Lets the disk read the pieces in their order while they are hashed side by side.
+    fn read_ahead(&self, rows: &[(PieceIndex, Sha1Stream)]) {
+        for extent in rows.iter().flat_map(|(piece, _)| piece_extents(self.torrent, *piece)) {
+            if let Ok(file) = self.transfer.open(self.torrent, extent.slot, Access::Read) {
+                // Advice: what cannot follow it reads when asked.
+                let _ = rustix::fs::fadvise(
+                    file.as_fd(),
+                    extent.offset,
+                    NonZeroU64::new(extent.length),
+                    Advice::WillNeed,
+                );
+            }
         }
-        *hashed += u64::from(size);
-        Ok(hasher.finish())
     }
 
     /// Whether every byte of a piece lies in a hole of a sparse file, or in no file.
@@ -171,5 +198,13 @@ struct Shared {
     total: u64,
     /// The hash of a whole piece of zeros.
     zeros: OnceLock<[u8; 20]>,
+    piece_length: u32,
     outcome: Mutex<Outcome>,
+}
+
+impl Shared {
+    fn hash_of_zeros(&self, size: u32) -> [u8; 20] {
+        let hash = || hashing::sha1_of_zeros(u64::from(size));
+        if size == self.piece_length { *self.zeros.get_or_init(hash) } else { hash() }
+    }
 }

@@ -3,7 +3,7 @@
 use crate::backend::{Backend, fs::FileSystem};
 use crate::file_pool::FilePool;
 use crate::hashing::BlockDigester;
-use crate::limits::{OPEN_FILES, POOL_BLOCKS, READERS, WORKERS};
+use crate::limits::{CORES_PER_WORKER, OPEN_FILES, POOL_BLOCKS_PER_WORKER, READERS, WORKERS};
 use crate::outbox::Outbox;
 use crate::readers::{self, Read};
 use crate::sync::{Request, SyncHandle, Syncer};
@@ -35,8 +35,13 @@ pub struct DiskConfig {
 
 impl Default for DiskConfig {
     fn default() -> Self {
-        let workers = cores().min(WORKERS);
-        Self { workers, pool_blocks: POOL_BLOCKS, max_open_files: OPEN_FILES, state: None }
+        let workers = (cores() / CORES_PER_WORKER).clamp(1, WORKERS);
+        Self {
+            workers,
+            pool_blocks: workers * POOL_BLOCKS_PER_WORKER,
+            max_open_files: OPEN_FILES,
+            state: None,
+        }
     }
 }
 

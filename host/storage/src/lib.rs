@@ -24,6 +24,7 @@ mod pool;
 mod readers;
 mod relocate;
 mod resume;
+mod ripe;
 mod selection;
 mod state;
 mod store;

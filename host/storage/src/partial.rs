@@ -61,8 +61,7 @@ impl Partial {
         (self.size - block as u32 * BLOCK_LENGTH).min(BLOCK_LENGTH)
     }
 
-    /// Takes in a block and hashes as far as the blocks go without a gap. A block that is there already, or does not
-    /// lie on the piece's grid of blocks, is dropped.
+    /// Takes in a block. A block that is there already, or does not lie on the piece's grid of blocks, is dropped.
     pub(crate) fn insert(&mut self, block: Block) {
         let index = (block.request.begin / BLOCK_LENGTH) as usize;
         let fits = block.request.begin.is_multiple_of(BLOCK_LENGTH)
@@ -75,10 +74,16 @@ impl Partial {
         self.blocks[index] = Held::Memory { data: block.data, source: block.source };
         self.present += 1;
         self.in_memory += 1;
-        self.hash_ahead();
     }
 
-    /// Hashes the blocks in memory that follow what is hashed. True if nothing is left to hash.
+    /// The bytes of a piece that was never flushed, to be hashed in one go with others.
+    pub(crate) fn whole(&self) -> Option<Vec<&[u8]>> {
+        (self.in_memory == self.blocks.len())
+            .then(|| self.runs().into_iter().flat_map(|run| run.slices).collect())
+    }
+
+    /// Hashes the blocks in memory that follow what is hashed, so that they need not be read back once they are
+    /// flushed. True if nothing is left to hash.
     fn hash_ahead(&mut self) -> bool {
         while let Some(Held::Memory { data, .. }) = self.blocks.get(self.hashed) {
             let length = self.length(self.hashed);
@@ -103,8 +108,8 @@ impl Partial {
         self.present > self.in_memory
     }
 
-    /// The hash of the complete piece. Flushed blocks not hashed before they left are read back by `read`, which is
-    /// given the first byte inside the piece.
+    /// The hash of a complete piece of which blocks were flushed. Those not hashed before they left are read back
+    /// by `read`, which is given the first byte inside the piece.
     pub(crate) fn finish_hash<E>(
         &mut self,
         mut read: impl FnMut(u32, &mut [u8]) -> Result<(), E>,
@@ -142,6 +147,7 @@ impl Partial {
 
     /// Frees the buffers of blocks that were just written to disk.
     pub(crate) fn mark_flushed(&mut self, digester: &BlockDigester) {
+        self.hash_ahead();
         for index in 0..self.blocks.len() {
             let length = self.length(index);
             if let Held::Memory { data, source } = &self.blocks[index] {

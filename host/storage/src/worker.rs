@@ -1,4 +1,4 @@
-//! The workers: each owns the pieces under way that fall to it, hashes them while they are warm, and writes each
+//! The workers: each owns the pieces under way that fall to it, hashes complete ones side by side, and writes each
 //! verified piece at once.
 
 use crate::block::Block;
@@ -6,6 +6,7 @@ use crate::events::DiskEvent;
 use crate::hashing::BlockDigester;
 use crate::limits::{FAILED_PIECES, OUTBOX_TICK, PROBE_BYTES};
 use crate::partial::{Partial, Run};
+use crate::ripe::Ripe;
 use crate::sync::SyncHandle;
 use crate::torrent::{Torrent, locked};
 use crate::transfer::Transfer;
@@ -15,7 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::Instant;
 use tokio::sync::oneshot;
 
 /// What a worker is asked to do.
@@ -26,7 +28,7 @@ pub(crate) enum Job {
     Discard(Arc<Torrent>, PieceIndex),
     /// Try again where a write failed.
     Probe(Arc<Torrent>, PieceIndex),
-    /// The pool is low: flush.
+    /// The pool is low: wake up and look.
     Relieve,
     /// Forget everything of a torrent, then answer.
     Close(Arc<Torrent>, oneshot::Sender<()>),
@@ -53,11 +55,19 @@ pub(crate) struct Gauge {
 
 type Key = (u64, PieceIndex);
 
+/// A piece with all its blocks, not yet verified.
+struct RipePiece {
+    torrent: Arc<Torrent>,
+    piece: PieceIndex,
+    partial: Partial,
+}
+
 /// One worker thread's state.
 pub(crate) struct Worker {
     around: Arc<Surroundings>,
     gauge: Arc<Gauge>,
     partials: BTreeMap<Key, (Arc<Torrent>, Partial)>,
+    ripe: Ripe<RipePiece>,
     /// Pieces that failed their hash: the next try is reported block by block.
     failed: BTreeSet<Key>,
     /// Torrents whose events wait for room.
@@ -72,6 +82,7 @@ impl Worker {
             around,
             gauge,
             partials: BTreeMap::new(),
+            ripe: Ripe::new(),
             failed: BTreeSet::new(),
             untold: BTreeMap::new(),
             begun: 0,
@@ -81,19 +92,37 @@ impl Worker {
     /// Works until told to stop or nobody is left to ask.
     pub(crate) fn run(mut self, jobs: &Receiver<Job>) {
         loop {
-            let job = if self.untold.is_empty() {
-                jobs.recv().map_err(|_| RecvTimeoutError::Disconnected)
-            } else {
-                jobs.recv_timeout(OUTBOX_TICK)
-            };
-            match job {
+            match self.next(jobs) {
                 Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(job) => self.handle(job),
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            self.untold.retain(|_, torrent| torrent.flush_events());
-            let holds = self.partials.values().any(|(_, partial)| partial.in_memory() > 0);
-            self.gauge.holds.store(holds, Ordering::Release);
+        }
+    }
+
+    /// The next job. Before it waits for one, everything sent so far is taken in, and what is due is done.
+    fn next(&mut self, jobs: &Receiver<Job>) -> Result<Job, RecvTimeoutError> {
+        match jobs.try_recv() {
+            Ok(job) => return Ok(job),
+            Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
+            Err(TryRecvError::Empty) => {}
+        }
+        if self.around.pool.is_low() {
+            self.relieve();
+        }
+        let mut patience = self.ripe.patience(Instant::now());
+        if patience.is_some_and(|left| left.is_zero()) {
+            self.store_ripe();
+            patience = None;
+        }
+        self.untold.retain(|_, torrent| torrent.flush_events());
+        let holds =
+            !self.ripe.is_empty() || self.partials.values().any(|(_, partial)| partial.in_memory() > 0);
+        self.gauge.holds.store(holds, Ordering::Release);
+        let outbox = (!self.untold.is_empty()).then_some(OUTBOX_TICK);
+        match [patience, outbox].into_iter().flatten().min() {
+            Some(wait) => jobs.recv_timeout(wait),
+            None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
         }
     }
 
@@ -103,17 +132,16 @@ impl Worker {
                 for block in blocks {
                     self.take(&torrent, block);
                 }
-                if self.around.pool.is_low() {
-                    self.relieve();
-                }
             }
             Job::Discard(torrent, piece) => drop(self.partials.remove(&(torrent.id, piece))),
-            Job::Probe(torrent, piece) => self.probe(&torrent, piece),
-            Job::Relieve => {
-                self.gauge.relief_asked.store(false, Ordering::Release);
-                self.relieve();
+            Job::Probe(torrent, piece) => {
+                self.store_ripe();
+                self.probe(&torrent, piece);
             }
+            // Before it waits again, the worker looks at the pool.
+            Job::Relieve => self.gauge.relief_asked.store(false, Ordering::Release),
             Job::Close(torrent, done) => {
+                self.store_ripe();
                 self.partials.retain(|(id, _), _| *id != torrent.id);
                 self.failed.retain(|(id, _)| *id != torrent.id);
                 self.untold.remove(&torrent.id);
@@ -132,7 +160,11 @@ impl Worker {
     fn take(&mut self, torrent: &Arc<Torrent>, block: Block) {
         let piece = block.request.piece;
         let size = torrent.layout.geometry.piece_size(piece);
-        if torrent.is_closed() || size == 0 || torrent.stored.contains(piece) {
+        if torrent.is_closed()
+            || size == 0
+            || torrent.stored.contains(piece)
+            || self.ripe.any(|ripe| ripe.torrent.id == torrent.id && ripe.piece == piece)
+        {
             return;
         }
         let key = (torrent.id, piece);
@@ -143,32 +175,46 @@ impl Worker {
         });
         partial.insert(block);
         if partial.is_complete()
-            && let Some((_, partial)) = self.partials.remove(&key)
+            && let Some((torrent, partial)) = self.partials.remove(&key)
         {
-            self.complete(torrent, piece, partial);
+            self.ripe.push(RipePiece { torrent, piece, partial }, Instant::now());
+            if self.ripe.is_full() {
+                self.store_ripe();
+            }
         }
     }
 
-    /// Verifies a piece that has all its blocks, stores it, and tells what became of it; its buffers are free by then.
-    fn complete(&mut self, torrent: &Arc<Torrent>, piece: PieceIndex, partial: Partial) {
-        match self.store(torrent, piece, partial) {
-            Ok(event) => self.tell(torrent, event),
-            Err(error) => self.write_failed(torrent, piece, error),
+    /// Verifies the pieces that have all their blocks, stores them, and tells what became of each; its buffers are
+    /// free by then.
+    fn store_ripe(&mut self) {
+        let ripe = self.ripe.take();
+        let wholes: Vec<_> = ripe.iter().map(|ripe| ripe.partial.whole()).collect();
+        let messages: Vec<_> = wholes.iter().flatten().map(Vec::as_slice).collect();
+        let mut hashed = hash::sha1_many(&messages).into_iter();
+        let hashes: Vec<_> = wholes.iter().map(|whole| whole.as_ref().and_then(|_| hashed.next())).collect();
+        for (RipePiece { torrent, piece, partial }, hash) in ripe.into_iter().zip(hashes) {
+            match self.store(&torrent, piece, partial, hash) {
+                Ok(event) => self.tell(&torrent, event),
+                Err(error) => self.write_failed(&torrent, piece, error),
+            }
         }
     }
 
+    /// Stores a piece if its hash is right; `hash` is `None` where blocks of it are on disk already.
     fn store(
         &mut self,
         torrent: &Arc<Torrent>,
         piece: PieceIndex,
         mut partial: Partial,
+        hash: Option<[u8; 20]>,
     ) -> Result<DiskEvent, DiskError> {
         let Surroundings { transfer, digester, sync, .. } = &*self.around;
         let naming = torrent.naming.read().unwrap_or_else(PoisonError::into_inner);
-        let hash = partial.finish_hash(|begin, into| {
+        let read = |begin, into: &mut [u8]| {
             let request = BlockRequest { piece, begin, length: into.len() as u32 };
             transfer.read(torrent, request, into)
-        })?;
+        };
+        let hash = hash.map_or_else(|| partial.finish_hash(read), Ok)?;
         let key = (torrent.id, piece);
         if torrent.layout.piece_hash(piece) != Some(&hash) {
             if self.failed.len() < FAILED_PIECES {
@@ -189,8 +235,9 @@ impl Worker {
         self.tell(torrent, DiskEvent::WriteFailed { piece, error });
     }
 
-    /// Flushes the oldest pieces' blocks, unverified, until the pool has room again.
+    /// Stores what is complete, then flushes the oldest pieces' blocks, unverified, until the pool has room again.
     fn relieve(&mut self) {
+        self.store_ripe();
         while !self.around.pool.is_relieved() {
             let holding = self.partials.iter().filter(|(_, (_, partial))| partial.in_memory() > 0);
             let oldest = holding.min_by_key(|(_, (_, partial))| partial.born).map(|(key, _)| *key);
