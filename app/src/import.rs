@@ -7,6 +7,7 @@ mod qbittorrent;
 mod resume;
 mod take;
 mod torrent;
+mod totals;
 mod transmission;
 
 use crate::daemon::config_directory;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 pub(crate) use take::take_all;
 pub(crate) use torrent::Foreign;
+pub(crate) use totals::read as read_totals;
 pub(crate) use transmission::{has_torrents as is_transmission, read as read_transmission};
 
 /// Take over the torrents of another client, without hashing what did not change

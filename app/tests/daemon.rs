@@ -4,6 +4,7 @@ mod world;
 
 use serde_json::{Value, json};
 use std::fs;
+use std::io::Read;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -103,6 +104,14 @@ impl Running {
         let sent = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
         assert!(sent.expect("kill is there").success());
     }
+
+    /// Waits for the end: exit code and standard error.
+    fn end(mut self) -> (Option<i32>, String) {
+        let code = wait_for("the end", || self.child.try_wait().expect("waited for")).code();
+        let mut errors = String::new();
+        self.child.stderr.take().expect("piped").read_to_string(&mut errors).expect("UTF-8");
+        (code, errors)
+    }
 }
 
 impl Drop for Running {
@@ -177,6 +186,21 @@ fn a_hangup_reads_the_settings_again() {
     running.hear("READY=1");
     assert_eq!(fs::read_to_string(place.settings()).expect("read"), "{ torn", "it is not overwritten");
     place.remote(&["-si"]);
+}
+
+#[test]
+fn a_directory_has_one_daemon() {
+    let place = Place::new();
+    let first = place.serving();
+    let before = fs::read(place.settings()).expect("read");
+    let (code, errors) = failed(place.daemon().args(["-f", "-L", "55"]));
+    assert_eq!(code, 1);
+    assert!(errors.contains("another daemon is using"), "{errors}");
+    let (code, errors) = failed(&mut place.daemon());
+    assert_eq!(code, 1, "also in the background: {errors}");
+    assert_eq!(fs::read(place.settings()).expect("read"), before, "the second changes nothing");
+    place.remote(&["--exit"]);
+    assert_eq!(first.end(), (Some(0), String::new()));
 }
 
 #[test]

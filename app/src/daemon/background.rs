@@ -11,7 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode, Stdio};
 
 /// Tells the child that it is one.
-const VARIABLE: &str = "STARLING_DAEMON_CHILD";
+pub(super) const VARIABLE: &str = "STARLING_DAEMON_CHILD";
 
 /// What the child reports once it serves.
 const SERVES: &[u8] = b"serves\n";

@@ -78,7 +78,12 @@ fn local_time() -> String {
 }
 
 async fn start(program: PathBuf, environment: Vec<(&'static str, OsString)>, number: Number) {
-    let child = Command::new(&program)
+    let mut command = Command::new(&program);
+    // What concerns this process alone is nothing to its children.
+    for name in ["NOTIFY_SOCKET", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", super::background::VARIABLE] {
+        command.env_remove(name);
+    }
+    let child = command
         .envs(environment)
         .current_dir("/")
         .stdin(Stdio::null())

@@ -104,6 +104,9 @@ impl Process {
             save(settings)
         }));
         let old = transmission_before(&home.directory);
+        if old.is_some() {
+            config.past = import::read_totals(&home.directory);
+        }
         config.paused = line.paused || all.process.start_paused;
         let daemon = Daemon::start(config).await.map_err(|error| Failure::new(Kind::Failed, error))?;
         // The directory is ours now, and with it the file.

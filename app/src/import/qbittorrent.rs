@@ -4,7 +4,7 @@ use super::progress::untouched;
 use super::torrent::{Foreign, What, grouped, kilobytes, look};
 use super::transmission::{has_extension, read_file};
 use bencode::{Limits, Value};
-use daemon::LimitMode;
+use daemon::{Dates, LimitMode};
 use metainfo::{Bitfield, FileIndex, Metainfo, PieceIndex};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -74,6 +74,8 @@ fn apply(foreign: &mut Foreign, bytes: &[u8], written: SystemTime) -> Result<(),
         _ => None,
     });
     foreign.sequential = count(b"sequential_download").map(|on| on != 0);
+    let date = |key: &[u8]| count(key).unwrap_or(0).max(0);
+    foreign.dates = Dates { added: date(b"added_time"), done: date(b"completed_time"), ..Dates::default() };
     foreign.downloaded = count(b"total_downloaded").map_or(0, i64::unsigned_abs);
     foreign.uploaded = count(b"total_uploaded").map_or(0, i64::unsigned_abs);
     trust(foreign, root, written);

@@ -3,7 +3,7 @@
 use super::progress::{Bits, of_blocks, of_pieces, untouched};
 use super::torrent::{Foreign, What, grouped, kilobytes, look};
 use bencode::{Limits, Value};
-use daemon::{LimitMode, Priority};
+use daemon::{Dates, LimitMode, Priority};
 use metainfo::{Bitfield, FileIndex, Geometry, Metainfo, PieceIndex};
 use std::path::PathBuf;
 use storage::FileStamp;
@@ -49,6 +49,13 @@ pub(super) fn apply(foreign: &mut Foreign, bytes: &[u8]) -> Result<(), bencode::
         Some((minutes, mode(idle.get(b"idle-mode")?.integer()?)))
     });
     foreign.sequential = count(b"sequentialDownload").or(count(b"sequential_download")).map(|on| on != 0);
+    let date = |key: &[u8]| count(key).unwrap_or(0).max(0);
+    foreign.dates = Dates {
+        added: date(b"added-date"),
+        done: date(b"done-date"),
+        active: date(b"activity-date"),
+        ..Dates::default()
+    };
     foreign.downloaded = count(b"downloaded").map_or(0, i64::unsigned_abs);
     foreign.uploaded = count(b"uploaded").map_or(0, i64::unsigned_abs);
     trust(foreign, root);
@@ -87,11 +94,18 @@ const fn mode(number: i64) -> LimitMode {
 fn trust(foreign: &mut Foreign, root: Value<'_, '_>) {
     let What::Torrent(_, metainfo) = &foreign.what else { return };
     let Some(progress) = root.get(b"progress") else { return };
-    // Files that were renamed, or lie where unfinished ones do, are found by hashing once they are in their place.
+    // Files that were renamed are found by hashing once they have their names back.
     let is_renamed = root.get(b"files").is_some()
         || root.get(b"name").and_then(Value::text).is_some_and(|name| name != metainfo.name);
     let Some(directory) = foreign.directory.as_ref().filter(|_| !is_renamed) else { return };
-    let files = look(metainfo, directory, UNFINISHED);
+    let mut files = look(metainfo, directory, UNFINISHED);
+    let is_there = files.iter().any(Option::is_some);
+    if let Some(unfinished) = path(root, b"incomplete-dir").filter(|path| !is_there && path != directory) {
+        let found = look(metainfo, &unfinished, UNFINISHED);
+        if found.iter().any(Option::is_some) {
+            (files, foreign.elsewhere) = (found, Some(unfinished));
+        }
+    }
     let geometry = &metainfo.geometry;
     let Some(have) = claimed(geometry, progress) else { return };
     let times = Times::of(progress);

@@ -2,7 +2,7 @@
 
 use super::torrent::{Foreign, What};
 use daemon::{Daemon, StartMode};
-use std::path::PathBuf;
+use std::path::Path;
 use storage::StateStore;
 
 /// Takes torrents in, one after the other; tells how many were. One that cannot be taken is told and passed over.
@@ -31,7 +31,7 @@ pub(crate) async fn take_all(daemon: &Daemon, found: Vec<Foreign>) -> usize {
 /// True if it was taken in, false if it was here.
 async fn take(daemon: &Daemon, state: Option<&StateStore>, foreign: &Foreign) -> Result<bool, String> {
     if let Some(state) = state {
-        remember(state, foreign, daemon.settings().download_directory.clone()).await?;
+        remember(state, foreign).await?;
     }
     let added = daemon.add(foreign.request()).await.map_err(|error| error.to_string())?;
     if added.duplicate {
@@ -46,9 +46,9 @@ async fn take(daemon: &Daemon, state: Option<&StateStore>, foreign: &Foreign) ->
 }
 
 /// Puts down which pieces are trusted, before anybody looks at the data.
-async fn remember(state: &StateStore, foreign: &Foreign, elsewhere: PathBuf) -> Result<(), String> {
+async fn remember(state: &StateStore, foreign: &Foreign) -> Result<(), String> {
     let (Some(record), What::Torrent(_, metainfo)) = (foreign.record(), &foreign.what) else { return Ok(()) };
-    let directory = foreign.directory.clone().unwrap_or(elsewhere);
+    let Some(directory) = foreign.data_directory().map(Path::to_path_buf) else { return Ok(()) };
     let (state, info_hash) = (state.clone(), metainfo.info_hash());
     let save = move || state.save(&info_hash, &directory, &record);
     let saved = tokio::task::spawn_blocking(save).await.map_err(|error| error.to_string())?;

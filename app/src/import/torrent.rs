@@ -1,6 +1,6 @@
 //! A torrent as another client left it.
 
-use daemon::{AddRequest, FileChoice, LimitMode, Priority, Source, TorrentEdit};
+use daemon::{AddRequest, Before, Dates, FileChoice, LimitMode, Priority, Source, TorrentEdit};
 use metainfo::{Bitfield, FileIndex, Metainfo};
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -17,6 +17,9 @@ pub(crate) struct Foreign {
     pub(super) what: What,
     /// Where its data ends.
     pub(super) directory: Option<PathBuf>,
+    /// Where its data lies now, if not there.
+    pub(super) elsewhere: Option<PathBuf>,
+    pub(super) dates: Dates,
     /// The pieces that the other client has, and that nobody touched since.
     pub(super) pieces: Option<Bitfield>,
     /// The files as they are now, in torrent order.
@@ -53,6 +56,8 @@ impl Foreign {
         Self {
             what,
             directory: None,
+            elsewhere: None,
+            dates: Dates { added: 0, done: 0, started: 0, active: 0, edited: 0 },
             pieces: None,
             files: Vec::new(),
             paused: false,
@@ -99,6 +104,11 @@ impl Foreign {
         format!("{}: {part}{state}, in {place}", self.name())
     }
 
+    /// Where its data lies now.
+    pub(super) fn data_directory(&self) -> Option<&Path> {
+        self.elsewhere.as_deref().or(self.directory.as_deref()).filter(|path| path.is_absolute())
+    }
+
     /// The record by which the data is trusted without hashing it; `None` where nothing is known.
     pub(super) fn record(&self) -> Option<ResumeRecord> {
         let pieces = self.pieces.clone()?;
@@ -117,6 +127,9 @@ impl Foreign {
         let mut request = AddRequest::new(source);
         request.download_directory = self.directory.clone().filter(|path| path.is_absolute());
         request.paused = Some(true);
+        request.before = self
+            .data_directory()
+            .map(|path| Before { data_directory: path.to_path_buf(), dates: self.dates });
         request.labels.clone_from(&self.labels);
         request.bandwidth_priority = Some(self.priority);
         request.peer_limit = self.peer_limit;

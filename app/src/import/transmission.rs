@@ -175,6 +175,22 @@ mod tests {
     }
 
     #[test]
+    fn unfinished_data_may_lie_elsewhere() {
+        let old = Old::new();
+        let (data, other) = (old.folder.path().join("data"), old.folder.path().join("unfinished"));
+        fs::rename(&data, &other).unwrap();
+        let mut progress = DictWriter::new();
+        progress.bytes("blocks", "all").bytes("pieces", "all").raw("mtimes", integers(&[1000, 1000]));
+        let mut resume = DictWriter::new();
+        resume.bytes("destination", data.to_str().unwrap()).bytes("incomplete-dir", other.to_str().unwrap());
+        resume.integer("added-date", 7).raw("progress", progress.encode());
+        let foreign = old.read(&resume);
+        assert_eq!(trusted(&foreign), [0, 1, 2, 3]);
+        let before = foreign.request().before.unwrap();
+        assert_eq!((before.data_directory, before.dates.added), (other, 7));
+    }
+
+    #[test]
     fn version_3_tells_when_pieces_were_hashed() {
         let old = Old::new();
         let mut times = ListWriter::new();

@@ -22,7 +22,7 @@ mod schedule;
 mod space;
 mod why;
 
-pub use api::add::{AddError, AddRequest, Added, FileChoice, Source};
+pub use api::add::{AddError, AddRequest, Added, Before, FileChoice, Source};
 pub use api::command::{CommandError, EditError, QueueMove, RenameError, StartMode};
 pub use api::details::{
     Details, FileDetails, PeerDetails, PeerOrigin, PeersFrom, TrackerDetails, TrackerState, Wanted,

@@ -1,7 +1,7 @@
 //! Taking a torrent in.
 
 use crate::Number;
-use crate::catalogue::entry::Priority;
+use crate::catalogue::entry::{Dates, Priority};
 use metainfo::{FileIndex, InfoHash};
 use std::path::PathBuf;
 use thiserror::Error;
@@ -45,6 +45,17 @@ pub struct AddRequest {
     pub sequential: Option<bool>,
     /// With [`Self::sequential`]: the piece to begin with.
     pub sequential_from_piece: Option<u32>,
+    /// What another client knows of it that had it before.
+    pub before: Option<Before>,
+}
+
+/// What another client knows of a torrent that is taken over from it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Before {
+    /// The folder its data lies in now.
+    pub data_directory: PathBuf,
+    /// Its dates; one that is not known is 0.
+    pub dates: Dates,
 }
 
 impl AddRequest {
@@ -60,6 +71,7 @@ impl AddRequest {
             peer_limit: None,
             sequential: None,
             sequential_from_piece: None,
+            before: None,
         }
     }
 }

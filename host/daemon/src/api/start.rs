@@ -1,6 +1,6 @@
 //! What a daemon starts from.
 
-use crate::Settings;
+use crate::{Settings, Totals};
 use engine::AddressFilter;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -21,6 +21,8 @@ pub struct Config {
     pub save_settings: Option<SaveSettings>,
     /// All torrents stay stopped at start (`--paused`).
     pub paused: bool,
+    /// What another client counted that used the directory before; of no account where we have counters of our own.
+    pub past: Totals,
     /// Addresses that no connection is made with; whoever reads blocklists replaces what is in it.
     pub address_filter: AddressFilter,
     /// The one address to bind to, in place of those in the settings; for tests on loopback.
@@ -35,6 +37,7 @@ impl Config {
             settings,
             save_settings: None,
             paused: false,
+            past: Totals::default(),
             address_filter: AddressFilter::default(),
             bind: None,
         }

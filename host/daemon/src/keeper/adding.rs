@@ -10,6 +10,7 @@ use crate::clock::unix_now;
 use crate::prepare::{self, Prepared, What};
 use crate::{AddError, AddRequest, Added, Settings};
 use metainfo::{Magnet, Metainfo};
+use std::path::PathBuf;
 use std::sync::Arc;
 use storage::Change;
 
@@ -53,12 +54,12 @@ impl Keeper {
         let paused = request.paused.unwrap_or(!settings.start_added_torrents);
         book.wish = if paused { Wish::Stop } else { Wish::Run };
         book.order = self.books.values().map(|book| book.order).max().map_or(0, |last| last + 1);
-        if settings.incomplete_directory_enabled
-            && settings.incomplete_directory != options.download_directory
-        {
-            book.place = Some(settings.incomplete_directory.clone());
-        }
+        book.place = place(&request, settings).filter(|place| *place != options.download_directory);
         let mut entry = entry(number, &metainfo, options);
+        if let Some(before) = &request.before {
+            let added = if before.dates.added > 0 { before.dates.added } else { entry.dates.added };
+            entry.dates = Dates { added, ..before.dates };
+        }
         entry.queue_position = self.books.values().filter(|book| !book.is_leaving()).count() as u32;
         add_default_trackers(&mut entry, &settings.default_trackers);
         if !paused {
@@ -142,6 +143,14 @@ impl Keeper {
     /// Changes an entry and says so only if `change` did anything.
     pub(super) fn change_if(&self, number: Number, change: impl FnOnce(&mut Entry) -> bool) -> bool {
         self.catalogue().change_if(number, change)
+    }
+}
+
+/// Where the data lies until it is complete, if not where it ends.
+fn place(request: &AddRequest, settings: &Settings) -> Option<PathBuf> {
+    match &request.before {
+        Some(before) => Some(before.data_directory.clone()),
+        None => settings.incomplete_directory_enabled.then(|| settings.incomplete_directory.clone()),
     }
 }
 

@@ -25,13 +25,14 @@ pub(super) fn wake(mut config: Config, news_sender: mpsc::Sender<News>) -> Resul
     let lock = crate::lock::lock(&directory)?;
     let failed = |reason: String| StartError::Directory { path: directory.clone(), reason };
     let is_new = !directory.join(storage::STATE_FILE).exists();
-    let session = Session::start(settings(&mut config))?;
+    let session = start_session(settings(&mut config))?;
     let state = session.state().ok_or_else(|| failed("it has no database".into()))?;
     let (ledger, contents) = Ledger::start(state).map_err(|error| failed(error.to_string()))?;
     let rebuild = is_new || state.set_aside().is_some();
     let restored = Restored::read(&contents, rebuild, &config);
     let value = |key: &str| contents.values.get(key);
-    let mut past: Totals = value(STATS).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let mut past: Totals =
+        value(STATS).and_then(|text| serde_json::from_str(text).ok()).unwrap_or(config.past);
     past.sessions += 1;
     let groups: Vec<Group> =
         value(GROUPS).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
@@ -65,6 +66,17 @@ pub(super) fn wake(mut config: Config, news_sender: mpsc::Sender<News>) -> Resul
         scheduled: None,
         _lock: lock,
     })
+}
+
+/// Starts the session. A taken port is no reason not to serve: until another is set, peers reach us at any.
+fn start_session(settings: engine::Settings) -> Result<Session, engine::StartError> {
+    match Session::start(settings.clone()) {
+        Err(engine::StartError::Listen { address, source }) if settings.port != 0 => {
+            tracing::error!(%address, %source, "the peer port is taken: another one serves until it is changed");
+            Session::start(engine::Settings { port: 0, ..settings })
+        }
+        started => started,
+    }
 }
 
 fn settings(config: &mut Config) -> engine::Settings {
