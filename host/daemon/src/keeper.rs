@@ -36,7 +36,7 @@ use crate::{Config, SessionStats, StartError, Totals};
 use book::{Book, Limits, Run};
 use command::{Command, Reply};
 use engine::Session;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
 use std::sync::{Arc, PoisonError, RwLockWriteGuard};
 use storage::{Change, Ledger};
@@ -79,6 +79,10 @@ pub(crate) struct Keeper {
     saved_at: Instant,
     /// Torrents being opened.
     opening: usize,
+    /// Torrents to be opened after those; one entry a torrent.
+    waiting: VecDeque<Number>,
+    /// Looks around so far.
+    looks: u64,
     /// What the schedule of the other limits said last.
     scheduled: Option<bool>,
     /// Held to keep other daemons away.

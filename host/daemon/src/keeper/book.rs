@@ -76,6 +76,8 @@ pub(crate) struct Book {
     /// The queue lets it run.
     pub(crate) admitted: bool,
     pub(crate) run: Run,
+    /// It is to be opened when others have been.
+    pub(crate) waiting: bool,
     /// All data is to be hashed anew.
     pub(crate) verify: bool,
     /// Its task was begun to hash what is there.
@@ -135,6 +137,7 @@ impl Book {
             wish: Wish::Stop,
             admitted: false,
             run: Run::Off,
+            waiting: false,
             verify: false,
             checks: false,
             renaming: false,

@@ -6,7 +6,7 @@ use crate::api::details::PeersFrom;
 use crate::api::events::EventKind;
 use crate::catalogue::entry::{Entry, Fault, FaultKind, Number, Progress, Status};
 use crate::clock::unix_now;
-use crate::limits::SAVE_INTERVAL;
+use crate::limits::{ADMIT_EVERY, SAVE_INTERVAL};
 use engine::{CandidateSource, Phase, Report, Snapshot};
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -26,7 +26,10 @@ impl Keeper {
             self.check_goal(number);
         }
         self.follow_schedule();
-        self.admit();
+        self.looks += 1;
+        if self.looks.is_multiple_of(ADMIT_EVERY) {
+            self.admit();
+        }
         self.count();
         self.save_now_and_then(SAVE_INTERVAL);
     }

@@ -42,9 +42,15 @@ impl Keeper {
         let mut changed = Vec::new();
         for candidate in &candidates {
             let Some(book) = self.books.get_mut(&candidate.key) else { continue };
-            book.admitted = admitted.contains(&candidate.key);
-            // Those that wait are shown as waiting, too.
-            if !book.may_run() || !matches!(book.run, Run::On(_)) {
+            let is_admitted = admitted.contains(&candidate.key);
+            let was_admitted = std::mem::replace(&mut book.admitted, is_admitted);
+            let is_due = match book.run {
+                Run::Off => book.may_run() && !book.waiting,
+                Run::On(_) => !book.may_run(),
+                Run::Starting | Run::Stopping(_) | Run::Moving => false,
+            };
+            // Those that wait for the queue are shown as waiting.
+            if is_due || is_admitted != was_admitted || !book.may_run() {
                 changed.push(candidate.key);
             }
         }

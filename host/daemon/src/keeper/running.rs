@@ -112,11 +112,8 @@ impl Keeper {
         };
         match &book.run {
             Run::Off if book.move_due => self.begin_move(number),
-            // One that was removed a moment ago still says goodbye; its end brings us back here, and so does the end
-            // of any opening where too many are under way.
-            Run::Off if wanted && has_metadata && self.opening < STARTS_AT_ONCE && !predecessor() => {
-                self.open(number);
-            }
+            // One that was removed a moment ago still says goodbye; its end brings us back here.
+            Run::Off if wanted && has_metadata && !predecessor() => self.open_in_turn(number),
             Run::On(control) => {
                 let only_checks = !book.may_run() && control.with_snapshot(|it| it.phase == Phase::Checking);
                 if !wanted && !only_checks || book.move_due {
@@ -126,6 +123,16 @@ impl Keeper {
             _ => {}
         }
         self.show_status(number);
+    }
+
+    /// Opens a torrent now, or when others have been opened.
+    fn open_in_turn(&mut self, number: Number) {
+        if self.opening < STARTS_AT_ONCE {
+            self.open(number);
+        } else if let Some(book) = self.books.get_mut(&number).filter(|book| !book.waiting) {
+            book.waiting = true;
+            self.waiting.push_back(number);
+        }
     }
 
     /// Tells a running torrent to end.
@@ -176,8 +183,13 @@ impl Keeper {
             }
         }
         self.next_rename(number);
-        if self.opening + 1 == STARTS_AT_ONCE {
-            self.admit();
+        while self.opening < STARTS_AT_ONCE
+            && let Some(next) = self.waiting.pop_front()
+        {
+            if let Some(book) = self.books.get_mut(&next) {
+                book.waiting = false;
+            }
+            self.reconcile(next);
         }
     }
 

@@ -12,7 +12,7 @@ use crate::record::Record;
 use crate::{Config, Group, Options, SessionStats, Settings, StartError, Totals};
 use engine::Session;
 use metainfo::Metainfo;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 use std::sync::{Arc, RwLock};
 use storage::{Change, Contents, Ledger};
@@ -63,6 +63,8 @@ pub(super) fn wake(mut config: Config, news_sender: mpsc::Sender<News>) -> Resul
         started_at: Instant::now(),
         saved_at: Instant::now(),
         opening: 0,
+        waiting: VecDeque::new(),
+        looks: 0,
         scheduled: None,
         _lock: lock,
     })
