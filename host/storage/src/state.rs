@@ -11,6 +11,7 @@ pub use schema::FILE_NAME as STATE_FILE;
 
 use metainfo::{Bitfield, InfoHash};
 use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -118,6 +119,23 @@ impl StateStore {
             })
             .optional()?;
         Ok(row.flatten())
+    }
+
+    /// How many pieces are recorded for each torrent, over all its folders the most.
+    pub fn recorded_pieces(&self) -> Result<HashMap<InfoHash, u32>, StateError> {
+        let connection = self.connection();
+        let mut statement = connection.prepare("SELECT info_hash, pieces, piece_count FROM downloads")?;
+        let mut rows = statement.query([])?;
+        let mut counts = HashMap::new();
+        while let Some(row) = rows.next()? {
+            let (hash, pieces): (Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?);
+            let pieces = Bitfield::from_bytes(&pieces, row.get(2)?);
+            if let (Some(hash), Some(pieces)) = (ledger::info_hash(&hash), pieces) {
+                let count: &mut u32 = counts.entry(hash).or_default();
+                *count = pieces.count().max(*count);
+            }
+        }
+        Ok(counts)
     }
 
     /// Remembers a download, in place of what was remembered.

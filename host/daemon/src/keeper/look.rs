@@ -31,7 +31,6 @@ pub(crate) struct Lookup {
     trackers_seen: Vec<(TrackerSnapshot, Instant)>,
     web_seeds: Vec<String>,
     web_seeds_off: Vec<String>,
-    is_complete: bool,
     control: Option<Control>,
 }
 
@@ -39,10 +38,8 @@ impl Keeper {
     pub(super) fn look_up(&self, numbers: &[Number]) -> Vec<Option<Lookup>> {
         let look_up = |number: &Number| {
             let book = self.books.get(number).filter(|book| !book.is_leaving())?;
-            let (trackers, directory, left) = self.entry(*number, |entry| {
-                let directory = entry.options.download_directory.clone();
-                (entry.trackers.clone(), directory, entry.progress.bytes_have < entry.about.total_bytes)
-            })?;
+            let (trackers, directory) = self
+                .entry(*number, |entry| (entry.trackers.clone(), entry.options.download_directory.clone()))?;
             Some(Lookup {
                 number: *number,
                 info_hash: book.info_hash,
@@ -56,7 +53,6 @@ impl Keeper {
                 trackers_seen: book.trackers_seen.clone(),
                 web_seeds: book.web_seeds.clone(),
                 web_seeds_off: book.web_seeds_off.clone(),
-                is_complete: !left,
                 control: match &book.run {
                     Run::On(control) => Some(control.clone()),
                     _ => None,
@@ -130,9 +126,6 @@ impl Lookup {
             return Some(report.have.clone());
         }
         let count = self.metainfo.as_ref()?.geometry.piece_count();
-        if self.is_complete {
-            return Some(Bitfield::full(count));
-        }
         let (state, hash, directory) = (self.state.clone(), self.info_hash, self.directory.clone());
         let work = move || {
             let root = std::fs::canonicalize(directory).ok()?;

@@ -11,8 +11,8 @@ use crate::limits::MAX_TORRENT_FILE;
 use crate::record::Record;
 use crate::{Config, Group, Options, SessionStats, Settings, StartError, Totals};
 use engine::Session;
-use metainfo::Metainfo;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use metainfo::{InfoHash, Metainfo};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::Path;
 use std::sync::{Arc, RwLock};
 use storage::{Change, Contents, Ledger};
@@ -29,7 +29,8 @@ pub(super) fn wake(mut config: Config, news_sender: mpsc::Sender<News>) -> Resul
     let state = session.state().ok_or_else(|| failed("it has no database".into()))?;
     let (ledger, contents) = Ledger::start(state).map_err(|error| failed(error.to_string()))?;
     let rebuild = is_new || state.set_aside().is_some();
-    let restored = Restored::read(&contents, rebuild, &config);
+    let mut restored = Restored::read(&contents, rebuild, &config);
+    restored.claim_no_more_than(&state.recorded_pieces().map_err(|error| failed(error.to_string()))?);
     let value = |key: &str| contents.values.get(key);
     let mut past: Totals =
         value(STATS).and_then(|text| serde_json::from_str(text).ok()).unwrap_or(config.past);
@@ -165,6 +166,22 @@ impl Restored {
                 Ok(_) => {}
                 Err(error) => tracing::warn!(%error, "{} cannot be used", path.display()),
             }
+        }
+    }
+
+    /// Counters are written as bytes come, pieces are recorded once they are synced: after a crash the pieces count.
+    fn claim_no_more_than(&mut self, recorded: &HashMap<InfoHash, u32>) {
+        let numbers: Vec<Number> = self.books.keys().copied().collect();
+        for number in numbers {
+            self.catalogue.change_if(number, |entry| {
+                let pieces = recorded.get(&entry.info_hash).copied().unwrap_or(0);
+                if pieces < entry.about.piece_count {
+                    let bytes = u64::from(pieces) * u64::from(entry.about.piece_length);
+                    entry.progress.bytes_have = entry.progress.bytes_have.min(bytes);
+                    entry.progress.bytes_done = entry.progress.bytes_done.min(bytes);
+                }
+                false
+            });
         }
     }
 

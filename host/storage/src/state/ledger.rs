@@ -127,7 +127,7 @@ fn read(connection: &Connection) -> Result<Contents, StateError> {
     Ok(contents)
 }
 
-fn info_hash(bytes: &[u8]) -> Option<InfoHash> {
+pub(super) fn info_hash(bytes: &[u8]) -> Option<InfoHash> {
     let v1 = bytes.try_into().map(InfoHash::V1);
     v1.or_else(|_| bytes.try_into().map(InfoHash::V2)).ok()
 }
