@@ -1,9 +1,7 @@
 //! Whole daemons on loopback: what is added is there after a crash, and does what it is told.
 
-mod world;
-
+use crate::world::{Home, Sample, entry, eventually, wait_for};
 use daemon::{EventKind, StartError, StartMode, Status, TorrentEdit, Wanted};
-use world::{Home, Sample, entry, eventually, wait_for};
 
 const FILES: &[(&str, usize)] = &[("a/one.bin", 200_000), ("two.bin", 70_001)];
 

@@ -1,13 +1,11 @@
 //! The queue, goals and edits of whole daemons on loopback.
 
-mod world;
-
+use crate::world::{Home, Sample, entry, wait_for};
 use daemon::{
     EditError, EventKind, FileChoice, LimitMode, QueueLimit, QueueMove, Settings, StartMode, Status,
     TorrentEdit, TrackerChange,
 };
 use metainfo::FileIndex;
-use world::{Home, Sample, entry, wait_for};
 
 const FILES: &[(&str, usize)] = &[("a.bin", 100_000), ("b.bin", 100_000)];
 

@@ -1,0 +1,5 @@
+//! Whole daemons on loopback.
+
+mod lifecycle;
+mod queue;
+mod world;
