@@ -94,14 +94,15 @@ impl<'a> Planner<'a> {
 
     async fn remote(&self, url: &Url) -> Result<Plan, Failure> {
         let name = without_credentials(url);
-        let answer = self.fetcher.ask(url, NamedBy::User).await;
-        let answer = answer.map_err(|error| source::fetch_failure(&FetchError::explain(error, &name)))?;
+        let failed = |error| source::fetch_failure(&FetchError::explain(error, &name));
+        let answer = self.fetcher.open(url, NamedBy::User, None).await.map_err(failed)?;
         let links = MirrorLinks::of(&answer, url);
         // A mirror that the server redirects to may be dead; the others are named beside it.
         let is_there = answer.status() == 200 || !links.duplicates.is_empty();
         if is_there && !links.is_empty() && !is_about_a_file(&answer) {
             return self.described(self.linked(url, &answer, links).await?).await;
         }
+        let answer = self.fetcher.patiently(answer, url, NamedBy::User).await.map_err(failed)?;
         match read_torrent(answer, &name).await {
             Ok(bytes) => {
                 let metainfo = torrent_file::parse(name.as_ref(), &bytes)?;
@@ -207,7 +208,8 @@ impl<'a> Planner<'a> {
         let last = url.path().rsplit('/').next().unwrap_or_default();
         let name = percent_decode_str(last).decode_utf8_lossy().into_owned();
         let is_there = answer.status() == 200;
-        let size = answer.length().filter(|_| is_there);
+        // A mirror is believed about the size as little as about sums.
+        let size = answer.length().filter(|_| is_there && answer.url().origin() == url.origin());
         let mut all = Description { size, ..Description::default() };
         all.sums = links.sums.into_iter().map(|sum| (sum, from.clone())).collect();
         all.mirrors = links.duplicates;

@@ -5,6 +5,7 @@
 
 use crate::http::{
     Client, Get, HttpError, HttpSettings, Origin, Purpose, Response, Via, gunzip, retry_after,
+    without_credentials,
 };
 use crate::limits::{DOCUMENT_PATIENCE, DOCUMENT_TRIES, MAX_TORRENT_BYTES, REDIRECTS, TORRENT_TIMEOUT};
 use bytes::Bytes;
@@ -60,23 +61,29 @@ impl Fetcher {
         self.0.get(&get).await.map(Answer)
     }
 
-    /// Like [`Fetcher::open`] for all of a document; a server that asks for patience (429, 503 with `Retry-After`)
-    /// is asked again when it says, if that is soon.
+    /// Like [`Fetcher::open`] for all of a document, with [`Fetcher::patiently`].
     pub async fn ask(&self, url: &Url, named_by: NamedBy) -> Result<Answer, HttpError> {
-        let mut tries = 1;
-        loop {
-            let answer = self.open(url, named_by, None).await?;
+        let answer = self.open(url, named_by, None).await?;
+        self.patiently(answer, url, named_by).await
+    }
+
+    /// A server that asks for patience (429, 503 with `Retry-After`) is asked again when it says, if that is soon.
+    /// `answer` is what it said to `url`.
+    pub async fn patiently(
+        &self,
+        mut answer: Answer,
+        url: &Url,
+        named_by: NamedBy,
+    ) -> Result<Answer, HttpError> {
+        for _ in 1..DOCUMENT_TRIES {
             let pause = answer.retry_after().filter(|pause| *pause <= DOCUMENT_PATIENCE);
-            match pause {
-                Some(pause) if matches!(answer.status(), 429 | 503) && tries < DOCUMENT_TRIES => {
-                    drop(answer);
-                    tracing::info!(url = %url, ?pause, "the server asks for patience");
-                    sleep(pause).await;
-                    tries += 1;
-                }
-                _ => return Ok(answer),
-            }
+            let Some(pause) = pause.filter(|_| matches!(answer.status(), 429 | 503)) else { break };
+            drop(answer);
+            tracing::info!(url = %without_credentials(url), ?pause, "the server asks for patience");
+            sleep(pause).await;
+            answer = self.open(url, named_by, None).await?;
         }
+        Ok(answer)
     }
 }
 
