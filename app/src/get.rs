@@ -216,6 +216,8 @@ async fn describe(
         web_seeds,
         use_peers: !args.no_peers,
         use_web_seeds: !args.no_web_seeds,
+        web_seed_policy: args.web_seed_policy.into(),
+        web_seed_connections: args.web_seed_connections.into(),
         stop_on_disk_error: true,
         after_completion: AfterCompletion {
             seed: args.seeds() && completion != Completion::Unchecked,

@@ -16,5 +16,5 @@ pub use dht::{DhtWorld, Ground, Member};
 pub use disk::DiskState;
 pub use network::Line;
 pub use node::{Behaviour, Node, NodeId};
-pub use web_seed::ServerState;
+pub use web_seed::{Server, ServerState};
 pub use world::{World, seed};

@@ -4,7 +4,7 @@ use crate::DiskState;
 use crate::disk::{Disk, TRUE_CONTENT};
 use crate::network::{Line, Pipe};
 use crate::node::{Behaviour, End, Node, NodeId};
-use crate::web_seed::{self, ServerState, WebSeed};
+use crate::web_seed::Exchange;
 use metainfo::{Bitfield, BlockRequest, Geometry, PeerId};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -12,8 +12,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use swarm::{
-    CandidateSource, Config, ConnectFailure, Direction, Event, FetchEnd, Output, PeerKey, SourceKey,
-    StorageFact, Swarm, WebSeedFact, WebSeedKey, WebSeedOrder,
+    CandidateSource, Config, ConnectFailure, Direction, Event, Output, PeerKey, SourceKey, StorageFact,
+    Swarm, WebSeedKey, WebSeedPolicy,
 };
 use wire::{Close, Connection, Fact, HANDSHAKE_LENGTH, Handshake, Order};
 
@@ -37,14 +37,14 @@ pub fn seed(default: u64) -> u64 {
 }
 
 /// What a link carries.
-enum Parcel {
+pub(crate) enum Parcel {
     Control(Vec<u8>),
     Block { request: BlockRequest, content: u64 },
     Closed,
 }
 
 /// What happens at a moment.
-enum Happening {
+pub(crate) enum Happening {
     Dialled {
         from: NodeId,
         to: SocketAddr,
@@ -71,18 +71,11 @@ enum Happening {
         node: NodeId,
         facts: Vec<StorageFact>,
     },
-    ServerBlock {
+    Server {
         node: NodeId,
         seed: WebSeedKey,
         range: u64,
-        request: BlockRequest,
-        content: u64,
-    },
-    ServerEnd {
-        node: NodeId,
-        seed: WebSeedKey,
-        range: u64,
-        end: FetchEnd,
+        exchange: Exchange,
     },
 }
 
@@ -163,6 +156,10 @@ impl World {
         self.now
     }
 
+    pub(crate) const fn start(&self) -> Instant {
+        self.start
+    }
+
     /// A number that two runs share only if the same things happened at the same times.
     pub const fn trace(&self) -> u64 {
         self.trace
@@ -185,6 +182,9 @@ impl World {
             max_peers_per_address: 3,
             upload_slots: 4,
             request_queue: 500,
+            web_seed_policy: WebSeedPolicy::default(),
+            web_seed_connections: 96,
+            mirrors_may_lag: false,
         }
     }
 
@@ -234,30 +234,6 @@ impl World {
         let addresses: Vec<_> = others.iter().map(|other| self.nodes[other.0].address).collect();
         self.nodes[node.0].swarm.handle_candidates(self.now, CandidateSource::Tracker, &addresses);
         self.settle(node);
-    }
-
-    /// Gives `node` an HTTP server of the whole torrent.
-    pub fn add_web_seed(
-        &mut self,
-        node: NodeId,
-        state: ServerState,
-        rate: u64,
-        latency: Duration,
-    ) -> WebSeedKey {
-        let now = self.now;
-        let target = &mut self.nodes[node.0];
-        let key = target.swarm.add_web_seed(now);
-        let pipe = Pipe::new(rate, now);
-        let seed = WebSeed { state, latency, pipe, range: 0, active: false, requests: Vec::new() };
-        target.web_seeds.insert(key, seed);
-        self.settle(node);
-        key
-    }
-
-    /// Requests that a server saw, as times since the world began.
-    pub fn requests(&self, node: NodeId, seed: WebSeedKey) -> Vec<Duration> {
-        let seen = self.nodes[node.0].web_seeds.get(&seed).map(|seed| seed.requests.as_slice());
-        seen.unwrap_or_default().iter().map(|at| *at - self.start).collect()
     }
 
     /// Changes how a node's disk behaves; a sound disk tells that it recovered.
@@ -316,15 +292,14 @@ impl World {
             Happening::Departed { from, .. } => 3 + 16 * from.0 as u64,
             Happening::Wake(node) => 4 + 16 * node.0 as u64,
             Happening::Stored { node, .. } => 7 + 16 * node.0 as u64,
-            Happening::ServerBlock { request, .. } => 5 + 16 * u64::from(request.piece.0 + request.begin),
-            Happening::ServerEnd { range, .. } => 6 + 16 * range,
+            Happening::Server { seed, range, .. } => 5 + 16 * (u64::from(seed.0) << 32 | range),
         };
         for word in [self.elapsed().as_nanos() as u64, number, kind] {
             self.trace = (self.trace ^ word).wrapping_mul(0x0100_0000_01b3);
         }
     }
 
-    fn queue(&mut self, at: Instant, happening: Happening) {
+    pub(crate) fn queue(&mut self, at: Instant, happening: Happening) {
         self.count += 1;
         self.queue.push(Reverse(Queued(at, self.count, happening)));
     }
@@ -354,22 +329,8 @@ impl World {
                 }
                 self.settle(node);
             }
-            Happening::ServerBlock { node, seed, range, request, content } => {
-                let current = self.nodes[node.0].web_seeds.get(&seed);
-                if current.is_some_and(|seed| seed.range == range && seed.active) {
-                    self.store(node, request, SourceKey::WebSeed(seed), content);
-                    let fact = WebSeedFact::BlockReceived(request);
-                    self.nodes[node.0].swarm.handle_web_seed(self.now, seed, fact);
-                    self.settle(node);
-                }
-            }
-            Happening::ServerEnd { node, seed, range, end } => {
-                let Some(current) = self.nodes[node.0].web_seeds.get_mut(&seed) else { return };
-                if current.range == range && current.active {
-                    current.active = false;
-                    self.nodes[node.0].swarm.handle_web_seed(self.now, seed, WebSeedFact::Ended(end));
-                    self.settle(node);
-                }
+            Happening::Server { node, seed, range, exchange } => {
+                self.server_happens(node, seed, range, exchange);
             }
         }
     }
@@ -473,7 +434,7 @@ impl World {
         self.settle(id);
     }
 
-    fn store(&mut self, id: NodeId, request: BlockRequest, source: SourceKey, content: u64) {
+    pub(crate) fn store(&mut self, id: NodeId, request: BlockRequest, source: SourceKey, content: u64) {
         let node = &mut self.nodes[id.0];
         let geometry = Arc::clone(&node.geometry);
         let facts = node.disk.write(&geometry, request, source, content);
@@ -483,7 +444,7 @@ impl World {
     }
 
     /// Carries out everything a node's machines have to say, until they are quiet.
-    fn settle(&mut self, id: NodeId) {
+    pub(crate) fn settle(&mut self, id: NodeId) {
         loop {
             let mut quiet = true;
             let keys: Vec<PeerKey> = self.nodes[id.0].ends.keys().copied().collect();
@@ -534,56 +495,10 @@ impl World {
                     end.connection.handle_order(self.now, order);
                 }
             }
-            Output::WebSeed(key, WebSeedOrder::Fetch { offset, length }) => {
-                self.fetch(id, key, offset, length);
-            }
-            Output::WebSeed(key, WebSeedOrder::Cancel) => {
-                if let Some(seed) = self.nodes[id.0].web_seeds.get_mut(&key)
-                    && seed.active
-                {
-                    let (range, end) = (seed.range, FetchEnd::Cancelled);
-                    self.queue(self.now, Happening::ServerEnd { node: id, seed: key, range, end });
-                }
-            }
+            Output::WebSeed(key, order) => self.obey_web_seed_order(id, key, &order),
             Output::Event(Event::Complete) => self.nodes[id.0].completed_at = Some(self.now),
-            Output::Event(_) => {}
-        }
-    }
-
-    fn fetch(&mut self, id: NodeId, key: WebSeedKey, offset: u64, length: u64) {
-        let now = self.now;
-        let geometry = Arc::clone(&self.geometry);
-        let Some(seed) = self.nodes[id.0].web_seeds.get_mut(&key) else { return };
-        seed.range += 1;
-        seed.active = true;
-        seed.requests.push(now);
-        let range = seed.range;
-        let first = now + 2 * seed.latency;
-        let content = match seed.state {
-            ServerState::Sound => TRUE_CONTENT,
-            ServerState::Corrupt => 1_000_000 + u64::from(key.0),
-            ServerState::Silent => return,
-            ServerState::Missing => {
-                let end = FetchEnd::Missing;
-                return self.queue(first, Happening::ServerEnd { node: id, seed: key, range, end });
-            }
-            ServerState::Busy(wait) => {
-                let end = FetchEnd::Busy { retry_after: Some(wait) };
-                return self.queue(first, Happening::ServerEnd { node: id, seed: key, range, end });
-            }
-        };
-        let mut sent = first;
-        let mut planned = Vec::new();
-        for request in web_seed::blocks(&geometry, offset, length) {
-            let bytes = request.length as usize;
-            sent = seed.pipe.send(first, bytes);
-            let next = Happening::ServerBlock { node: id, seed: key, range, request, content };
-            planned.push((sent, Happening::Reaches { to: id, bytes, next: Box::new(next) }));
-        }
-        let next = Happening::ServerEnd { node: id, seed: key, range, end: FetchEnd::Complete };
-        planned.push((sent, Happening::Reaches { to: id, bytes: 0, next: Box::new(next) }));
-        for (at, happening) in planned {
-            self.queue(at, happening);
+            // No server here leads to another.
+            Output::Event(_) | Output::OpenTwin { .. } => {}
         }
     }
 

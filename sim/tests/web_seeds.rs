@@ -34,7 +34,7 @@ fn a_web_seed_alone_fetches_in_few_large_ranges() {
 }
 
 #[test]
-fn retry_after_is_honoured_and_a_missing_file_is_asked_for_once() {
+fn a_busy_one_is_asked_again_and_one_without_the_file_is_not() {
     let mut world = World::new(seed(3), 256 * 1024, 4 << 20);
     let leech = world.add_leech(Line::default());
     let busy = ServerState::Busy(Duration::from_mins(2));

@@ -3,13 +3,17 @@
 use super::select::Selection;
 use crate::exit;
 use crate::units::{parse_duration, parse_rate};
-use clap::Args;
+use clap::{Args, ValueEnum};
+use engine::WebSeedPolicy;
 use images::{Algorithm, Sum, SumError};
 use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
+
+#[expect(clippy::cast_possible_truncation, reason = "a small constant")]
+const USUAL_WEB_SEED_CONNECTIONS: u16 = engine::WEB_SEED_CONNECTIONS as u16;
 
 const JSON: &str = "\
 Events of --json:
@@ -104,6 +108,21 @@ pub(crate) struct GetArgs {
     #[arg(long, conflicts_with = "web_seeds", help_heading = "Sources")]
     pub(crate) no_web_seeds: bool,
 
+    /// What web seeds are for where there are peers too: speed alone, what peers leave of the link, or only what
+    /// peers do not have
+    #[arg(long, value_name = "POLICY", value_enum, default_value_t, help_heading = "Sources")]
+    pub(crate) web_seed_policy: Policy,
+
+    /// Connections to web seeds at most; of one host never more than 2
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = USUAL_WEB_SEED_CONNECTIONS,
+        value_parser = clap::value_parser!(u16).range(1..=1000),
+        help_heading = "Sources"
+    )]
+    pub(crate) web_seed_connections: u16,
+
     /// Do not look for peers on the local network
     #[arg(long, help_heading = "Sources")]
     pub(crate) no_lsd: bool,
@@ -179,6 +198,25 @@ pub(crate) struct GetArgs {
     /// Print nothing but errors
     #[arg(short, long, conflicts_with = "json", help_heading = "Output")]
     pub(crate) quiet: bool,
+}
+
+/// `--web-seed-policy`.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum Policy {
+    Fastest,
+    #[default]
+    Balanced,
+    Fallback,
+}
+
+impl From<Policy> for WebSeedPolicy {
+    fn from(policy: Policy) -> Self {
+        match policy {
+            Policy::Fastest => Self::Fastest,
+            Policy::Balanced => Self::Balanced,
+            Policy::Fallback => Self::Fallback,
+        }
+    }
 }
 
 impl GetArgs {

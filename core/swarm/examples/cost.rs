@@ -25,6 +25,9 @@ fn config(geometry: Arc<Geometry>) -> Config {
         max_peers_per_address: 2,
         upload_slots: 8,
         request_queue: 500,
+        web_seed_policy: starling_swarm::WebSeedPolicy::default(),
+        web_seed_connections: 96,
+        mirrors_may_lag: false,
     }
 }
 

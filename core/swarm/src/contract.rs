@@ -1,9 +1,9 @@
 //! What goes into a [`Swarm`](crate::Swarm) and what comes out of it.
 
+use crate::fault::Fault;
 use metainfo::{Bitfield, BlockIndex, BlockRequest, Geometry, PeerId, PieceIndex};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 use wire::Order;
 
 /// One connection of one torrent. Never used twice, so that blame can outlive the connection.
@@ -66,6 +66,33 @@ pub struct Config {
     pub upload_slots: usize,
     /// Requests we queue for one peer, as advertised (`reqq`).
     pub request_queue: u32,
+    /// What web seeds are for.
+    pub web_seed_policy: WebSeedPolicy,
+    /// Connections to web seeds at most.
+    pub web_seed_connections: usize,
+    /// The torrent is so new that a mirror without the file may get it soon.
+    pub mirrors_may_lag: bool,
+}
+
+/// What web seeds are for, where there are peers too.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum WebSeedPolicy {
+    /// Speed and nothing else.
+    Fastest,
+    /// Peers first where they can fill the link, web seeds for the rest.
+    #[default]
+    Balanced,
+    /// Only what peers do not bring.
+    Fallback,
+}
+
+/// What is known of a web seed before it is asked.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct WebSeedInfo {
+    /// Its host, to know two URLs of one server.
+    pub host: String,
+    /// Bytes per second to be expected of it, from earlier times.
+    pub score: Option<u64>,
 }
 
 /// Which end opened a connection.
@@ -164,32 +191,29 @@ pub struct BlockDigest {
 /// What a web seed's fetcher tells the swarm.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum WebSeedFact {
+    /// The range under way is answered, and the answer can be used.
+    Answered {
+        /// The host that answers, if it is another one: behind a redirect.
+        redirected: Option<String>,
+    },
     /// A block of the range under way arrived whole and went to storage.
     BlockReceived(BlockRequest),
     /// The range is over, whole or not; blocks not received are free again.
     Ended(FetchEnd),
-    /// The server sends the file from its start only (no `Range`): blocks come in order from the first.
+    /// The server sends files from their start only (no `Range`). If the range under way begins where a file does,
+    /// blocks come in order to the end of the torrent, until cancelled; any other range ends.
     NoRanges,
 }
 
 /// How a range from a web seed ended.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FetchEnd {
     /// Every byte came.
     Complete,
     /// We cut it off.
     Cancelled,
-    /// The server cannot be asked again before `retry_after` (`Retry-After`, or our own back-off when `None`).
-    Busy {
-        /// How long the server asked us to wait.
-        retry_after: Option<Duration>,
-    },
-    /// The connection failed or stalled; worth another try after a back-off.
-    Failed,
-    /// This server does not have the bytes of that file; other files of it may be fine.
-    Missing,
-    /// The server breaks the rules (wrong range, wrong length, forbidden redirect): not asked again.
-    Unusable,
+    /// It did not come, or not whole.
+    Failed(Fault),
 }
 
 /// What a swarm tells one web seed's fetcher.
@@ -216,6 +240,13 @@ pub enum Output {
     Peer(PeerKey, Order),
     /// An order for one web seed.
     WebSeed(WebSeedKey, WebSeedOrder),
+    /// Take in one more fetcher for the URL of a web seed: it is redirected to several servers.
+    OpenTwin {
+        /// The web seed.
+        of: WebSeedKey,
+        /// What the new fetcher is called.
+        key: WebSeedKey,
+    },
     /// Something the user may hear of.
     Event(Event),
 }

@@ -7,6 +7,7 @@ mod admission;
 mod bans;
 mod choker;
 mod contract;
+mod fault;
 pub mod limits;
 mod peer;
 mod peer_list;
@@ -24,7 +25,8 @@ mod world;
 
 pub use contract::{
     BlockDigest, CandidateSource, Config, ConnectFailure, Direction, Event, FetchEnd, Output, PeerKey,
-    Refusal, SourceKey, StorageFact, WebSeedFact, WebSeedKey, WebSeedOrder,
+    Refusal, SourceKey, StorageFact, WebSeedFact, WebSeedInfo, WebSeedKey, WebSeedOrder, WebSeedPolicy,
 };
+pub use fault::Fault;
 pub use stats::{PeerSnapshot, Stats, WebSeedSnapshot, WebSeedState};
 pub use swarm::Swarm;

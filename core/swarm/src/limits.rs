@@ -119,18 +119,42 @@ pub const SEED_EDGE: Duration = Duration::from_mins(1);
 
 /// Web seeds of one torrent.
 pub const WEB_SEEDS: usize = 1000;
-/// The first range asked of a web seed, before its rate is known.
-pub const FIRST_RANGE: u64 = 4 << 20;
-/// The shortest range worth a request when there is choice.
-pub const SHORTEST_RANGE: u64 = 4 << 20;
-/// The longest range.
-pub const LONGEST_RANGE: u64 = 64 << 20;
+/// The time that a web seed may take for a piece that failed before: others wait for its verdict.
+pub const PROOF_TIME: Duration = Duration::from_secs(3);
+/// Web seeds behind which a look at each comes before long ranges.
+pub const MANY_WEB_SEEDS: usize = 8;
+/// The first range asked of one of many web seeds: it shows the rate of all but the fastest.
+pub const PROBE_RANGE: u64 = 512 << 10;
+/// The first range asked of one of few web seeds.
+pub const FIRST_RANGE: u64 = 16 << 20;
+/// The longest range: it can be taken over while it is under way, so that length costs nothing.
+pub const LONGEST_RANGE: u64 = 256 << 20;
 /// The time a range should take at the measured rate.
-pub const RANGE_TIME: Duration = Duration::from_secs(5);
-/// The pause after a first failure of a web seed; doubles with each further one.
-pub const WEB_SEED_RETRY_FIRST: Duration = Duration::from_secs(10);
-/// The longest pause of a web seed.
-pub const WEB_SEED_RETRY_LONGEST: Duration = Duration::from_mins(15);
+pub const RANGE_TIME: Duration = Duration::from_secs(8);
+/// The time a range should take at least, so that requests stay few.
+pub const SHORTEST_RANGE_TIME: Duration = Duration::from_secs(1);
+/// How often it is looked whether a connection is better given to another web seed.
+pub const REVIEW_EVERY: Duration = Duration::from_millis(100);
+/// How long an answer is looked at before it is judged by its rate.
+pub const TRIAL: Duration = Duration::from_millis(250);
+/// How long an answer is waited for at least while others wait for the connection.
+pub const PATIENCE_LEAST: Duration = Duration::from_secs(1);
+/// How long an answer is waited for at most while others wait for the connection.
+pub const PATIENCE_MOST: Duration = Duration::from_secs(5);
+/// With less than that left to fetch, nobody new is tried.
+pub const EXPLORE_LEAST: Duration = Duration::from_secs(2);
+/// A range of which nothing came for this long is cut off, whoever waits for it or not.
+pub const SILENT_FOR: Duration = Duration::from_secs(20);
+/// How often strangers get a chance although those at work are as good as strangers are on average.
+pub const EXPLORE_EVERY: Duration = Duration::from_secs(1);
+/// One in so many connections goes to strangers then.
+pub const EXPLORE_SHARE: usize = 16;
+/// Web seeds that find nothing to do before the slower ones are not asked either.
+pub const MISSES: usize = 8;
+/// Fetchers for one URL that leads to many servers.
+pub const TWINS: usize = 32;
+/// How long a URL that led to nothing new is not asked for more.
+pub const EXPLORE_AGAIN: Duration = Duration::from_mins(1);
 /// The time a web seed is taken to need for its first byte.
 pub const WEB_SEED_ANSWER: Duration = Duration::from_millis(500);
 /// Bad pieces after which a web seed is given up.

@@ -19,7 +19,7 @@ mod tests;
 
 pub(crate) use choice::{Ask, Pace};
 pub(crate) use end_game::Rivals;
-pub(crate) use range::Run;
+pub(crate) use range::{Run, RunAsk, TakeOver};
 
 use crate::contract::SourceKey;
 use crate::limits;
@@ -110,6 +110,13 @@ impl Picker {
     /// Whether no wanted block is left that nobody was asked for.
     pub(crate) fn is_end_game(&self) -> bool {
         self.rarity.order().is_empty() && self.joinable.is_empty() && self.resting.is_empty()
+    }
+
+    /// Bytes of wanted blocks that nobody was asked for, a short last block taken for a whole one.
+    pub(crate) fn free_bytes(&self) -> u64 {
+        let untouched = self.rarity.order().len() as u64 * u64::from(self.geometry.piece_length());
+        let open = self.joinable.iter().filter_map(|piece| self.partials.get(piece));
+        untouched + open.map(|partial| u64::from(partial.free) * u64::from(BLOCK_LENGTH)).sum::<u64>()
     }
 
     /// Pieces under way.

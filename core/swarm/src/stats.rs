@@ -4,6 +4,7 @@ use crate::contract::{CandidateSource, Direction, PeerKey, WebSeedKey};
 use metainfo::PeerId;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 use wire::Violation;
 
 /// Counters of one swarm since it was made. Bytes are payload bytes.
@@ -102,10 +103,18 @@ pub struct WebSeedSnapshot {
     pub key: WebSeedKey,
     /// What it is doing.
     pub state: WebSeedState,
+    /// Why it does not do more, for a person.
+    pub reason: Option<String>,
+    /// How long it is left alone.
+    pub retry_in: Option<Duration>,
     /// Payload bytes received.
     pub bytes_down: u64,
     /// Bytes per second received, over the last seconds.
     pub down_rate: u64,
+    /// Bytes per second that its ranges came with, earlier runs of the program included; `None` if nothing came.
+    pub speed: Option<u64>,
+    /// Connections to it, or to servers that it leads to.
+    pub connections: u32,
     /// Pieces it spoilt.
     pub bad_pieces: u32,
 }

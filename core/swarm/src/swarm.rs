@@ -19,15 +19,14 @@ mod web;
 use crate::bans::Bans;
 use crate::choker::Choker;
 use crate::contract::{
-    CandidateSource, Config, Direction, Event, Output, PeerKey, StorageFact, WebSeedFact, WebSeedKey,
-    WebSeedOrder,
+    CandidateSource, Config, Direction, Event, Output, PeerKey, StorageFact, WebSeedKey, WebSeedOrder,
 };
 use crate::peer::Peer;
 use crate::peer_list::PeerList;
 use crate::picker::Picker;
 use crate::smart_ban::SmartBan;
 use crate::stats::{PeerSnapshot, Stats, WebSeedSnapshot, WebSeedState};
-use crate::web_seed::WebSeeds;
+use crate::web_seed::{Places, WebSeeds};
 use crate::{admission::Admission, limits};
 use metainfo::{Bitfield, BlockRequest, PieceIndex};
 use std::collections::{BTreeMap, VecDeque};
@@ -52,7 +51,7 @@ pub struct Swarm {
     peers: BTreeMap<PeerKey, Peer>,
     next_peer: u32,
     web_seeds: WebSeeds,
-    next_web_seed: u32,
+    places: Places,
     picker: Picker,
     choker: Choker,
     peer_list: PeerList,
@@ -94,7 +93,7 @@ impl Swarm {
             peers: BTreeMap::new(),
             next_peer: 0,
             web_seeds: WebSeeds::default(),
-            next_web_seed: 0,
+            places: Places::new(now, config.web_seed_policy, config.web_seed_connections),
             picker,
             choker: Choker::new(config.upload_slots, rng.fork()),
             peer_list: PeerList::new(now, rng.fork()),
@@ -135,35 +134,6 @@ impl Swarm {
             StorageFact::Failed { piece } => self.on_disk_failed(now, piece),
             StorageFact::Recovered => self.on_disk_recovered(now),
             StorageFact::PieceLost(piece) => self.on_piece_lost(now, piece),
-        }
-    }
-
-    /// Takes in a web seed; it may be asked at once.
-    pub fn add_web_seed(&mut self, now: Instant) -> WebSeedKey {
-        let key = WebSeedKey(self.next_web_seed);
-        self.next_web_seed += 1;
-        self.web_seeds.add(now, key, self.config.geometry.piece_count());
-        self.schedule_web_seeds(now);
-        key
-    }
-
-    /// Forgets a web seed; a range under way is cancelled.
-    pub fn remove_web_seed(&mut self, now: Instant, web_seed: WebSeedKey) {
-        self.cancel_range(web_seed);
-        if self.web_seeds.remove(web_seed).is_some() {
-            self.refill_all(now);
-        }
-    }
-
-    /// A fact from a web seed's fetcher. Facts of web seeds already removed are ignored.
-    pub fn handle_web_seed(&mut self, now: Instant, web_seed: WebSeedKey, fact: WebSeedFact) {
-        if self.web_seeds.get(web_seed).is_none() {
-            return;
-        }
-        match fact {
-            WebSeedFact::BlockReceived(request) => self.on_web_seed_block(now, web_seed, request),
-            WebSeedFact::Ended(end) => self.on_range_ended(now, web_seed, &end),
-            WebSeedFact::NoRanges => self.on_no_ranges(now, web_seed),
         }
     }
 
@@ -222,7 +192,7 @@ impl Swarm {
         if self.is_silent() {
             return None;
         }
-        let busy = !self.peers.is_empty() || self.web_seeds.any_fetching();
+        let busy = !self.peers.is_empty() || self.web_seeds.any_busy();
         let tick = busy.then_some(self.tick_at);
         let connect = self.may_connect().then(|| self.peer_list.next_at()).flatten();
         let rest = self.resting.front().map(|(until, _)| *until);
@@ -297,7 +267,7 @@ impl Swarm {
 
     /// The web seeds known, dropped ones included.
     pub fn web_seeds(&self, now: Instant) -> impl Iterator<Item = WebSeedSnapshot> + '_ {
-        self.web_seeds.iter().map(move |(key, seed)| seed.snapshot(now, key))
+        self.web_seeds.snapshots(now)
     }
 
     /// Whether nothing may be asked, told or served: stopped, or complete and not to seed.

@@ -2,7 +2,7 @@
 
 use crate::contract::{CandidateSource, ConnectFailure, Direction, Event, FetchEnd, StorageFact};
 use crate::world::{Script, World, config};
-use crate::{Refusal, WebSeedState, limits};
+use crate::{Fault, Refusal, WebSeedState, limits};
 use metainfo::{Bitfield, Geometry, PieceIndex};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -202,7 +202,7 @@ fn a_lying_web_seed_is_dropped_and_peers_finish() {
 fn a_failing_web_seed_is_not_asked_in_a_hot_loop() {
     let mut world = world(11);
     let web_seed = world.add_web_seed(Duration::from_millis(1));
-    world.web_seeds.get_mut(&web_seed).unwrap().end = Some(FetchEnd::Failed);
+    world.web_seeds.get_mut(&web_seed).unwrap().end = Some(FetchEnd::Failed(Fault::CutOff));
     world.run(60 * SECOND, |_| false);
     let asked = world.web_seeds[&web_seed].ranges.len();
     assert!((3..=6).contains(&asked), "{asked}");

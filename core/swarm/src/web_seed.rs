@@ -1,392 +1,265 @@
-//! The web seeds of one torrent: which is free, how much to ask of it, when to ask again.
+//! The web seeds of one torrent, hundreds of them: whom to ask, for how much, and whom to ask no more.
 //!
-//! Each has at most one range under way. A range should take [`limits::RANGE_TIME`] at the rate measured on the
-//! last one: long enough that the wait between two ranges is small, short enough that little is at stake.
+//! Connections are the scarce good. Many web seeds are tried at first, each with a range that is of use whatever it
+//! shows; those that bring little give their connection to the next, until the best are at work. Each has at most one
+//! range under way. Every decision is a module of its own:
+//!
+//! - `flow`: how fast a range comes, how long the rest takes.
+//! - `health`: what a fault costs, when a web seed may be asked again.
+//! - `ranking`: whom to ask next.
+//! - `review`: which ranges give way to others.
+//! - `sizing`: how much to ask for.
+//! - `steal`: whose tail is taken over when nothing is free.
+//! - `places`: how many connections there may be.
+//! - `mirror`: one web seed, out of these.
+//!
 //! Which blocks a range covers is the picker's choice.
 
-use crate::contract::{FetchEnd, WebSeedKey};
+mod flow;
+mod health;
+mod mirror;
+mod places;
+mod ranking;
+mod review;
+mod sizing;
+mod steal;
+
+pub(crate) use flow::Flow;
+pub(crate) use mirror::{Mirror, Verdict};
+pub(crate) use places::{Carried, Places};
+pub(crate) use ranking::{Field, Prospect};
+pub(crate) use sizing::Need;
+pub(crate) use steal::Thief;
+
+use crate::contract::{WebSeedInfo, WebSeedKey};
 use crate::limits;
-use crate::picker::Run;
-use crate::rate::Rate;
 use crate::stats::{WebSeedSnapshot, WebSeedState};
-use metainfo::{Bitfield, Geometry, PieceIndex};
-use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
-/// The longest pause a server may ask for.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
-
+/// What an answer means for the web seed that it came from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum State {
-    /// May be asked from then on.
-    Ready(Instant),
-    Fetching,
-    /// Told to stop, not yet heard from.
-    Cancelling,
-    Dropped,
-}
-
-/// One web seed.
-#[derive(Clone, Debug)]
-pub(crate) struct WebSeed {
-    state: State,
-    run: Run,
-    /// Torrent offset up to which the range under way was delivered.
-    position: u64,
-    /// Blocks of the range under way that are still missing and that it is to bring.
-    awaited: u32,
-    began: Instant,
-    progress_at: Instant,
-    bytes_of_run: u64,
-    /// Bytes per second of the last range; 0 if none.
-    measured: u64,
-    rate: Rate,
-    bytes: u64,
-    failures: u32,
-    bad_pieces: u32,
-    /// Pieces it does not have, or spoilt.
-    excluded: Bitfield,
-    /// It answers range requests.
-    ranges: bool,
-    /// The picker's epoch when nothing was found for it.
-    dry_at: Option<u64>,
-}
-
-impl WebSeed {
-    fn new(now: Instant, pieces: u32) -> Self {
-        Self {
-            state: State::Ready(now),
-            run: Run { offset: 0, length: 0, blocks: 0 },
-            position: 0,
-            awaited: 0,
-            began: now,
-            progress_at: now,
-            bytes_of_run: 0,
-            measured: 0,
-            rate: Rate::new(now),
-            bytes: 0,
-            failures: 0,
-            bad_pieces: 0,
-            excluded: Bitfield::new(pieces),
-            ranges: true,
-            dry_at: None,
-        }
-    }
-
-    pub(crate) const fn excluded(&self) -> &Bitfield {
-        &self.excluded
-    }
-
-    pub(crate) const fn has_ranges(&self) -> bool {
-        self.ranges
-    }
-
-    pub(crate) const fn run(&self) -> Run {
-        self.run
-    }
-
-    pub(crate) fn is_fetching(&self) -> bool {
-        self.state == State::Fetching
-    }
-
-    /// Whether it may be asked now.
-    pub(crate) fn is_ready(&self, now: Instant) -> bool {
-        matches!(self.state, State::Ready(at) if at <= now)
-    }
-
-    /// Nothing was found for it at this epoch of the picker.
-    pub(crate) const fn set_dry(&mut self, epoch: Option<u64>) {
-        self.dry_at = epoch;
-    }
-
-    pub(crate) fn is_dry(&self, epoch: u64) -> bool {
-        self.dry_at == Some(epoch)
-    }
-
-    /// How many bytes the next range should have.
-    pub(crate) fn range_bytes(&self) -> u64 {
-        if self.measured == 0 {
-            return limits::FIRST_RANGE;
-        }
-        let bytes = self.measured.saturating_mul(limits::RANGE_TIME.as_secs());
-        bytes.clamp(limits::SHORTEST_RANGE, limits::LONGEST_RANGE)
-    }
-
-    /// A range was asked for.
-    pub(crate) fn begin(&mut self, now: Instant, run: Run) {
-        (self.state, self.run, self.awaited) = (State::Fetching, run, run.blocks);
-        (self.position, self.bytes_of_run) = (run.offset, 0);
-        (self.began, self.progress_at) = (now, now);
-    }
-
-    /// A block of it arrived, `end` the torrent offset behind it. True if what is left of the range is of no use.
-    pub(crate) fn on_block(&mut self, now: Instant, end: u64, bytes: u32, awaited: bool) -> bool {
-        self.rate.add(now, u64::from(bytes));
-        self.bytes += u64::from(bytes);
-        self.bytes_of_run += u64::from(bytes);
-        self.position = self.position.max(end);
-        self.progress_at = now;
-        self.note_settled(awaited)
-    }
-
-    /// A block it was to bring came from elsewhere. True if what is left of the range is of no use.
-    pub(crate) fn on_block_elsewhere(&mut self) -> bool {
-        self.note_settled(true)
-    }
-
-    fn note_settled(&mut self, awaited: bool) -> bool {
-        if self.state != State::Fetching {
-            return false;
-        }
-        self.awaited -= u32::from(awaited).min(self.awaited);
-        self.awaited == 0 && self.position < self.run.offset + self.run.length
-    }
-
-    /// The range under way is to stop; true if there was one to be told.
-    pub(crate) fn cancel(&mut self) -> bool {
-        let fetching = self.state == State::Fetching;
-        if fetching {
-            self.state = State::Cancelling;
-        }
-        fetching
-    }
-
-    /// How long until the byte at `offset` of the range under way is here.
-    pub(crate) fn delay(&self, now: Instant, offset: u64) -> Duration {
-        let rate = self.rate.per_second(now).max(if self.bytes_of_run == 0 { self.measured } else { 0 });
-        match rate {
-            0 => limits::STALLED_AFTER,
-            rate => Duration::from_millis(offset.saturating_sub(self.position).saturating_mul(1000) / rate),
-        }
-    }
-
-    /// How long nothing came of the range under way.
-    pub(crate) fn silence(&self, now: Instant) -> Duration {
-        now.saturating_duration_since(self.progress_at)
-    }
-
-    /// The server sends files from their first byte only.
-    pub(crate) const fn set_no_ranges(&mut self) {
-        self.ranges = false;
-    }
-
-    /// The range is over. True if the web seed is given up by that.
-    pub(crate) fn ended(&mut self, now: Instant, end: &FetchEnd, geometry: &Geometry, chance: f64) -> bool {
-        if self.state == State::Dropped {
-            return false;
-        }
-        let took = now.saturating_duration_since(self.began).as_millis().max(1) as u64;
-        if self.bytes_of_run > 0 {
-            self.measured = (self.bytes_of_run.saturating_mul(1000) / took).max(1);
-            self.failures = 0;
-        }
-        self.awaited = 0;
-        self.dry_at = None;
-        self.state = State::Ready(match end {
-            FetchEnd::Complete | FetchEnd::Cancelled => now,
-            FetchEnd::Busy { retry_after } => {
-                let own = self.pause(chance);
-                now + retry_after
-                    .map_or(own, |asked| asked.clamp(Duration::from_secs(1), LONGEST_RETRY_AFTER))
-            }
-            FetchEnd::Failed => now + self.pause(chance),
-            FetchEnd::Missing => {
-                self.exclude_file_at_position(geometry);
-                now
-            }
-            FetchEnd::Unusable => {
-                self.state = State::Dropped;
-                return true;
-            }
-        });
-        false
-    }
-
-    fn pause(&mut self, chance: f64) -> Duration {
-        let pause = limits::WEB_SEED_RETRY_FIRST * 2u32.pow(self.failures.min(10));
-        self.failures += 1;
-        pause.min(limits::WEB_SEED_RETRY_LONGEST).mul_f64(0.8 + 0.4 * chance)
-    }
-
-    /// Which file was missing is not told, but the fetch got as far as its first byte, or just before it in the
-    /// same block.
-    fn exclude_file_at_position(&mut self, geometry: &Geometry) {
-        let block = u64::from(metainfo::BLOCK_LENGTH);
-        let files: Vec<_> = geometry.segments(self.position, block).collect();
-        let begun_before = files.len() > 1 && files.first().is_some_and(|file| file.offset > 0);
-        for segment in files.iter().skip(usize::from(begun_before)) {
-            for piece in geometry.file_pieces(segment.file) {
-                self.excluded.insert(PieceIndex(piece));
-            }
-        }
-    }
-
-    /// It alone sent a bad piece. True if that is once too often.
-    pub(crate) fn spoilt(&mut self) -> bool {
-        self.bad_pieces += 1;
-        self.bad_pieces >= limits::WEB_SEED_BAD_PIECES && self.state != State::Dropped
-    }
-
-    /// The files of this piece are not asked of it again.
-    pub(crate) fn exclude_files_of(&mut self, geometry: &Geometry, piece: PieceIndex) {
-        let (offset, length) = (geometry.piece_offset(piece), u64::from(geometry.piece_size(piece)));
-        for segment in geometry.segments(offset, length) {
-            for piece in geometry.file_pieces(segment.file) {
-                self.excluded.insert(PieceIndex(piece));
-            }
-        }
-    }
-
-    /// It is never asked again.
-    pub(crate) const fn give_up(&mut self) {
-        self.state = State::Dropped;
-    }
-
-    pub(crate) fn snapshot(&self, now: Instant, key: WebSeedKey) -> WebSeedSnapshot {
-        let state = match self.state {
-            State::Ready(at) if at <= now => WebSeedState::Idle,
-            State::Ready(_) => WebSeedState::Waiting,
-            State::Fetching | State::Cancelling => WebSeedState::Fetching,
-            State::Dropped => WebSeedState::Dropped,
-        };
-        let down_rate = self.rate.per_second(now);
-        WebSeedSnapshot { key, state, bytes_down: self.bytes, down_rate, bad_pieces: self.bad_pieces }
-    }
+pub(crate) enum Greeting {
+    /// Go on.
+    Welcome,
+    /// It comes from a server that nobody named: there may be more behind the same URL.
+    Discovery,
+    /// It comes from a server that another range is under way from.
+    Crowded,
 }
 
 /// The web seeds of one torrent.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct WebSeeds {
-    seeds: BTreeMap<WebSeedKey, WebSeed>,
+    mirrors: BTreeMap<WebSeedKey, Mirror>,
+    next: u32,
+    /// The hosts of web seeds that were named.
+    named: BTreeSet<String>,
+    /// Web seeds behind which nothing new was found, and when that may have changed.
+    explored: BTreeMap<WebSeedKey, Instant>,
+    /// When strangers get a chance next although those at work are as good as they are on average.
+    explore_at: Option<Instant>,
 }
 
 impl WebSeeds {
-    pub(crate) fn add(&mut self, now: Instant, key: WebSeedKey, pieces: u32) {
-        if self.seeds.len() < limits::WEB_SEEDS {
-            self.seeds.insert(key, WebSeed::new(now, pieces));
+    /// Takes in a web seed; `family` if it is one more fetcher for the URL of another.
+    pub(crate) fn add(
+        &mut self,
+        now: Instant,
+        info: WebSeedInfo,
+        family: Option<WebSeedKey>,
+        pieces: u32,
+        order: u32,
+    ) -> WebSeedKey {
+        let key = WebSeedKey(self.next);
+        self.next += 1;
+        if self.mirrors.len() < limits::WEB_SEEDS {
+            self.named.insert(info.host.clone());
+            self.mirrors.insert(key, Mirror::new(now, info, family.unwrap_or(key), pieces, order));
         }
+        key
     }
 
-    pub(crate) fn remove(&mut self, key: WebSeedKey) -> Option<WebSeed> {
-        self.seeds.remove(&key)
+    /// Forgets a web seed.
+    pub(crate) fn remove(&mut self, key: WebSeedKey) {
+        self.mirrors.remove(&key);
     }
 
-    pub(crate) fn get(&self, key: WebSeedKey) -> Option<&WebSeed> {
-        self.seeds.get(&key)
+    /// The web seed and all that were opened for its URL.
+    pub(crate) fn family(&self, key: WebSeedKey) -> Vec<WebSeedKey> {
+        self.iter().filter(|(member, it)| *member == key || it.family == key).map(|(key, _)| key).collect()
     }
 
-    pub(crate) fn get_mut(&mut self, key: WebSeedKey) -> Option<&mut WebSeed> {
-        self.seeds.get_mut(&key)
+    pub(crate) fn get(&self, key: WebSeedKey) -> Option<&Mirror> {
+        self.mirrors.get(&key)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (WebSeedKey, &WebSeed)> {
-        self.seeds.iter().map(|(key, seed)| (*key, seed))
+    pub(crate) fn get_mut(&mut self, key: WebSeedKey) -> Option<&mut Mirror> {
+        self.mirrors.get_mut(&key)
     }
 
-    /// Those that may be asked now; the ones that answer range requests first.
-    pub(crate) fn ready(&self, now: Instant, epoch: u64) -> Vec<WebSeedKey> {
-        let ready = self.seeds.iter().filter(|(_, seed)| seed.is_ready(now) && !seed.is_dry(epoch));
-        let mut keys: Vec<_> = ready.map(|(key, seed)| (!seed.ranges, *key)).collect();
-        keys.sort_unstable();
-        keys.into_iter().map(|(_, key)| key).collect()
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (WebSeedKey, &Mirror)> {
+        self.mirrors.iter().map(|(key, mirror)| (*key, mirror))
+    }
+
+    fn flows(&self) -> impl Iterator<Item = (WebSeedKey, &Flow)> {
+        self.iter().filter(|(_, mirror)| mirror.is_fetching()).map(|(key, mirror)| (key, &mirror.flow))
+    }
+
+    /// What is known of all of them together.
+    pub(crate) fn field(&self, now: Instant) -> Field {
+        Field::of(now, self.mirrors.values())
+    }
+
+    /// Those that may be asked now and may find something, the best first; `alone`: nobody else brings anything.
+    pub(crate) fn prospects(&self, now: Instant, field: &Field, alone: bool, epoch: u64) -> Vec<Prospect> {
+        ranking::rank(now, alone, field, self.iter().filter(|(_, mirror)| !mirror.is_dry(epoch)))
+    }
+
+    /// Ranges that are to be cut off for the sake of those that wait; now and then some for the sake of strangers.
+    pub(crate) fn give_way(&mut self, now: Instant, field: &Field, waiting: &[Prospect]) -> Vec<WebSeedKey> {
+        // Those that leave make room for the first of them.
+        let waiting = waiting.iter().filter(|it| !self.is_host_busy(it.key)).skip(field.leaving);
+        let waiting: Vec<_> = waiting.copied().collect();
+        let explores = self.explore_at.is_none_or(|at| at <= now);
+        if explores {
+            self.explore_at = Some(now + limits::EXPLORE_EVERY);
+        }
+        let explore = if explores { field.busy.div_ceil(limits::EXPLORE_SHARE) } else { 0 };
+        review::give_way(now, field, &waiting, explore, self.flows())
+    }
+
+    /// Ranges of which nothing came for so long that nothing will.
+    pub(crate) fn silent(&self, now: Instant) -> Vec<WebSeedKey> {
+        let silent = self.flows().filter(|(_, flow)| flow.silence(now) >= limits::SILENT_FOR);
+        silent.map(|(key, _)| key).collect()
+    }
+
+    /// The `count` ranges under way that are missed least.
+    pub(crate) fn least(&self, now: Instant, count: usize) -> Vec<WebSeedKey> {
+        review::least(now, count, self.flows())
+    }
+
+    /// Whose tails are worth taking over by `key`, and how many bytes of each.
+    pub(crate) fn victims(&self, now: Instant, key: WebSeedKey, thief: &Thief) -> Vec<(WebSeedKey, u64)> {
+        steal::victims(now, thief, self.flows().filter(|(victim, _)| *victim != key))
+    }
+
+    /// Whether a range is under way from the server that `key` leads to.
+    pub(crate) fn is_host_busy(&self, key: WebSeedKey) -> bool {
+        let Some(host) = self.get(key).map(Mirror::host) else { return true };
+        // A redirector is asked again for where else it leads; where that is, is not known before.
+        let is_twin = self.get(key).is_some_and(|it| it.family != key && it.reached.is_none());
+        !is_twin && self.iter().any(|(other, it)| other != key && it.is_busy() && it.host() == host)
+    }
+
+    /// The range of `key` is answered.
+    pub(crate) fn greet(&mut self, now: Instant, key: WebSeedKey, redirected: Option<String>) -> Greeting {
+        let Some(mirror) = self.mirrors.get_mut(&key) else { return Greeting::Welcome };
+        let is_new = redirected.as_ref().is_some_and(|host| !self.named.contains(host));
+        let is_known = redirected.is_some() && redirected == mirror.reached;
+        mirror.answered(now, redirected);
+        let (host, family) = (mirror.host().to_owned(), mirror.family);
+        let same = |other: WebSeedKey, it: &Mirror| other != key && it.is_fetching() && it.host() == host;
+        if self.iter().any(|(other, it)| same(other, it)) {
+            self.explored.insert(family, now + limits::EXPLORE_AGAIN);
+            return Greeting::Crowded;
+        }
+        if is_new && !is_known { Greeting::Discovery } else { Greeting::Welcome }
+    }
+
+    /// Whether one more fetcher should look where else the URL of a family leads.
+    pub(crate) fn may_discover(&self, now: Instant, family: WebSeedKey) -> bool {
+        let members = || self.mirrors.values().filter(|it| it.family == family);
+        let pending = members().filter(|it| it.reached.is_none() && !it.health.is_failing()).count();
+        let found = members().filter(|it| it.reached.is_some()).count();
+        self.explored.get(&family).is_none_or(|until| *until <= now)
+            && pending < found
+            && pending + found < limits::TWINS
+            && self.mirrors.len() < limits::WEB_SEEDS
     }
 
     /// Whether a range is under way anywhere.
-    pub(crate) fn any_fetching(&self) -> bool {
-        self.seeds.values().any(|seed| matches!(seed.state, State::Fetching | State::Cancelling))
+    pub(crate) fn any_busy(&self) -> bool {
+        self.mirrors.values().any(Mirror::is_busy)
+    }
+
+    /// Whether another that answers range requests may still bring the torrent.
+    pub(crate) fn any_better(&self, key: WebSeedKey) -> bool {
+        self.iter().any(|(other, it)| {
+            other != key
+                && !it.health.is_gone()
+                && !it.excluded().is_full()
+                && it.has_ranges()
+                && (it.is_busy() || !it.is_tried() || it.health.is_proven())
+        })
     }
 
     /// Whether another than `key` may still be asked for something.
     pub(crate) fn any_other(&self, key: WebSeedKey) -> bool {
-        self.seeds.iter().any(|(other, seed)| *other != key && seed.state != State::Dropped)
+        self.iter().any(|(other, it)| other != key && !it.health.is_gone())
     }
 
     /// When a pause ends next, after `now`.
-    pub(crate) fn next_at(&self, now: Instant) -> Option<Instant> {
-        let pauses = self.seeds.values().filter_map(|seed| match seed.state {
-            State::Ready(at) if at > now => Some(at),
-            _ => None,
-        });
-        pauses.min()
+    pub(crate) fn next_at(&self, now: Instant, alone: bool) -> Option<Instant> {
+        let idle = self.mirrors.values().filter(|it| !it.is_busy() && !it.health.is_gone());
+        idle.filter_map(|mirror| mirror.health.rests_until(now, alone)).min()
     }
 
     /// Forgets what was dry, so that each may be asked again.
     pub(crate) fn wake(&mut self) {
-        for seed in self.seeds.values_mut() {
-            seed.dry_at = None;
+        for mirror in self.mirrors.values_mut() {
+            mirror.set_dry(None);
         }
+    }
+
+    /// What people see: one line for each that was named, with what came by way of it.
+    pub(crate) fn snapshots(&self, now: Instant) -> impl Iterator<Item = WebSeedSnapshot> + '_ {
+        let named = self.iter().filter(|(key, mirror)| mirror.family == *key);
+        named.map(move |(key, mirror)| {
+            let mut shown = snapshot(now, key, mirror);
+            for (_, twin) in self.iter().filter(|(other, it)| it.family == key && *other != key) {
+                shown.bytes_down += twin.bytes();
+                shown.down_rate += twin.flow.shown_rate(now);
+                shown.bad_pieces += twin.health.bad_pieces();
+                shown.connections += u32::from(twin.is_busy());
+                if twin.is_busy() {
+                    shown.state = WebSeedState::Fetching;
+                }
+            }
+            shown
+        })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::world::origin;
-
-    fn fetching(length: u64) -> (WebSeed, Instant) {
-        let now = origin();
-        let mut seed = WebSeed::new(now, 8);
-        seed.begin(now, Run { offset: 0, length, blocks: (length / 16_384) as u32 });
-        (seed, now)
-    }
-
-    fn geometry() -> Geometry {
-        Geometry::new(65_536, [100_000, 200_000, 224_288]).unwrap()
-    }
-
-    #[test]
-    fn ranges_grow_with_the_measured_rate() {
-        let (mut seed, now) = fetching(4 << 20);
-        assert_eq!(WebSeed::new(now, 8).range_bytes(), limits::FIRST_RANGE);
-        for block in 1..=256 {
-            seed.on_block(now, block * 16_384, 16_384, true);
-        }
-        assert!(!seed.ended(now + Duration::from_secs(1), &FetchEnd::Complete, &geometry(), 0.5));
-        assert_eq!(seed.range_bytes(), 20 << 20);
-        assert!(seed.is_ready(now + Duration::from_secs(1)));
-    }
-
-    #[test]
-    fn failures_are_tried_again_later_and_later() {
-        let (mut seed, mut now) = fetching(4 << 20);
-        let mut pauses = Vec::new();
-        for _ in 0..10 {
-            seed.ended(now, &FetchEnd::Failed, &geometry(), 0.5);
-            let State::Ready(at) = seed.state else { panic!("{:?}", seed.state) };
-            pauses.push((at - now).as_secs());
-            now = at;
-            seed.begin(now, seed.run());
-        }
-        assert_eq!(pauses[..4], [10, 20, 40, 80]);
-        assert_eq!(*pauses.last().unwrap(), 900);
-        let asked = FetchEnd::Busy { retry_after: Some(Duration::from_secs(7)) };
-        seed.ended(now, &asked, &geometry(), 0.5);
-        assert!(!seed.is_ready(now + Duration::from_secs(6)) && seed.is_ready(now + Duration::from_secs(7)));
-    }
-
-    #[test]
-    fn a_missing_file_is_not_asked_again_but_others_are() {
-        let (mut seed, now) = fetching(512 << 10);
-        // 100,000 bytes of file 0 end inside block 6: the blocks before it came.
-        seed.on_block(now, 6 * 16_384, 16_384, true);
-        seed.ended(now, &FetchEnd::Missing, &geometry(), 0.5);
-        let excluded: Vec<u32> = seed.excluded().iter().map(|piece| piece.0).collect();
-        assert_eq!(excluded, [1, 2, 3, 4]);
-        assert!(seed.is_ready(now));
-    }
-
-    #[test]
-    fn what_came_from_elsewhere_ends_the_range_early() {
-        let (mut seed, now) = fetching(3 * 16_384);
-        assert!(!seed.on_block_elsewhere());
-        assert!(!seed.on_block(now, 16_384, 16_384, true));
-        assert!(seed.on_block_elsewhere());
-        assert!(seed.cancel() && !seed.cancel());
-    }
-
-    #[test]
-    fn three_bad_pieces_are_too_many() {
-        let (mut seed, _) = fetching(4 << 20);
-        assert!(!seed.spoilt() && !seed.spoilt() && seed.spoilt());
+fn snapshot(now: Instant, key: WebSeedKey, mirror: &Mirror) -> WebSeedSnapshot {
+    let is_empty = mirror.excluded().is_full();
+    let resting = mirror.health.rests_until(now, false);
+    let state = if mirror.health.is_gone() || is_empty {
+        WebSeedState::Dropped
+    } else if mirror.is_busy() {
+        WebSeedState::Fetching
+    } else if resting.is_some() {
+        WebSeedState::Waiting
+    } else {
+        WebSeedState::Idle
+    };
+    let bad_pieces = mirror.health.bad_pieces();
+    let reason = match mirror.health.last_fault() {
+        _ if bad_pieces > 0 && state == WebSeedState::Dropped => Some("sent bad data".to_owned()),
+        Some(fault) => Some(fault.to_string()),
+        None if state == WebSeedState::Idle && mirror.is_outpaced() => Some("others are faster".to_owned()),
+        None => None,
+    };
+    WebSeedSnapshot {
+        key,
+        state,
+        reason,
+        retry_in: resting.map(|until| until - now),
+        bytes_down: mirror.bytes(),
+        down_rate: mirror.flow.shown_rate(now),
+        speed: mirror.flow.known(),
+        connections: u32::from(mirror.is_busy()),
+        bad_pieces,
     }
 }

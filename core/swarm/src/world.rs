@@ -2,7 +2,7 @@
 
 use crate::contract::{
     BlockDigest, Config, Direction, Event, FetchEnd, Output, PeerKey, SourceKey, StorageFact, WebSeedFact,
-    WebSeedKey, WebSeedOrder,
+    WebSeedInfo, WebSeedKey, WebSeedOrder, WebSeedPolicy,
 };
 use crate::{Refusal, Swarm};
 use metainfo::{BLOCK_LENGTH, Bitfield, BlockIndex, BlockRequest, Geometry, PeerId, PieceIndex};
@@ -32,6 +32,9 @@ pub(crate) fn config(geometry: Geometry) -> Config {
         max_peers_per_address: 2,
         upload_slots: 4,
         request_queue: 500,
+        web_seed_policy: WebSeedPolicy::default(),
+        web_seed_connections: 96,
+        mirrors_may_lag: false,
     }
 }
 
@@ -188,7 +191,8 @@ impl World {
     }
 
     pub(crate) fn add_web_seed(&mut self, block_time: Duration) -> WebSeedKey {
-        let key = self.swarm.add_web_seed(self.now);
+        let host = format!("mirror-{}.example", self.web_seeds.len());
+        let key = self.swarm.add_web_seeds(self.now, [WebSeedInfo { host, score: None }])[0];
         let (fetch, position, stop) = (0, 0, 0);
         let (ranges, end) = (Vec::new(), None);
         let seed =
@@ -202,6 +206,7 @@ impl World {
         while let Some(output) = self.swarm.poll_output() {
             match output {
                 Output::Peer(key, order) => self.obey(key, &order),
+                Output::OpenTwin { .. } => {}
                 Output::WebSeed(key, order) => self.obey_web_seed(key, &order),
                 Output::Connect(address) => self.connects.push(address),
                 Output::Event(event) => self.events.push(event),
@@ -275,7 +280,7 @@ impl World {
             return;
         }
         if seed.position >= seed.stop || seed.end.is_some() {
-            let end = seed.end.clone().unwrap_or(FetchEnd::Complete);
+            let end = seed.end.unwrap_or(FetchEnd::Complete);
             return self.swarm.handle_web_seed(self.now, key, WebSeedFact::Ended(end));
         }
         let piece = PieceIndex((seed.position / u64::from(self.geometry.piece_length())) as u32);

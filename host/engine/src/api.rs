@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use swarm::CandidateSource;
+pub use swarm::WebSeedPolicy;
 use thiserror::Error;
 use url::Url;
 
@@ -76,6 +77,10 @@ pub struct AddTorrent {
     pub use_peers: bool,
     /// Use web seeds at all.
     pub use_web_seeds: bool,
+    /// What web seeds are for, where there are peers too.
+    pub web_seed_policy: WebSeedPolicy,
+    /// Connections to web seeds at most.
+    pub web_seed_connections: usize,
     /// End with [`Event::Failed`] on the first fault of the disk, instead of waiting for it to come back.
     pub stop_on_disk_error: bool,
     /// What happens once everything selected is complete.

@@ -23,7 +23,9 @@ pub use error::HttpError;
 pub(crate) use redirect::retry_after;
 
 use crate::api::Settings;
-use crate::limits::{HTTP_HEADER_TIMEOUT, IDLE_CONNECTION_LIFE, MAX_URL_BYTES};
+use crate::limits::{
+    HTTP_HEADER_TIMEOUT, IDLE_CONNECTION_LIFE, MAX_URL_BYTES, MAX_WEB_SEED_CONNECTIONS_PER_HOST,
+};
 use address::may_be_local;
 use body::Lease;
 use bytes::Bytes;
@@ -160,7 +162,15 @@ impl Client {
                 Err(error) => return Err(error),
             }
         }
+        let seat = match get.purpose {
+            Purpose::WebSeed { .. } => {
+                let seat = self.0.pool.seat(&server.host, MAX_WEB_SEED_CONNECTIONS_PER_HOST);
+                Some(seat.ok_or_else(|| HttpError::Crowded(server.host.clone()))?)
+            }
+            Purpose::Document { .. } | Purpose::Tracker { .. } => None,
+        };
         let mut connection = self.connect(&server, local).await?;
+        connection.seat = seat;
         let answer = exchange(&mut connection, get, url, cookies).await?;
         Ok(self.respond(answer, connection, server, url, via))
     }
@@ -206,6 +216,11 @@ impl Client {
                 .map_err(failed)
         };
         self.0.tls.get_or_try_init(configure).await.cloned()
+    }
+
+    /// Closes every connection that is in no use.
+    pub(crate) fn close_idle(&self) {
+        self.0.pool.clear();
     }
 
     /// Takes back a connection whose answer was read to its end.

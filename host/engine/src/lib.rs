@@ -25,13 +25,14 @@ mod web_seed;
 pub use address_filter::AddressFilter;
 pub use api::{
     AddError, AddTorrent, AfterCompletion, Event, Phase, Settings, Snapshot, SourceKind, SourceSnapshot,
-    StartError, TorrentError, TorrentId, TrackerWord,
+    StartError, TorrentError, TorrentId, TrackerWord, WebSeedPolicy,
 };
 pub use dht::DhtSettings;
 pub use fetch_torrent::{FetchError, fetch_file, fetch_torrent, is_metalink, read_torrent};
 pub use fetcher::{Answer, Fetcher, NamedBy};
 pub use http::{HttpError, HttpSettings, without_credentials};
 pub use layout::layout;
+pub use limits::WEB_SEED_CONNECTIONS;
 pub use rate_limit::RateLimit;
 pub use session::Session;
 pub use swarm::{CandidateSource, Direction, PeerSnapshot, WebSeedState};

@@ -125,6 +125,12 @@ pub(crate) const ANNOUNCES_AT_ONCE: usize = 8;
 /// Web seeds of one torrent; the longest list seen in the wild has some 400.
 pub(crate) const MAX_WEB_SEEDS: usize = 1024;
 
+/// Connections to one host that serves web seeds, whatever names and redirects lead there: mirrors are gifts.
+pub(crate) const MAX_WEB_SEED_CONNECTIONS_PER_HOST: usize = 2;
+
+/// Connections to web seeds of one torrent, where the user does not say.
+pub const WEB_SEED_CONNECTIONS: usize = 96;
+
 /// Orders on their way to a web seed's task: a cancel and a fetch, twice over.
 pub(crate) const WEB_SEED_ORDER_QUEUE: usize = 8;
 

@@ -221,6 +221,7 @@ impl TorrentTask {
                 Output::Connect(address) => self.peers.dial(address),
                 Output::Peer(key, order) => self.peers.order(key, order),
                 Output::WebSeed(key, order) => self.web_seeds.order(key, order),
+                Output::OpenTwin { of, key } => self.web_seeds.open_twin(of, key),
                 Output::Event(event) => self.handle_event(&event),
             }
         }
@@ -377,6 +378,9 @@ fn configure(add: &AddTorrent, shared: &Shared) -> swarm::Config {
         max_peers_per_address: MAX_PEERS_PER_ADDRESS,
         upload_slots: add.tuning.upload_slots.unwrap_or(UPLOAD_SLOTS),
         request_queue: REQUEST_QUEUE,
+        web_seed_policy: add.web_seed_policy,
+        web_seed_connections: add.web_seed_connections,
+        mirrors_may_lag: false,
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod answer;
 mod cutter;
+mod fault;
 mod location;
 #[cfg(test)]
 mod tests;
@@ -20,7 +21,7 @@ use metainfo::{FileIndex, Metainfo, Segment};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use storage::{BlockPool, TorrentStore};
-use swarm::{FetchEnd, SourceKey, WebSeedFact, WebSeedKey, WebSeedOrder};
+use swarm::{Fault, FetchEnd, SourceKey, WebSeedFact, WebSeedKey, WebSeedOrder};
 use tokio::sync::mpsc;
 use tracing::debug;
 use url::Url;
@@ -114,48 +115,59 @@ impl WebSeed {
     }
 
     /// Fetches a range of the torrent. What came is with storage and told, or in the batch, wherever the future
-    /// is dropped.
+    /// is dropped. A server that sends whole files is read to the end of the torrent: another request would begin
+    /// at the front again.
     async fn fetch(&mut self, offset: u64, length: u64) -> FetchEnd {
         let metainfo = Arc::clone(&self.config.metainfo);
+        let geometry = &metainfo.geometry;
         let source = SourceKey::WebSeed(self.config.key).to_tag();
-        let mut cutter = Cutter::new(Arc::clone(&metainfo.geometry), offset, source);
-        for segment in metainfo.geometry.segments(offset, length) {
+        let mut cutter = Cutter::new(Arc::clone(geometry), offset, source);
+        let (mut position, mut end) = (offset, offset + length);
+        while let Some(segment) = geometry.segments(position, end.saturating_sub(position)).next() {
             let is_pad = metainfo.files.get(segment.file.as_usize()).is_some_and(|file| file.pad);
-            let result = if is_pad {
-                self.pad(segment.length, &mut cutter).await
+            let came = if is_pad {
+                self.pad(segment.length, &mut cutter).await;
+                Ok(segment.length)
             } else {
                 self.fetch_segment(segment, &mut cutter).await
             };
-            if let Err(end) = result {
-                return end;
+            match came {
+                Ok(came) => {
+                    position += came;
+                    if came > segment.length {
+                        end = geometry.total_length();
+                    }
+                }
+                Err(end) => return end,
             }
         }
         FetchEnd::Complete
     }
 
-    async fn pad(&mut self, mut length: u64, cutter: &mut Cutter) -> Result<(), FetchEnd> {
+    async fn pad(&mut self, mut length: u64, cutter: &mut Cutter) {
         while length > 0 {
             let bytes = zeros(length);
             length -= bytes.len() as u64;
             self.take(bytes, cutter).await;
         }
-        Ok(())
     }
 
-    async fn fetch_segment(&mut self, segment: Segment, cutter: &mut Cutter) -> Result<(), FetchEnd> {
+    /// Fetches a part of a file, or all of it from there on where the server cannot do less. Says how much came.
+    async fn fetch_segment(&mut self, segment: Segment, cutter: &mut Cutter) -> Result<u64, FetchEnd> {
         // The leave to hold the first block comes before the request, so that no answer waits for it.
         self.begin(cutter).await;
-        let Opened { mut body, answer } = self.open(segment).await?;
-        if answer == Answer::Whole {
-            self.note_whole(segment).await?;
-        }
-        let mut left = segment.length;
+        let Opened { mut body, answer } = self.open(segment).await.map_err(FetchEnd::Failed)?;
+        let length = match answer {
+            Answer::Range => segment.length,
+            Answer::Whole => self.note_whole(segment).await?,
+        };
+        let mut left = length;
         while left > 0 {
             self.begin(cutter).await;
             let mut bytes = match body.next().await {
                 Ok(Some(bytes)) => bytes,
-                Ok(None) => return Err(FetchEnd::Failed),
-                Err(error) => return Err(self.failed(&error)),
+                Ok(None) => return Err(FetchEnd::Failed(Fault::CutOff)),
+                Err(error) => return Err(FetchEnd::Failed(self.failed(&error))),
             };
             let came = bytes.len();
             bytes.truncate(came.min(usize::try_from(left).unwrap_or(usize::MAX)));
@@ -164,22 +176,23 @@ impl WebSeed {
             self.config.limit.pace(came).await;
         }
         body.finish().await;
-        Ok(())
+        Ok(length)
     }
 
-    /// The server sends the whole file. That is as good if the whole file is wanted; else the swarm must know.
-    async fn note_whole(&mut self, segment: Segment) -> Result<(), FetchEnd> {
+    /// The server sends the whole file; its length, if that is of use. That is as good if the whole file is wanted;
+    /// else the swarm must know.
+    async fn note_whole(&mut self, segment: Segment) -> Result<u64, FetchEnd> {
         let (_, length) = self.config.metainfo.geometry.file_range(segment.file);
         if segment.length < length {
             self.batch.push(WebSeedFact::NoRanges);
             self.tell().await;
         }
         // From the middle of a file nothing can be had: the swarm asks again from a start.
-        if segment.offset > 0 { Err(FetchEnd::Cancelled) } else { Ok(()) }
+        if segment.offset > 0 { Err(FetchEnd::Cancelled) } else { Ok(length) }
     }
 
     /// Finds the URL that has the file, and its body.
-    async fn open(&mut self, segment: Segment) -> Result<Opened, FetchEnd> {
+    async fn open(&mut self, segment: Segment) -> Result<Opened, Fault> {
         if let Some(known) = self.redirects.remove(&segment.file) {
             // Where a redirect led yesterday need not be right today.
             if let Ok(opened) = self.ask(&known.url, known.via, segment).await {
@@ -191,25 +204,27 @@ impl WebSeed {
         if let Some(url) = self.form.and_then(|form| forms.get(form)) {
             return self.ask(url, via, segment).await;
         }
+        let mut fault = Fault::ForbiddenAddress;
         for (form, url) in forms.iter().enumerate() {
             match self.ask(url, via, segment).await {
-                Err(FetchEnd::Missing) => {}
+                Err(missing @ (Fault::NotThere(_) | Fault::OtherFile)) => fault = missing,
                 Ok(opened) => {
                     self.form = Some(form);
                     return Ok(opened);
                 }
-                Err(end) => return Err(end),
+                Err(fault) => return Err(fault),
             }
         }
-        Err(FetchEnd::Missing)
+        Err(fault)
     }
 
     /// One request for the segment at one URL.
-    async fn ask(&mut self, url: &Url, via: Via, segment: Segment) -> Result<Opened, FetchEnd> {
+    async fn ask(&mut self, url: &Url, via: Via, segment: Segment) -> Result<Opened, Fault> {
         let range = segment.offset..segment.offset + segment.length;
         let (_, length) = self.config.metainfo.geometry.file_range(segment.file);
         let file = self.config.metainfo.files.get(segment.file.as_usize());
         let file_name = file.and_then(|file| file.raw_path.last()).cloned().unwrap_or_default();
+        let is_page = file_name.ends_with(b".html") || file_name.ends_with(b".htm");
         let purpose = Purpose::WebSeed { file_name };
         let get = Get {
             url,
@@ -223,15 +238,19 @@ impl WebSeed {
             Ok(response) => response,
             Err(error) => return Err(self.failed(&error)),
         };
-        match judge(&response, &range, length) {
+        match judge(&response, &range, length, is_page) {
             Ok(answer) => {
                 self.remember(segment.file, &response);
+                let redirected =
+                    response.url.host_str().filter(|host| Some(*host) != self.config.url.host_str());
+                self.batch.push(WebSeedFact::Answered { redirected: redirected.map(str::to_owned) });
+                self.tell().await;
                 Ok(Opened { body: response.body, answer })
             }
-            Err(end) => {
-                debug!(url = %without_credentials(url), status = response.status, ?end, "refused by a web seed");
+            Err(fault) => {
+                debug!(url = %without_credentials(url), status = response.status, %fault, "refused by a web seed");
                 response.body.discard().await;
-                Err(end)
+                Err(fault)
             }
         }
     }
@@ -246,14 +265,14 @@ impl WebSeed {
     }
 
     /// What a request that got no usable answer means for the range.
-    fn failed(&self, error: &HttpError) -> FetchEnd {
+    fn failed(&self, error: &HttpError) -> Fault {
         let url = without_credentials(&self.config.url);
-        if self.config.origin == Origin::User || matches!(error, HttpError::Tls { .. }) {
+        if self.config.origin == Origin::User {
             tracing::warn!(%url, %error, "a web seed failed");
         } else {
             debug!(%url, %error, "a web seed failed");
         }
-        if error.is_the_servers_fault() { FetchEnd::Unusable } else { FetchEnd::Failed }
+        fault::fault(error)
     }
 
     /// Gets the pool's leave for the next block, if one is due.

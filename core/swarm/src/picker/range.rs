@@ -16,40 +16,93 @@ pub(crate) struct Run {
     pub(crate) blocks: u32,
 }
 
+/// A web seed asking for a run.
+pub(crate) struct RunAsk<'a> {
+    pub(crate) source: SourceKey,
+    /// About so many bytes.
+    pub(crate) bytes: u64,
+    /// Not these pieces.
+    pub(crate) excluded: &'a Bitfield,
+    /// It is quick enough to fetch pieces whole that failed before.
+    pub(crate) proves: bool,
+}
+
+/// The tail of a run for another source.
+pub(crate) struct TakeOver<'a> {
+    pub(crate) victim: SourceKey,
+    pub(crate) thief: SourceKey,
+    /// The victim's run.
+    pub(crate) run: Run,
+    /// About so many bytes at its end.
+    pub(crate) bytes: u64,
+    /// Not these pieces.
+    pub(crate) excluded: &'a Bitfield,
+    /// The victim brings nothing: its blocks are taken even where others are asked for them too.
+    pub(crate) is_stalled: bool,
+}
+
+impl RunAsk<'_> {
+    fn blocks(&self) -> u32 {
+        u32::try_from(self.bytes.div_ceil(u64::from(BLOCK_LENGTH))).unwrap_or(u32::MAX).max(1)
+    }
+}
+
 impl Picker {
-    /// Reserves a run of about `bytes` for `source`, outside `excluded`: whole untouched pieces from the largest
-    /// gap, else the free blocks of a piece under way.
-    pub(crate) fn pick_run(&mut self, source: SourceKey, bytes: u64, excluded: &Bitfield) -> Option<Run> {
-        match self.largest_gap(source, excluded) {
-            Some((first, end)) => {
-                let pieces = bytes.div_ceil(u64::from(self.geometry.piece_length())).max(1);
-                let end = end.min(first.saturating_add(u32::try_from(pieces).unwrap_or(u32::MAX)));
-                Some(self.reserve_pieces(source, first, end))
-            }
-            None => self.reserve_rest(source, excluded),
+    /// Reserves a run of about the bytes asked for. A long one comes from the largest gap of untouched pieces; a short
+    /// one fits into what is left of a piece under way, if any.
+    pub(crate) fn pick_run(&mut self, ask: &RunAsk<'_>) -> Option<Run> {
+        if ask.proves
+            && let Some(run) = self.reserve_suspect(ask)
+        {
+            return Some(run);
+        }
+        let is_short = ask.bytes < 2 * u64::from(self.geometry.piece_length());
+        // A row too short for it would be one more request soon.
+        if is_short && let Some(run) = self.reserve_rest(ask, ask.blocks() / 2) {
+            return Some(run);
+        }
+        match self.largest_gap(ask.excluded) {
+            Some((first, end)) => Some(self.reserve_gap(ask, first, end)),
+            None => self.reserve_rest(ask, 1),
         }
     }
 
-    /// Reserves every free block of the torrent, for a source that sends from the first byte only.
-    pub(crate) fn pick_everything(&mut self, source: SourceKey, excluded: &Bitfield) -> Option<Run> {
+    /// Reserves every free block from `offset` on, for a source that sends files from their first byte only.
+    pub(crate) fn pick_everything(
+        &mut self,
+        source: SourceKey,
+        offset: u64,
+        excluded: &Bitfield,
+    ) -> Option<Run> {
         let mut blocks = 0;
-        for piece in (0..self.geometry.piece_count()).map(PieceIndex) {
-            if self.is_missing(piece) && !excluded.contains(piece) {
+        let first = (offset / u64::from(self.geometry.piece_length())) as u32;
+        for piece in (first..self.geometry.piece_count()).map(PieceIndex) {
+            if self.is_missing(piece) && !excluded.contains(piece) && !self.resting.contains(&piece) {
                 blocks += self.reserve(source, piece, 0, u32::MAX);
             }
         }
-        (blocks > 0).then(|| Run { offset: 0, length: self.geometry.total_length(), blocks })
+        (blocks > 0).then(|| Run { offset, length: self.geometry.total_length() - offset, blocks })
     }
 
-    /// The longest run of untouched pieces; if another web seed is about to walk into it, its second half. In
-    /// sequential mode the first run.
-    fn largest_gap(&self, source: SourceKey, excluded: &Bitfield) -> Option<(u32, u32)> {
+    /// A piece that failed before: its next sender proves the earlier ones right or wrong.
+    fn reserve_suspect(&mut self, ask: &RunAsk<'_>) -> Option<Run> {
+        let free =
+            |piece: &PieceIndex| self.rarity.position(*piece).is_some() && !ask.excluded.contains(*piece);
+        let piece = self.suspects.iter().copied().find(free)?;
+        Some(self.reserve_pieces(ask.source, piece.0, piece.0 + 1))
+    }
+
+    /// The longest run of untouched pieces without those that failed before; in sequential mode the first.
+    fn largest_gap(&self, excluded: &Bitfield) -> Option<(u32, u32)> {
         let mut best: Option<(u32, u32)> = None;
         let mut first = None;
         let pieces = self.geometry.piece_count();
         for piece in 0..=pieces {
             let index = PieceIndex(piece);
-            let open = piece < pieces && self.rarity.position(index).is_some() && !excluded.contains(index);
+            let open = piece < pieces
+                && self.rarity.position(index).is_some()
+                && !excluded.contains(index)
+                && !self.suspects.contains(&index);
             match (open, first) {
                 (true, None) => first = Some(piece),
                 (false, Some(start)) => {
@@ -64,14 +117,20 @@ impl Picker {
                 _ => {}
             }
         }
-        let (start, end) = best?;
-        let taken = start.checked_sub(1).and_then(|before| self.partials.get(&PieceIndex(before)));
-        let walked_into = taken.is_some_and(|partial| {
-            matches!(partial.owner, Owner::One(other @ SourceKey::WebSeed(_)) if other != source)
-                && partial.is_awaited()
-        });
-        let start = if walked_into && !self.sequential { start + (end - start) / 2 } else { start };
-        Some((start, end))
+        best
+    }
+
+    /// The front of a gap: whole pieces, or the first blocks of one.
+    fn reserve_gap(&mut self, ask: &RunAsk<'_>, first: u32, end: u32) -> Run {
+        let pieces = ask.bytes.div_ceil(u64::from(self.geometry.piece_length())).max(1);
+        let (piece, blocks) = (PieceIndex(first), ask.blocks());
+        // The last quarter of a piece would be left for a request of its own.
+        if pieces == 1 && blocks <= self.geometry.block_count(piece) / 4 * 3 {
+            let reserved = self.reserve(ask.source, piece, 0, blocks);
+            return self.run(piece, 0, blocks, reserved);
+        }
+        let end = end.min(first.saturating_add(u32::try_from(pieces).unwrap_or(u32::MAX)));
+        self.reserve_pieces(ask.source, first, end)
     }
 
     fn reserve_pieces(&mut self, source: SourceKey, first: u32, end: u32) -> Run {
@@ -100,17 +159,63 @@ impl Picker {
         taken
     }
 
-    /// The first free run of blocks in the piece under way with most of them.
-    fn reserve_rest(&mut self, source: SourceKey, excluded: &Bitfield) -> Option<Run> {
-        let open = self.joinable.iter().filter(|piece| !excluded.contains(**piece)).filter_map(|piece| {
+    /// Free blocks of a piece under way: the shortest row of them that is long enough, else the longest, if it has
+    /// `least` blocks.
+    fn reserve_rest(&mut self, ask: &RunAsk<'_>, least: u32) -> Option<Run> {
+        let wanted = ask.blocks();
+        let rows = self.joinable.iter().filter(|piece| !ask.excluded.contains(**piece)).filter_map(|piece| {
             let partial = self.partials.get(piece)?;
-            let mine = !matches!(partial.owner, Owner::Only(owner) if owner != source);
-            mine.then_some((partial.free, *piece))
+            let mine = !matches!(partial.owner, Owner::Only(owner) if owner != ask.source);
+            let (from, to) = partial.free_run().filter(|_| mine)?;
+            Some((*piece, from, to))
         });
-        let (_, piece) = open.max()?;
-        let (from, to) = self.partials.get(&piece)?.free_run()?;
-        let blocks = self.reserve(source, piece, from, to);
+        let fit = |(_, from, to): &(PieceIndex, u32, u32)| {
+            let length = to - from;
+            if length >= wanted { (0, length) } else { (1, u32::MAX - length) }
+        };
+        let (piece, from, to) = rows.min_by_key(fit).filter(|(_, from, to)| to - from >= least)?;
+        let to = to.min(from.saturating_add(wanted));
+        let blocks = self.reserve(ask.source, piece, from, to);
         Some(self.run(piece, from, to, blocks))
+    }
+
+    /// Moves a row of blocks at the end of a run from one source to another.
+    pub(crate) fn take_over(&mut self, take: &TakeOver<'_>) -> Option<Run> {
+        let &TakeOver { victim, thief, run, bytes, excluded, is_stalled } = take;
+        let mut wanted = bytes.div_ceil(u64::from(BLOCK_LENGTH));
+        let mut taken: Option<(u64, u64, u32)> = None;
+        let piece_length = u64::from(self.geometry.piece_length());
+        let pieces =
+            (run.offset / piece_length) as u32..(run.offset + run.length).div_ceil(piece_length) as u32;
+        'pieces: for piece in pieces.rev().map(PieceIndex) {
+            let Some(partial) = self.partials.get_mut(&piece) else { continue };
+            // A piece that is to name a culprit stays with one source.
+            let closed = matches!(partial.owner, Owner::Only(_)) || excluded.contains(piece);
+            for at in (0..partial.blocks.len()).rev() {
+                let block = &mut partial.blocks[at];
+                let held = block.is_held_by(victim) && !block.is_held_by(thief);
+                let alone = is_stalled || block.holders().count() == 1;
+                let held = held && alone && !closed && !block.received;
+                let Some(request) = self.geometry.block(piece, BlockIndex(at as u32)).filter(|_| held) else {
+                    // The row ends here, once it has begun.
+                    if taken.is_some() {
+                        break 'pieces;
+                    }
+                    continue;
+                };
+                if wanted == 0 {
+                    break 'pieces;
+                }
+                wanted -= 1;
+                for holder in block.holders.iter_mut().filter(|holder| **holder == Some(victim)) {
+                    *holder = Some(thief);
+                }
+                let offset = self.geometry.piece_offset(piece) + u64::from(request.begin);
+                let end = offset + u64::from(request.length);
+                taken = Some(taken.map_or((offset, end, 1), |(_, end, count)| (offset, end, count + 1)));
+            }
+        }
+        taken.map(|(offset, end, blocks)| Run { offset, length: end - offset, blocks })
     }
 
     fn run(&self, piece: PieceIndex, from: u32, to: u32, blocks: u32) -> Run {

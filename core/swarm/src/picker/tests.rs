@@ -403,19 +403,54 @@ fn the_end_game_asks_at_most_two() {
     assert!(it.is_end_game(), "a block another still holds is not free");
 }
 
+fn run_ask(source: SourceKey, bytes: u64, excluded: &Bitfield) -> RunAsk<'_> {
+    RunAsk { source, bytes, excluded, proves: true }
+}
+
 #[test]
 fn web_seeds_get_long_runs_that_do_not_meet() {
     let mut it = picker(7);
     let seed = |n| SourceKey::WebSeed(WebSeedKey(n));
     let none = Bitfield::new(PIECES);
-    let one = it.pick_run(seed(1), 200_000, &none).unwrap();
+    let one = it.pick_run(&run_ask(seed(1), 200_000, &none)).unwrap();
     assert_eq!((one.offset, one.length, one.blocks), (0, 200_000, 16));
-    let two = it.pick_run(seed(2), 200_000, &none).unwrap();
-    assert_eq!(two.offset, 50_000 * (4 + 10), "half of the way ahead of the first");
-    assert_eq!(it.pick_run(seed(3), 1, &Bitfield::full(PIECES)), None);
+    let two = it.pick_run(&run_ask(seed(2), 200_000, &none)).unwrap();
+    assert_eq!(two.offset, 200_000, "right behind the first: the gap stays whole");
+    assert_eq!(it.pick_run(&run_ask(seed(3), 1, &Bitfield::full(PIECES))), None);
     let blocks = pick(&mut it, peer(1), &full(), Pace::Slow, 999).len() as u32;
     let all: u32 = (0..PIECES).map(|piece| geometry().block_count(PieceIndex(piece))).sum();
     assert_eq!(blocks, all - 32, "peers keep out of what web seeds will bring");
     it.release_run(seed(1), one);
     assert_eq!(pick(&mut it, peer(1), &full(), Pace::Slow, 999).len(), 16);
+}
+
+#[test]
+fn short_runs_fill_what_is_left_of_a_piece() {
+    let mut it = picker(8);
+    let seed = |n| SourceKey::WebSeed(WebSeedKey(n));
+    let none = Bitfield::new(PIECES);
+    let one = it.pick_run(&run_ask(seed(1), 20_000, &none)).unwrap();
+    assert_eq!((one.offset, one.length, one.blocks), (0, 32_768, 2));
+    let two = it.pick_run(&run_ask(seed(2), 10_000, &none)).unwrap();
+    assert_eq!((two.offset, two.length, two.blocks), (32_768, 16_384, 1));
+    assert_eq!(it.partial_count(), 1);
+}
+
+#[test]
+fn a_tail_is_taken_over_and_belongs_to_the_new_source_alone() {
+    let mut it = picker(9);
+    let seed = |n| SourceKey::WebSeed(WebSeedKey(n));
+    let none = Bitfield::new(PIECES);
+    let run = it.pick_run(&run_ask(seed(1), 200_000, &none)).unwrap();
+    let take = |thief, bytes| {
+        let (victim, excluded) = (seed(1), &none);
+        TakeOver { victim, thief: seed(thief), run, bytes, excluded, is_stalled: false }
+    };
+    let taken = it.take_over(&take(2, 40_000)).unwrap();
+    assert_eq!((taken.offset, taken.length, taken.blocks), (150_000 + 16_384, 33_616, 3));
+    let rest = it.take_over(&take(3, 1 << 30)).unwrap();
+    assert_eq!((rest.offset, rest.length, rest.blocks), (0, 166_384, 13));
+    assert_eq!(it.take_over(&take(3, 1)), None);
+    it.release_run(seed(1), run);
+    assert!(pick(&mut it, peer(1), &full(), Pace::Slow, 999).iter().all(|block| block.piece.0 > 3));
 }

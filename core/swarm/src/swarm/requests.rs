@@ -1,7 +1,7 @@
 //! Blocks asked of peers, received, taken back.
 
 use super::Swarm;
-use crate::contract::{PeerKey, SourceKey, WebSeedOrder};
+use crate::contract::{PeerKey, SourceKey};
 use crate::limits;
 use crate::peer::Peer;
 use crate::picker::{Arrival, Ask, Rivals};
@@ -35,7 +35,7 @@ impl Field<'_> {
                 let end = self.geometry.piece_offset(request.piece)
                     + u64::from(request.begin)
                     + u64::from(request.length);
-                Some((seed.delay(self.now, end), seed.silence(self.now)))
+                Some((seed.flow.delay(self.now, end), seed.flow.silence(self.now)))
             }
         }
     }
@@ -52,7 +52,7 @@ impl Rivals for Field<'_> {
         match holder {
             SourceKey::Peer(key) => self.peers.get(&key).is_none_or(|peer| peer.pipeline.is_snubbed()),
             SourceKey::WebSeed(key) => {
-                self.web_seeds.get(key).is_none_or(|seed| seed.silence(self.now) >= limits::SNUB_AFTER)
+                self.web_seeds.get(key).is_none_or(|seed| seed.flow.silence(self.now) >= limits::SNUB_AFTER)
             }
         }
     }
@@ -162,12 +162,7 @@ impl Swarm {
                     self.take_back(key, request);
                     self.refill(now, key);
                 }
-                SourceKey::WebSeed(key) => {
-                    let Some(seed) = self.web_seeds.get_mut(key) else { continue };
-                    if seed.on_block_elsewhere() && seed.cancel() {
-                        self.order_web_seed(key, WebSeedOrder::Cancel);
-                    }
-                }
+                SourceKey::WebSeed(key) => self.settle_range(now, key, 1),
             }
         }
         asked

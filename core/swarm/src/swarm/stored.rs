@@ -73,10 +73,13 @@ impl Swarm {
         }
         let parole = blame.suspects.iter().map(|source| (source, true));
         for (source, on_parole) in parole.chain(blame.cleared.iter().map(|source| (source, false))) {
-            if let SourceKey::Peer(key) = source
-                && let Some(peer) = self.peers.get_mut(key)
-            {
-                peer.on_parole = on_parole;
+            match *source {
+                SourceKey::Peer(key) => {
+                    if let Some(peer) = self.peers.get_mut(&key) {
+                        peer.on_parole = on_parole;
+                    }
+                }
+                SourceKey::WebSeed(key) => self.suspect_web_seed(key, on_parole),
             }
         }
     }

@@ -138,6 +138,8 @@ impl Opening {
             web_seeds: self.web_seeds,
             use_peers: true,
             use_web_seeds: true,
+            web_seed_policy: engine::WebSeedPolicy::default(),
+            web_seed_connections: engine::WEB_SEED_CONNECTIONS,
             stop_on_disk_error: true,
             after_completion: AfterCompletion { seed: true, ratio: None, time: None },
             tuning: self.tuning,

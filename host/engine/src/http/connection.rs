@@ -1,6 +1,7 @@
 //! One connection to one server, HTTP/1.1 or HTTP/2, used for one request at a time.
 
 use super::HttpError;
+use super::pool::Seat;
 use crate::limits::{HTTP2_WINDOW, MAX_HTTP_HEADER_BYTES, MAX_HTTP_HEADERS, TLS_TIMEOUT};
 use bytes::Bytes;
 use http_body_util::Empty;
@@ -20,6 +21,8 @@ pub(super) struct Connection {
     tasks: Tasks,
     /// The address it leads to, already checked once.
     pub(super) remote: SocketAddr,
+    /// The right to it, where connections to a host are counted.
+    pub(super) seat: Option<Seat>,
 }
 
 enum Sender {
@@ -40,7 +43,7 @@ impl Connection {
             // An error reaches whoever waits for the answer.
             let _ = driver.await;
         });
-        Ok(Self { sender: Sender::Http1(sender), tasks, remote })
+        Ok(Self { sender: Sender::Http1(sender), tasks, remote, seat: None })
     }
 
     pub(super) async fn http2<T>(stream: T, remote: SocketAddr) -> Result<Self, HttpError>
@@ -60,7 +63,7 @@ impl Connection {
             // An error reaches whoever waits for the answer.
             let _ = driver.await;
         });
-        Ok(Self { sender: Sender::Http2(sender), tasks, remote })
+        Ok(Self { sender: Sender::Http2(sender), tasks, remote, seat: None })
     }
 
     pub(super) fn is_http2(&self) -> bool {

@@ -64,26 +64,12 @@ pub enum HttpError {
     /// A redirect that is not followed.
     #[error("redirected to where it is not followed: {0}")]
     RedirectForbidden(&'static str),
+    /// The server has as many connections of ours as one may have.
+    #[error("{0} has enough connections of ours")]
+    Crowded(String),
     /// A redirect to a magnet link.
     #[error("redirected to a magnet link")]
     RedirectToMagnet,
-}
-
-impl HttpError {
-    /// Whether the other end answered in a way that it will answer again.
-    pub(crate) const fn is_the_servers_fault(&self) -> bool {
-        matches!(
-            self,
-            Self::BadUrl(_)
-                | Self::LocalAddress(_)
-                | Self::Malformed(_)
-                | Self::TooLarge { .. }
-                | Self::Encoding(_)
-                | Self::RedirectLoop(_)
-                | Self::RedirectForbidden(_)
-                | Self::RedirectToMagnet
-        )
-    }
 }
 
 impl From<hyper::Error> for HttpError {

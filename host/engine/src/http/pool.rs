@@ -2,7 +2,8 @@
 
 use super::connection::Connection;
 use crate::limits::{IDLE_CONNECTION_LIFE, MAX_IDLE_CONNECTIONS, MAX_IDLE_PER_SERVER};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
 /// What names a server.
@@ -20,12 +21,32 @@ struct Idle {
     since: Instant,
 }
 
-/// Connections in no use.
-#[derive(Default)]
-pub(super) struct Pool(Mutex<State>);
+/// Connections in no use, and how many there are to each host in all.
+#[derive(Clone, Default)]
+pub(super) struct Pool(Arc<Mutex<State>>);
+
+/// The right to one connection to a host.
+pub(super) struct Seat {
+    pool: Pool,
+    host: String,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let seats = &mut self.pool.state().seats;
+        if let Some(taken) = seats.get_mut(&self.host) {
+            *taken -= 1;
+            if *taken == 0 {
+                seats.remove(&self.host);
+            }
+        }
+    }
+}
 
 #[derive(Default)]
 struct State {
+    /// Connections to each host, those in use too.
+    seats: BTreeMap<String, usize>,
     /// The oldest first.
     idle: Vec<Idle>,
     /// Somebody comes by to close what grows old.
@@ -39,11 +60,14 @@ impl Pool {
         server: &Server,
         allowed: impl Fn(std::net::IpAddr) -> bool,
     ) -> Option<Connection> {
-        let idle = &mut self.state().idle;
-        tidy(idle);
+        let mut state = self.state();
+        let old = tidy(&mut state.idle);
+        let idle = &mut state.idle;
         let fits = |entry: &Idle| entry.server == *server && allowed(entry.connection.remote.ip());
-        let position = idle.iter().rposition(fits)?;
-        Some(idle.remove(position).connection)
+        let found = idle.iter().rposition(fits).map(|position| idle.remove(position).connection);
+        drop(state);
+        drop(old);
+        found
     }
 
     /// Keeps a connection whose last answer was read to its end.
@@ -51,18 +75,43 @@ impl Pool {
         if connection.is_closed() {
             return;
         }
-        let idle = &mut self.state().idle;
-        tidy(idle);
+        let mut state = self.state();
+        let mut old = tidy(&mut state.idle);
+        let idle = &mut state.idle;
         let same = |entry: &Idle| entry.server == server;
         let oldest = if idle.iter().filter(|entry| same(entry)).count() >= MAX_IDLE_PER_SERVER {
             idle.iter().position(same)
         } else {
             (idle.len() >= MAX_IDLE_CONNECTIONS).then_some(0)
         };
-        if let Some(position) = oldest {
-            idle.remove(position);
-        }
+        old.extend(oldest.map(|position| idle.remove(position)));
         idle.push(Idle { server, connection, since: Instant::now() });
+        drop(state);
+        drop(old);
+    }
+
+    /// Closes every connection that is in no use.
+    pub(super) fn clear(&self) {
+        // Connections give up their seats as they go, which takes the lock again.
+        let closed = std::mem::take(&mut self.state().idle);
+        drop(closed);
+    }
+
+    /// The right to one more connection to `host`, if there are fewer than `most`. One in no use gives way.
+    pub(super) fn seat(&self, host: &str, most: usize) -> Option<Seat> {
+        let is_full = |state: &State| state.seats.get(host).is_some_and(|taken| *taken >= most);
+        let idle = {
+            let mut state = self.state();
+            let position = state.idle.iter().position(|entry| entry.server.host == host);
+            position.filter(|_| is_full(&state)).map(|position| state.idle.remove(position))
+        };
+        drop(idle);
+        let mut state = self.state();
+        if is_full(&state) {
+            return None;
+        }
+        *state.seats.entry(host.to_owned()).or_default() += 1;
+        Some(Seat { pool: self.clone(), host: host.to_owned() })
     }
 
     /// Whether a sweeper is wanted, which the caller then is: it calls [`Pool::sweep`] until that says false.
@@ -76,9 +125,12 @@ impl Pool {
     /// Closes what is too old to be tried. False when nothing is left, and no sweeper is wanted any more.
     pub(super) fn sweep(&self) -> bool {
         let mut state = self.state();
-        tidy(&mut state.idle);
+        let old = tidy(&mut state.idle);
         state.is_swept = !state.idle.is_empty();
-        state.is_swept
+        let is_swept = state.is_swept;
+        drop(state);
+        drop(old);
+        is_swept
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -86,6 +138,10 @@ impl Pool {
     }
 }
 
-fn tidy(idle: &mut Vec<Idle>) {
-    idle.retain(|entry| !entry.connection.is_closed() && entry.since.elapsed() < IDLE_CONNECTION_LIFE);
+/// Takes out what is closed or too old to be tried. It is to be dropped once the lock is let go: connections give up
+/// their seats, which takes the lock again.
+fn tidy(idle: &mut Vec<Idle>) -> Vec<Idle> {
+    let is_old =
+        |entry: &mut Idle| entry.connection.is_closed() || entry.since.elapsed() >= IDLE_CONNECTION_LIFE;
+    idle.extract_if(.., is_old).collect()
 }

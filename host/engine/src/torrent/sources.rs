@@ -15,15 +15,17 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use storage::TorrentStore;
-use swarm::{CandidateSource, FetchEnd, Swarm, WebSeedFact, WebSeedKey, WebSeedOrder};
+use swarm::{CandidateSource, Fault, FetchEnd, Swarm, WebSeedFact, WebSeedInfo, WebSeedKey, WebSeedOrder};
 use tokio::sync::{broadcast, mpsc};
 use url::Url;
 
 /// The way to one web seed's task.
 struct Line {
     name: String,
+    url: Url,
     /// The URL as it was given.
-    url: String,
+    text: String,
+    origin: Origin,
     last_error: String,
     /// `None` once its task has ended; the name is still told.
     orders: Option<mpsc::Sender<WebSeedOrder>>,
@@ -60,45 +62,52 @@ impl WebSeeds {
         if !add.use_web_seeds {
             return seeds;
         }
-        for url in &add.web_seeds {
-            seeds.begin(url.clone(), url.as_str(), Origin::User, swarm);
-        }
+        let own = add.web_seeds.iter().map(|url| (url.clone(), url.as_str(), Origin::User));
         let given = add.metainfo.web_seeds.iter().filter(|text| !add.tuning.without_web_seeds.contains(text));
-        for (text, url) in given.filter_map(|text| Some((text, usable(text)?))) {
-            seeds.begin(url, text, Origin::Torrent, swarm);
-        }
+        let given = given.filter_map(|text| Some((usable(text)?, text.as_str(), Origin::Torrent)));
+        seeds.begin(own.chain(given).collect(), swarm);
         seeds
     }
 
     /// One more, of the user's own.
     pub(super) fn add(&mut self, url: Url, swarm: &mut Swarm) {
         let text = url.as_str().to_owned();
-        if !self.lines.values().any(|line| line.url == text) {
-            self.begin(url, &text, Origin::User, swarm);
+        if !self.lines.values().any(|line| line.text == text) {
+            self.begin(vec![(url, &text, Origin::User)], swarm);
         }
     }
 
     /// One less; what it is sending is cut.
     pub(super) fn remove(&mut self, url: &str, swarm: &mut Swarm) {
         let keys: Vec<_> =
-            self.lines.iter().filter(|(_, line)| line.url == url).map(|(key, _)| *key).collect();
+            self.lines.iter().filter(|(_, line)| line.text == url).map(|(key, _)| *key).collect();
         for key in keys {
             swarm.remove_web_seed(now(), key);
             self.lines.remove(&key);
         }
     }
 
-    fn begin(&mut self, url: Url, text: &str, origin: Origin, swarm: &mut Swarm) {
-        if self.lines.len() >= MAX_WEB_SEEDS {
-            return;
+    /// Takes in those that there is room for.
+    fn begin(&mut self, mut all: Vec<(Url, &str, Origin)>, swarm: &mut Swarm) {
+        all.truncate(MAX_WEB_SEEDS.saturating_sub(self.lines.len()));
+        let infos = all.iter().map(|(url, ..)| WebSeedInfo {
+            host: url.host_str().unwrap_or_default().to_owned(),
+            score: None,
+        });
+        let keys = swarm.add_web_seeds(now(), infos);
+        for (key, (url, text, origin)) in keys.into_iter().zip(all) {
+            self.open(key, url, text.to_owned(), origin);
         }
-        let key = swarm.add_web_seed(now());
+    }
+
+    /// Starts a task that fetches from a URL.
+    fn open(&mut self, key: WebSeedKey, url: Url, text: String, origin: Origin) {
         let (orders, receiver) = mpsc::channel(WEB_SEED_ORDER_QUEUE);
         let name = crate::http::without_credentials(&url);
         let ground = &self.ground;
         let config = WebSeedConfig {
             key,
-            url,
+            url: url.clone(),
             origin,
             metainfo: Arc::clone(&ground.metainfo),
             store: ground.store.clone(),
@@ -107,8 +116,16 @@ impl WebSeeds {
             http: ground.shared.http.clone(),
         };
         web_seed::spawn(config, receiver, ground.facts.clone());
-        let line = Line { name, url: text.to_owned(), last_error: String::new(), orders: Some(orders) };
+        let line = Line { name, url, text, origin, last_error: String::new(), orders: Some(orders) };
         self.lines.insert(key, line);
+    }
+
+    /// Starts one more task for the URL of a web seed.
+    pub(super) fn open_twin(&mut self, of: WebSeedKey, key: WebSeedKey) {
+        if let Some(line) = self.lines.get(&of) {
+            let (url, text, origin) = (line.url.clone(), line.text.clone(), line.origin);
+            self.open(key, url, text, origin);
+        }
     }
 
     /// Remembers what went wrong.
@@ -123,11 +140,11 @@ impl WebSeeds {
         let report = |seed: swarm::WebSeedSnapshot| {
             let line = self.lines.get(&seed.key)?;
             Some(WebSeedReport {
-                url: line.url.clone(),
+                url: line.text.clone(),
                 state: seed.state,
                 bytes_down: seed.bytes_down,
                 down_rate: seed.down_rate,
-                last_error: line.last_error.clone(),
+                last_error: seed.reason.unwrap_or_else(|| line.last_error.clone()),
             })
         };
         swarm.web_seeds(now).filter_map(report).collect()
@@ -153,6 +170,7 @@ impl WebSeeds {
         for line in self.lines.values_mut() {
             line.orders = None;
         }
+        self.ground.shared.http.close_idle();
     }
 }
 
@@ -163,20 +181,16 @@ fn usable(text: &str) -> Option<Url> {
 
 /// What a fact about a web seed means to a person, where it means something.
 pub(super) fn describe(fact: &WebSeedFact) -> Option<String> {
-    let text = match fact {
-        WebSeedFact::Ended(FetchEnd::Busy { retry_after: Some(wait) }) => {
-            return Some(format!("busy; asked to wait {} s", wait.as_secs()));
+    match fact {
+        WebSeedFact::Ended(FetchEnd::Failed(fault @ Fault::Busy { retry_after: Some(wait), .. })) => {
+            Some(format!("{fault}; asked to wait {} s", wait.as_secs()))
         }
-        WebSeedFact::Ended(FetchEnd::Busy { retry_after: None }) => "busy",
-        WebSeedFact::Ended(FetchEnd::Failed) => "failed; tried again later",
-        WebSeedFact::Ended(FetchEnd::Missing) => "does not have the file",
-        WebSeedFact::Ended(FetchEnd::Unusable) => "breaks the rules; not asked again",
-        WebSeedFact::NoRanges => "sends whole files only",
-        WebSeedFact::Ended(FetchEnd::Complete | FetchEnd::Cancelled) | WebSeedFact::BlockReceived(_) => {
-            return None;
-        }
-    };
-    Some(text.to_owned())
+        WebSeedFact::Ended(FetchEnd::Failed(fault)) => Some(fault.to_string()),
+        WebSeedFact::NoRanges => Some("sends whole files only".to_owned()),
+        WebSeedFact::Ended(FetchEnd::Complete | FetchEnd::Cancelled)
+        | WebSeedFact::BlockReceived(_)
+        | WebSeedFact::Answered { .. } => None,
+    }
 }
 
 /// Announces the torrent on the local network and listens for others that have it.

@@ -1,9 +1,9 @@
 //! What an answer to a ranged request is worth.
 
 use crate::http::{Response, retry_after};
-use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap};
+use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue};
 use std::ops::Range;
-use swarm::FetchEnd;
+use swarm::Fault;
 
 /// An answer whose body can be used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -14,44 +14,54 @@ pub(super) enum Answer {
     Whole,
 }
 
-/// Judges an answer to a request for `range` of a file of `length` bytes.
+/// Judges an answer to a request for `range` of a file of `length` bytes; `is_page`: the file is itself a web page.
 ///
 /// Strict where the torrent could be spoilt or time be lost: a 206 must name exactly the range asked for, and say
 /// so (RFC 9110 requires it), and no body may be encoded. A file of another length is another file.
-pub(super) fn judge(response: &Response, range: &Range<u64>, length: u64) -> Result<Answer, FetchEnd> {
-    judge_parts(response.status, &response.headers, range, length)
-}
-
-fn judge_parts(
-    status: u16,
-    headers: &HeaderMap,
+pub(super) fn judge(
+    response: &Response,
     range: &Range<u64>,
     length: u64,
-) -> Result<Answer, FetchEnd> {
-    match status {
-        200 | 206 if is_encoded(headers) => Err(FetchEnd::Unusable),
-        206 => judge_range(headers, range, length).map(|()| Answer::Range),
-        // An error page, or another version of the file.
-        200 if content_length(headers).is_some_and(|told| told != length) => Err(FetchEnd::Missing),
-        200 => Ok(Answer::Whole),
-        429 | 503 => Err(FetchEnd::Busy { retry_after: retry_after(headers) }),
-        408 | 425 | 500..=599 => Err(FetchEnd::Failed),
-        400..=499 => Err(FetchEnd::Missing),
-        _ => Err(FetchEnd::Unusable),
+    is_page: bool,
+) -> Result<Answer, Fault> {
+    match judge_parts(response.status, &response.headers, range, length) {
+        Ok(Answer::Whole) if !is_page && is_html(&response.headers) => Err(Fault::OtherFile),
+        judged => judged,
     }
 }
 
-fn judge_range(headers: &HeaderMap, range: &Range<u64>, length: u64) -> Result<(), FetchEnd> {
+fn judge_parts(status: u16, headers: &HeaderMap, range: &Range<u64>, length: u64) -> Result<Answer, Fault> {
+    match status {
+        200 | 206 if is_encoded(headers) => Err(Fault::Encoded),
+        206 => judge_range(headers, range, length).map(|()| Answer::Range),
+        // An error page, or another version of the file.
+        200 if content_length(headers).is_some_and(|told| told != length) => Err(Fault::OtherFile),
+        200 => Ok(Answer::Whole),
+        429 | 503 => Err(Fault::Busy { status, retry_after: retry_after(headers) }),
+        408 | 425 | 500..=599 => Err(Fault::ServerError(status)),
+        416 => Err(Fault::OtherFile),
+        400..=499 => Err(Fault::NotThere(status)),
+        _ => Err(Fault::BrokenHttp),
+    }
+}
+
+fn judge_range(headers: &HeaderMap, range: &Range<u64>, length: u64) -> Result<(), Fault> {
     let value = headers.get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
-    let told = value.and_then(content_range).ok_or(FetchEnd::Unusable)?;
+    let told = value.and_then(content_range).ok_or(Fault::WrongRange)?;
     if told.total.is_some_and(|total| total != length) {
-        return Err(FetchEnd::Missing);
+        return Err(Fault::OtherFile);
     }
     let fits = content_length(headers).is_none_or(|told| told == range.end - range.start);
     if told.first != range.start || told.last != range.end - 1 || !fits {
-        return Err(FetchEnd::Unusable);
+        return Err(Fault::WrongRange);
     }
     Ok(())
+}
+
+/// Whether a server calls its answer a web page, as it does where it has no file and does not say so.
+fn is_html(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    kind.get(..9).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/html"))
 }
 
 fn is_encoded(headers: &HeaderMap) -> bool {
@@ -93,10 +103,10 @@ fn number(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hyper::header::{HeaderName, HeaderValue, RETRY_AFTER};
+    use hyper::header::{HeaderName, RETRY_AFTER};
     use std::time::Duration;
 
-    fn judged(status: u16, headers: &[(HeaderName, &'static str)]) -> Result<Answer, FetchEnd> {
+    fn judged(status: u16, headers: &[(HeaderName, &'static str)]) -> Result<Answer, Fault> {
         let headers = headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
         judge_parts(status, &headers.collect(), &(1000..2000), 5000)
     }
@@ -117,41 +127,42 @@ mod tests {
             "bytes 1000-1999",
             "",
         ] {
-            assert_eq!(range(wrong), Err(FetchEnd::Unusable), "{wrong}");
+            assert_eq!(range(wrong), Err(Fault::WrongRange), "{wrong}");
         }
-        assert_eq!(range("bytes 1000-1999/5001"), Err(FetchEnd::Missing), "another version of the file");
-        assert_eq!(judged(206, &[]), Err(FetchEnd::Unusable));
+        assert_eq!(range("bytes 1000-1999/5001"), Err(Fault::OtherFile), "another version of the file");
+        assert_eq!(judged(206, &[]), Err(Fault::WrongRange));
         let lying = [(CONTENT_RANGE, "bytes 1000-1999/5000"), (CONTENT_LENGTH, "1001")];
-        assert_eq!(judged(206, &lying), Err(FetchEnd::Unusable));
+        assert_eq!(judged(206, &lying), Err(Fault::WrongRange));
         let encoded = [(CONTENT_RANGE, "bytes 1000-1999/5000"), (CONTENT_ENCODING, "gzip")];
-        assert_eq!(judged(206, &encoded), Err(FetchEnd::Unusable));
+        assert_eq!(judged(206, &encoded), Err(Fault::Encoded));
     }
 
     #[test]
     fn a_whole_file_is_taken_if_its_length_fits_or_is_not_told() {
         assert_eq!(judged(200, &[]), Ok(Answer::Whole));
         assert_eq!(judged(200, &[(CONTENT_LENGTH, "5000")]), Ok(Answer::Whole));
-        assert_eq!(judged(200, &[(CONTENT_LENGTH, "1000")]), Err(FetchEnd::Missing));
-        assert_eq!(judged(200, &[(CONTENT_ENCODING, "br")]), Err(FetchEnd::Unusable));
+        assert_eq!(judged(200, &[(CONTENT_LENGTH, "1000")]), Err(Fault::OtherFile));
+        assert_eq!(judged(200, &[(CONTENT_ENCODING, "br")]), Err(Fault::Encoded));
     }
 
     #[test]
     fn other_answers() {
         let wait = [(RETRY_AFTER, "120")];
-        let busy =
-            |seconds: Option<u64>| Err(FetchEnd::Busy { retry_after: seconds.map(Duration::from_secs) });
-        assert_eq!(judged(503, &wait), busy(Some(120)));
-        assert_eq!(judged(429, &[]), busy(None));
+        let busy = |status, seconds: Option<u64>| {
+            Err(Fault::Busy { status, retry_after: seconds.map(Duration::from_secs) })
+        };
+        assert_eq!(judged(503, &wait), busy(503, Some(120)));
+        assert_eq!(judged(429, &[]), busy(429, None));
         for (status, end) in [
-            (401, FetchEnd::Missing),
-            (403, FetchEnd::Missing),
-            (404, FetchEnd::Missing),
-            (410, FetchEnd::Missing),
-            (416, FetchEnd::Missing),
-            (500, FetchEnd::Failed),
-            (502, FetchEnd::Failed),
-            (204, FetchEnd::Unusable),
-            (304, FetchEnd::Unusable),
+            (401, Fault::NotThere(401)),
+            (403, Fault::NotThere(403)),
+            (404, Fault::NotThere(404)),
+            (410, Fault::NotThere(410)),
+            (416, Fault::OtherFile),
+            (500, Fault::ServerError(500)),
+            (502, Fault::ServerError(502)),
+            (204, Fault::BrokenHttp),
+            (304, Fault::BrokenHttp),
         ] {
             assert_eq!(judged(status, &[]), Err(end), "{status}");
         }

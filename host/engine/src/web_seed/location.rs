@@ -2,10 +2,10 @@
 //!
 //! The rule is: a single file is at the URL itself, or in it if it ends with a slash; the files of a folder are at
 //! URL/folder/path. Torrents in the wild break it both ways, so there is a second form for when the first is not
-//! there. Names are the torrent's own bytes, each percent-encoded once; what files are called here does not matter.
+//! there, unless it ends with the file's name already. Names are the torrent's own bytes, each percent-encoded once; what files are called here does not matter.
 
 use metainfo::{FileIndex, Metainfo};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use url::Url;
 
 /// All but the unreserved characters of RFC 3986.
@@ -20,6 +20,9 @@ pub(super) fn forms(base: &Url, metainfo: &Metainfo, file: FileIndex) -> Vec<Url
         vec![append(base, std::iter::once(name).chain(path.iter().copied())), append(base, path.into_iter())]
     } else if base.path().ends_with('/') {
         vec![append(base, std::iter::once(name))]
+    } else if percent_decode_str(base.path().rsplit('/').next().unwrap_or_default()).eq(name.iter().copied())
+    {
+        vec![Some(base.clone())]
     } else {
         vec![Some(base.clone()), append(base, std::iter::once(name))]
     };

@@ -48,6 +48,8 @@ impl Scratch {
             web_seeds: Vec::new(),
             use_peers: true,
             use_web_seeds: false,
+            web_seed_policy: engine::WebSeedPolicy::default(),
+            web_seed_connections: engine::WEB_SEED_CONNECTIONS,
             stop_on_disk_error: true,
             after_completion,
             tuning: engine::Tuning::default(),

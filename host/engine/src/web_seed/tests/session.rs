@@ -26,6 +26,8 @@ async fn download(
         web_seeds: vec![Url::parse(&format!("http://{}{path}", server.address)).unwrap()],
         use_peers: false,
         use_web_seeds: true,
+        web_seed_policy: crate::api::WebSeedPolicy::default(),
+        web_seed_connections: crate::limits::WEB_SEED_CONNECTIONS,
         stop_on_disk_error: true,
         after_completion: AfterCompletion::default(),
         tuning: crate::Tuning::default(),

@@ -4,7 +4,7 @@ use super::super::location::forms;
 use super::world::{Content, World, honest};
 use crate::http::test_server::{Reply, reply};
 use metainfo::FileIndex;
-use swarm::FetchEnd;
+use swarm::{Fault, FetchEnd};
 use url::Url;
 
 fn urls(base: &str, content: &Content, file: u32) -> Vec<String> {
@@ -72,7 +72,7 @@ async fn the_second_form_is_tried_once_and_remembered() {
 #[tokio::test]
 async fn a_file_in_neither_place_is_missing() {
     let mut world = World::start(&Content::single(), "/pub", |_| Reply::Keep(reply(404, &[], b"no"))).await;
-    assert_eq!(world.fetch_all().await, (Vec::new(), FetchEnd::Missing));
+    assert_eq!(world.fetch_all().await, (Vec::new(), FetchEnd::Failed(Fault::NotThere(404))));
     assert_eq!(world.server.paths(), ["/pub", "/pub/image.iso"]);
 }
 
@@ -106,10 +106,12 @@ async fn redirects_to_other_local_files_are_refused() {
     for target in ["/transmission/rpc?x=1", "/other.iso", "/image.iso?x", "file:///etc/passwd"] {
         let script = move |_: &_| Reply::Keep(reply(302, &[("Location", target)], b""));
         let mut world = World::start(&Content::single(), "/image.iso", script).await;
-        assert_eq!(world.fetch_all().await, (Vec::new(), FetchEnd::Unusable), "{target}");
+        let (facts, end) = world.fetch_all().await;
+        let refused = matches!(end, FetchEnd::Failed(Fault::Redirects | Fault::ForbiddenAddress));
+        assert!(facts.is_empty() && refused, "{target}: {end:?}");
         assert_eq!(world.server.requests().len(), 1, "{target}");
     }
     let mut world = World::start(&Content::single(), "/image.iso?query", |_| Reply::Close(Vec::new())).await;
-    assert_eq!(world.fetch_all().await.1, FetchEnd::Unusable, "a torrent's own URL");
+    assert_eq!(world.fetch_all().await.1, FetchEnd::Failed(Fault::ForbiddenAddress), "a torrent's own URL");
     assert!(world.server.requests().is_empty());
 }

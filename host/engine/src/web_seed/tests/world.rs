@@ -178,7 +178,7 @@ impl World {
         loop {
             all.extend(self.facts().await);
             if let Some(WebSeedFact::Ended(end)) = all.last() {
-                let end = end.clone();
+                let end = *end;
                 all.pop();
                 return (all, end);
             }
