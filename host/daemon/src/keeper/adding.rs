@@ -31,6 +31,9 @@ impl Keeper {
         let known = self.catalogue().find(&info_hash);
         if let Some(number) = known {
             self.merge(number, &prepared);
+            if let What::Torrent { metainfo, bytes } = prepared.what {
+                self.learn(number, &metainfo, bytes);
+            }
             let name = self.entry(number, |entry| entry.name.clone()).unwrap_or_default();
             return Ok(Added { number, info_hash, name, duplicate: true });
         }
@@ -118,6 +121,26 @@ impl Keeper {
         self.stats.current.torrents_added += 1;
         self.shared.log.tell(number, info_hash, EventKind::Added);
         Added { number, info_hash, name, duplicate: false }
+    }
+
+    /// The metadata of a magnet link is here: from now on the torrent is one like others.
+    fn learn(&mut self, number: Number, metainfo: &Arc<Metainfo>, bytes: Arc<[u8]>) {
+        let is_known = self.entry(number, |entry| entry.about.has_metadata).unwrap_or(true);
+        let Some(book) = self.books.get_mut(&number).filter(|_| !is_known) else { return };
+        book.magnet = None;
+        book.metainfo = Some(Arc::clone(metainfo));
+        let file = Book::file_name(&book.info_hash);
+        let bytes_wanted = super::files::bytes_wanted(metainfo, &book.files);
+        self.change(number, |entry| {
+            entry.about = about(metainfo);
+            entry.name.clone_from(&metainfo.name);
+            entry.progress.metadata = 1.0;
+            entry.progress.bytes_wanted = bytes_wanted;
+        });
+        self.changes.push(Change::RemoveFile(file.with_extension("magnet")));
+        self.changes.push(Change::File(file, bytes));
+        self.mark(number);
+        self.reconcile(number);
     }
 
     /// A torrent that is there already takes the trackers and web seeds it did not know.

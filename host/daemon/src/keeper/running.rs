@@ -57,6 +57,10 @@ impl Keeper {
 
     pub(super) fn verify(&mut self, numbers: &[Number], done: Done) {
         for number in self.present(numbers) {
+            if !self.entry(number, |entry| entry.about.has_metadata).unwrap_or(false) {
+                // There is nothing to be hashed.
+                continue;
+            }
             if let Some(book) = self.books.get_mut(&number) {
                 book.verify = true;
             }

@@ -1,7 +1,7 @@
 //! Whole daemons on loopback: what is added is there after a crash, and does what it is told.
 
 use crate::world::{Home, Sample, entry, eventually, wait_for};
-use daemon::{EventKind, StartError, StartMode, Status, TorrentEdit, Wanted};
+use daemon::{AddRequest, EventKind, Source, StartError, StartMode, Status, TorrentEdit, Wanted};
 
 const FILES: &[(&str, usize)] = &[("a/one.bin", 200_000), ("two.bin", 70_001)];
 
@@ -173,4 +173,36 @@ async fn verifying_moving_and_renaming_keep_the_data_known() {
     daemon.remove(vec![number], true).await.unwrap();
     eventually("deleted", || tree(&elsewhere).is_empty()).await;
     daemon.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_magnet_link_is_kept_and_becomes_a_torrent_when_its_file_is_added() {
+    let home = Home::new();
+    let sample = Sample::new("image", FILES, 9);
+    let metainfo = metainfo::Metainfo::parse(&sample.bytes).unwrap();
+    let link =
+        format!("magnet:?xt=urn:btih:{}&dn=Image&tr=http%3A%2F%2F127.0.0.1%3A9%2Fa", metainfo.info_hash());
+    let first = home.start().await;
+    let magnet = || AddRequest::new(Source::Magnet(link.clone()));
+    let number = first.add(magnet()).await.unwrap().number;
+    assert!(first.add(magnet()).await.unwrap().duplicate);
+    wait_for(&first, number, "waiting for metadata", |entry| entry.status() == Status::Downloading).await;
+    assert_eq!(first.why(number).await.unwrap().obstacles[0].code, "no-metadata");
+    first.verify(vec![number]).await.unwrap();
+    assert_eq!(entry(&first, number, daemon::Entry::status), Status::Downloading, "there is nothing to hash");
+    first.stop_torrents(vec![number]).await.unwrap();
+    assert_eq!(entry(&first, number, daemon::Entry::status), Status::Stopped);
+    first.shutdown().await;
+
+    let second = home.start().await;
+    let number = second.view(|catalogue| catalogue.iter().next().map(daemon::Entry::number)).unwrap();
+    let (name, trackers) = entry(&second, number, |it| (it.name().to_owned(), it.trackers().len()));
+    assert_eq!((name.as_str(), trackers), ("Image", 1));
+    sample.write(&home.downloads());
+    assert!(sample.add(&second).await.duplicate);
+    assert_eq!(entry(&second, number, |it| it.name().to_owned()), "image");
+    second.start_torrents(vec![number], StartMode::Queued).await.unwrap();
+    wait_for(&second, number, "seeding", |entry| entry.status() == Status::Seeding).await;
+    second.shutdown().await;
+    assert_eq!(tree(&home.config().join("torrents")), [format!("{}.torrent", metainfo.info_hash())]);
 }

@@ -23,7 +23,7 @@ pub struct Token {
 }
 
 /// Calls that change nothing.
-const READING: [&str; 10] = [
+const READING: [&str; 9] = [
     "torrent_get",
     "session_get",
     "session_stats",
@@ -33,7 +33,6 @@ const READING: [&str; 10] = [
     "torrent_why",
     "torrent_doctor",
     "torrent_web_seeds",
-    "torrent_sources",
 ];
 
 impl Scope {
