@@ -123,6 +123,8 @@ impl Process {
         let blocklists = Blocklists::new(daemon.clone());
         blocklists.load().await;
         let server = serve_rpc(&home, &daemon, &blocklists, answers)?;
+        // Whoever waits for us to serve may ask at once.
+        server.tried().await;
         tokio::spawn(blocklists.clone().run_daily());
         let notify = Notify::from_environment();
         let mut process = Self {

@@ -51,6 +51,7 @@ pub struct Server {
     file: Arc<SettingsFile>,
     changed: Arc<Notify>,
     address: watch::Receiver<Option<SocketAddr>>,
+    tried: watch::Receiver<bool>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
@@ -76,18 +77,20 @@ impl Server {
         let site = Arc::new(Site { gate: Arc::clone(&gate), calls, pages: Pages::new(), web_home });
         let (stop, stopped) = watch::channel(false);
         let (told, address) = watch::channel(None);
+        let (tried_sender, tried) = watch::channel(false);
         let door = Door {
             site,
             file: Arc::clone(&config.settings),
             changed: Arc::clone(&changed),
             stopped,
             address: told,
+            tried: tried_sender,
             tls,
             connections: Arc::new(Semaphore::new(CONNECTIONS)),
             strangers: Arc::new(Semaphore::new(STRANGERS)),
         };
         let task = tokio::spawn(door.run(config.handed_in));
-        Ok(Self { gate, file: config.settings, changed, address, stop, task })
+        Ok(Self { gate, file: config.settings, changed, address, tried, stop, task })
     }
 
     /// The settings were read anew: they count from now on. The port is opened anew if it is another.
@@ -101,6 +104,12 @@ impl Server {
         let mut address = self.address.clone();
         let found = address.wait_for(Option::is_some).await.ok()?;
         *found
+    }
+
+    /// Waits until the port is open, or could not be opened at the first try.
+    pub async fn tried(&self) {
+        // An error means that the server has ended, and there is nothing to wait for.
+        let _ = self.tried.clone().wait_for(|tried| *tried).await;
     }
 
     /// Lets requests under way end, briefly, and closes the port.
@@ -124,6 +133,7 @@ struct Door {
     changed: Arc<Notify>,
     stopped: watch::Receiver<bool>,
     address: watch::Sender<Option<SocketAddr>>,
+    tried: watch::Sender<bool>,
     tls: Option<TlsAcceptor>,
     connections: Arc<Semaphore>,
     strangers: Arc<Semaphore>,
@@ -146,6 +156,7 @@ impl Door {
                 Some(listener) => (Some(listener), None),
                 None => self.open().await,
             };
+            self.tried.send_replace(true);
             if let Some(listener) = &listener {
                 self.address.send_replace(listener.address());
                 tracing::info!(address = ?listener.address(), "serving RPC");
@@ -173,6 +184,7 @@ impl Door {
                 Ok(listener) => return (Some(listener), Some(place)),
                 Err(error) => tracing::warn!(?place, %error, attempt, "cannot open the RPC port"),
             }
+            self.tried.send_replace(true);
             if attempt == BIND_ATTEMPTS {
                 tracing::error!(
                     ?place,
