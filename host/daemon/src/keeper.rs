@@ -119,7 +119,10 @@ impl Keeper {
         }
         inbox.close();
         self.shut_down(&mut news).await;
-        self.shared.ended.send_replace(true);
+        let shared = Arc::clone(&self.shared);
+        // Who hears of the end finds the directory unlocked and the database closed.
+        drop(self);
+        shared.ended.send_replace(true);
     }
 
     fn handle_command(&mut self, command: Command) {

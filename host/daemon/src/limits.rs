@@ -18,7 +18,7 @@ pub(crate) const MAX_TORRENT_FILE: u64 = 64 << 20;
 pub(crate) const NEWS_QUEUE: usize = 1024;
 
 /// How often the keeper looks at what runs.
-pub(crate) const TICK: Duration = Duration::from_secs(1);
+pub(crate) const TICK: Duration = Duration::from_millis(500);
 
 /// Saying goodbye to everybody at the end; who has not answered by then is not told.
 pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(3500);
@@ -39,4 +39,7 @@ pub(crate) const RENAMES_WAITING: usize = 64;
 pub(crate) const STARTS_AT_ONCE: usize = 16;
 
 /// Looks around from one look at the whole queue to the next; what changes it is acted on at once anyway.
-pub(crate) const ADMIT_EVERY: u64 = 5;
+pub(crate) const ADMIT_EVERY: u64 = 10;
+
+/// The progress of one torrent is told at most this often.
+pub(crate) const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);

@@ -113,6 +113,10 @@ pub(crate) struct Book {
     pub(crate) base: Totals,
     /// When its counters were last looked at.
     pub(crate) seen_at: Instant,
+    /// It moved on since its progress was last told.
+    pub(crate) untold: bool,
+    /// When its progress was last told.
+    pub(crate) told_at: Instant,
     /// When payload last moved.
     pub(crate) moved_at: Instant,
     /// Seconds of running not yet counted, below one.
@@ -156,6 +160,8 @@ impl Book {
             trackers_seen: Vec::new(),
             base: Totals::default(),
             seen_at: now,
+            untold: false,
+            told_at: now,
             moved_at: now,
             rest_seconds: 0.0,
         }

@@ -6,7 +6,7 @@ use crate::api::details::PeersFrom;
 use crate::api::events::EventKind;
 use crate::catalogue::entry::{Entry, Fault, FaultKind, Number, Progress, Status};
 use crate::clock::unix_now;
-use crate::limits::{ADMIT_EVERY, SAVE_INTERVAL};
+use crate::limits::{ADMIT_EVERY, PROGRESS_INTERVAL, SAVE_INTERVAL};
 use engine::{CandidateSource, Phase, Report, Snapshot};
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -15,13 +15,15 @@ use tokio::time::Instant;
 impl Keeper {
     /// Looks at every running torrent, then at the session.
     pub(super) fn look_around(&mut self) {
-        let running: Vec<Number> = self
-            .books
-            .values()
-            .filter(|book| matches!(book.run, Run::On(_)) && !book.is_leaving())
-            .map(|book| book.number)
-            .collect();
-        for number in running {
+        let mut news = Vec::new();
+        for book in self.books.values_mut().filter(|book| !book.is_leaving()) {
+            if let Run::On(control) = &mut book.run
+                && control.has_news()
+            {
+                news.push(book.number);
+            }
+        }
+        for number in news {
             self.look_at(number);
             self.check_goal(number);
         }
@@ -74,8 +76,15 @@ impl Keeper {
             faults || visible != old
         });
         if changed {
-            self.shared.log.tell(number, hash, EventKind::Progress);
             self.mark(number);
+        }
+        if let Some(book) = self.books.get_mut(&number) {
+            book.untold |= changed;
+            if book.untold && book.told_at.elapsed() >= PROGRESS_INTERVAL {
+                book.untold = false;
+                book.told_at = Instant::now();
+                self.shared.log.tell(number, hash, EventKind::Progress);
+            }
         }
         self.show_status(number);
     }

@@ -128,6 +128,14 @@ impl Control {
         read(&self.snapshot.borrow())
     }
 
+    /// Whether there is a new snapshot since this was last asked of this handle.
+    pub fn has_news(&mut self) -> bool {
+        // An error means that the torrent has ended; its last snapshot stays.
+        let has_news = self.snapshot.has_changed().unwrap_or(false);
+        self.snapshot.mark_unchanged();
+        has_news
+    }
+
     /// As [`Torrent::stop`]; at once for a torrent that has ended.
     pub async fn stop(&self) {
         if let Some(commands) = self.commands.upgrade() {
