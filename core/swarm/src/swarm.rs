@@ -286,6 +286,8 @@ impl Swarm {
             return;
         }
         self.told_complete = true;
+        // What still comes is of no use to anybody.
+        self.cancel_all_ranges();
         self.outputs.push_back(Output::Event(Event::Complete));
         if self.is_silent() {
             self.fall_silent(now);
@@ -296,10 +298,7 @@ impl Swarm {
 
     /// Cancels and closes everything.
     fn fall_silent(&mut self, now: Instant) {
-        let keys: Vec<_> = self.web_seeds.iter().map(|(key, _)| key).collect();
-        for key in keys {
-            self.cancel_range(key);
-        }
+        self.cancel_all_ranges();
         let keys: Vec<_> = self.peers.keys().copied().collect();
         for key in keys {
             self.close(now, key, Close::Stopped);

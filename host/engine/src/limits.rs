@@ -131,6 +131,9 @@ pub(crate) const MAX_WEB_SEED_CONNECTIONS_PER_HOST: usize = 2;
 /// Connections to web seeds of one torrent, where the user does not say.
 pub const WEB_SEED_CONNECTIONS: usize = 96;
 
+/// How long mirrors of a new torrent may be without its files.
+pub(crate) const MIRRORS_LAG: Duration = Duration::from_hours(48);
+
 /// Orders on their way to a web seed's task: a cancel and a fetch, twice over.
 pub(crate) const WEB_SEED_ORDER_QUEUE: usize = 8;
 

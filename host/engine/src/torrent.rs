@@ -310,6 +310,7 @@ impl TorrentTask {
         if let Some(trackers) = &mut self.trackers {
             trackers.completed(self.rates.progress(&self.swarm));
         }
+        self.shared.http.close_idle();
         self.completed_at = Some(Instant::now());
         self.phase = if self.add.after_completion.seed { Phase::Seeding } else { Phase::Stopped };
         // Whoever hears of the completion sees the final counts.
@@ -380,7 +381,7 @@ fn configure(add: &AddTorrent, shared: &Shared) -> swarm::Config {
         request_queue: REQUEST_QUEUE,
         web_seed_policy: add.web_seed_policy,
         web_seed_connections: add.web_seed_connections,
-        mirrors_may_lag: false,
+        mirrors_may_lag: sources::is_new(&add.metainfo),
     }
 }
 

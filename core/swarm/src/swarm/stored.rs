@@ -92,10 +92,7 @@ impl Swarm {
         for key in keys {
             self.release_requests(key, 0);
         }
-        let keys: Vec<_> = self.web_seeds.iter().map(|(key, _)| key).collect();
-        for key in keys {
-            self.cancel_range(key);
-        }
+        self.cancel_all_ranges();
     }
 
     pub(super) fn on_disk_recovered(&mut self, now: Instant) {

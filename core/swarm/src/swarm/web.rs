@@ -295,6 +295,14 @@ impl Swarm {
         self.picker.forget_source(SourceKey::WebSeed(key));
     }
 
+    /// Stops every range under way.
+    pub(super) fn cancel_all_ranges(&mut self) {
+        let keys: Vec<_> = self.web_seeds.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            self.cancel_range(key);
+        }
+    }
+
     /// Stops ranges that hold a piece which is not wanted any more.
     pub(super) fn cancel_unwanted_ranges(&mut self) {
         let piece_length = u64::from(self.config.geometry.piece_length());

@@ -4,7 +4,7 @@ use super::{TorrentTask, now};
 use crate::api::AddTorrent;
 use crate::dht::DhtSearch;
 use crate::http::Origin;
-use crate::limits::{MAX_WEB_SEEDS, WEB_SEED_ORDER_QUEUE};
+use crate::limits::{MAX_WEB_SEEDS, MIRRORS_LAG, WEB_SEED_ORDER_QUEUE};
 use crate::lsd::LocalPeer;
 use crate::rate_limit::RateLimit;
 use crate::session::Shared;
@@ -14,6 +14,7 @@ use metainfo::Metainfo;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use storage::TorrentStore;
 use swarm::{CandidateSource, Fault, FetchEnd, Swarm, WebSeedFact, WebSeedInfo, WebSeedKey, WebSeedOrder};
 use tokio::sync::{broadcast, mpsc};
@@ -177,6 +178,14 @@ impl WebSeeds {
 /// A web seed URL that can be asked at all; relative, broken and foreign ones are left out.
 fn usable(text: &str) -> Option<Url> {
     Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
+
+/// Whether a torrent is so new that a mirror without its files may get them soon.
+pub(super) fn is_new(metainfo: &Metainfo) -> bool {
+    let made = metainfo.creation_date.and_then(|seconds| u64::try_from(seconds).ok());
+    let made = made.and_then(|seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
+    // A date in the future is no date.
+    made.and_then(|made| SystemTime::now().duration_since(made).ok()).is_some_and(|age| age < MIRRORS_LAG)
 }
 
 /// What a fact about a web seed means to a person, where it means something.
