@@ -3,7 +3,7 @@
 use crate::backend::{Backend, fs::FileSystem};
 use crate::file_pool::FilePool;
 use crate::hashing::BlockDigester;
-use crate::limits::{CORES_PER_WORKER, OPEN_FILES, POOL_BLOCKS_PER_WORKER, READERS, WORKERS};
+use crate::limits::{CORES_PER_WORKER, OPEN_FILES, POOL_BLOCKS, POOL_BLOCKS_PER_WORKER, READERS, WORKERS};
 use crate::outbox::Outbox;
 use crate::readers::{self, Read};
 use crate::sync::{Request, SyncHandle, Syncer};
@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 pub struct DiskConfig {
     /// Worker threads: hashing and writing.
     pub workers: usize,
-    /// Blocks in the pool.
+    /// Blocks in the pool at most; it starts with fewer.
     pub pool_blocks: usize,
     /// File handles kept open at most; lowered further if the process may not have as many.
     pub max_open_files: usize,
@@ -36,12 +36,7 @@ pub struct DiskConfig {
 impl Default for DiskConfig {
     fn default() -> Self {
         let workers = (cores() / CORES_PER_WORKER).clamp(1, WORKERS);
-        Self {
-            workers,
-            pool_blocks: workers * POOL_BLOCKS_PER_WORKER,
-            max_open_files: OPEN_FILES,
-            state: None,
-        }
+        Self { workers, pool_blocks: POOL_BLOCKS, max_open_files: OPEN_FILES, state: None }
     }
 }
 
@@ -81,7 +76,7 @@ impl Disk {
 
     /// Starts the threads on a chosen backend.
     pub(crate) fn start_on(config: DiskConfig, backend: Arc<dyn Backend>) -> Result<Self, DiskError> {
-        let pool = BlockPool::new(config.pool_blocks);
+        let pool = BlockPool::growing(config.workers * POOL_BLOCKS_PER_WORKER, config.pool_blocks);
         let transfer = Arc::new(Transfer { backend, files: FilePool::new(config.max_open_files) });
         let (requests, inbox) = channel();
         let sync = SyncHandle::new(requests);

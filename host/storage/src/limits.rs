@@ -2,9 +2,15 @@
 
 use std::time::Duration;
 
-/// Blocks in the pool by default for each worker: 18 MiB. Sixteen pieces of 1 MiB fill the lanes of the widest
+/// Blocks in the pool at first, for each worker: 16 MiB. Fourteen pieces of 1 MiB nearly fill the lanes of the widest
 /// vector registers, and what is over takes in more while they are hashed and written.
-pub(crate) const POOL_BLOCKS_PER_WORKER: usize = 1152;
+pub(crate) const POOL_BLOCKS_PER_WORKER: usize = 1024;
+
+/// Blocks in the pool at most: 64 MiB, some sixty unfinished pieces of 1 MiB.
+pub(crate) const POOL_BLOCKS: usize = 4096;
+
+/// The pool grows by one in so many of its first blocks at a time.
+pub(crate) const GROWTH_FRACTION: usize = 4;
 
 /// How long a complete piece waits at most for others to be hashed with: at 300 MiB/s some eight pieces of 1 MiB come
 /// in that time, and nobody notices that their `have` comes later.

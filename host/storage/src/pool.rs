@@ -1,10 +1,13 @@
 //! The block pool: the one mechanism of back-pressure. It is finite; whoever finds no buffer does not read, and
 //! the sender's TCP window closes.
 //!
+//! It starts small, so that buffers are used again while they are warm, and grows up to its limit only where unfinished
+//! pieces would have to be written early: many peers, each at a large piece of its own.
+//!
 //! Buffers are allocated when first needed, zeroed once, and recycled as they are: an idle client is small and a
 //! busy one never clears memory that is about to be overwritten.
 
-use crate::limits::{LOW_FRACTION, RELIEVED_FRACTION};
+use crate::limits::{GROWTH_FRACTION, LOW_FRACTION, RELIEVED_FRACTION};
 use metainfo::BLOCK_LENGTH;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +19,10 @@ use tokio::sync::Semaphore;
 pub struct BlockPool(Arc<Shared>);
 
 struct Shared {
-    capacity: usize,
+    /// Blocks now, at the start and between two busy times, and at most.
+    capacity: AtomicUsize,
+    start: usize,
+    limit: usize,
     permits: Semaphore,
     free: Mutex<Vec<Box<[u8]>>>,
     /// Buffers allocated so far and not given back to the system.
@@ -28,10 +34,18 @@ struct Shared {
 impl BlockPool {
     /// A pool of `capacity` blocks (at least 1). No memory is taken yet.
     pub fn new(capacity: usize) -> Self {
-        let capacity = capacity.clamp(1, Semaphore::MAX_PERMITS);
+        Self::growing(capacity, capacity)
+    }
+
+    /// A pool of `start` blocks (at least 1) that may become `limit`. No memory is taken yet.
+    pub(crate) fn growing(start: usize, limit: usize) -> Self {
+        let limit = limit.clamp(1, Semaphore::MAX_PERMITS);
+        let start = start.clamp(1, limit);
         Self(Arc::new(Shared {
-            capacity,
-            permits: Semaphore::new(capacity),
+            capacity: AtomicUsize::new(start),
+            start,
+            limit,
+            permits: Semaphore::new(start),
             free: Mutex::default(),
             allocated: AtomicUsize::new(0),
             relief: OnceLock::new(),
@@ -81,7 +95,19 @@ impl BlockPool {
 
     /// Blocks in all.
     pub fn capacity(&self) -> usize {
-        self.0.capacity
+        self.0.capacity.load(Ordering::Acquire)
+    }
+
+    /// Makes room for a quarter more of what it started with. False at the limit.
+    pub(crate) fn grow(&self) -> bool {
+        let more = |capacity: usize| {
+            let grown = (capacity + self.0.start.div_ceil(GROWTH_FRACTION)).min(self.0.limit);
+            (grown > capacity).then_some(grown)
+        };
+        let before = self.0.capacity.fetch_update(Ordering::AcqRel, Ordering::Acquire, more);
+        let Ok(before) = before else { return false };
+        self.0.permits.add_permits(more(before).unwrap_or(before) - before);
+        true
     }
 
     /// Bytes of memory the pool holds now, used or waiting to be.
@@ -91,12 +117,12 @@ impl BlockPool {
 
     /// Whether so few blocks are free that unverified ones should go to disk.
     pub fn is_low(&self) -> bool {
-        self.available() < self.0.capacity.div_ceil(LOW_FRACTION)
+        self.available() < self.capacity().div_ceil(LOW_FRACTION)
     }
 
     /// Whether enough blocks are free that flushing may stop.
     pub(crate) fn is_relieved(&self) -> bool {
-        self.available() >= self.0.capacity.div_ceil(RELIEVED_FRACTION)
+        self.available() >= self.capacity().div_ceil(RELIEVED_FRACTION)
     }
 
     /// Names what to call when the pool runs low; only the first call counts.
@@ -104,8 +130,12 @@ impl BlockPool {
         let _ = self.0.relief.set(Box::new(relief));
     }
 
-    /// Gives half of the idle buffers back to the system. Called now and then while nothing happens.
+    /// Gives half of the idle buffers back to the system, and forgets growth that nobody uses. Called now and then
+    /// while nothing happens.
     pub(crate) fn trim(&self) {
+        let grown = self.capacity() - self.0.start;
+        let shrunk = self.0.permits.forget_permits(grown);
+        self.0.capacity.fetch_sub(shrunk, Ordering::AcqRel);
         let mut free = self.free();
         let keep = free.len() / 2;
         self.0.allocated.fetch_sub(free.len() - keep, Ordering::Relaxed);
@@ -187,6 +217,20 @@ mod tests {
         assert_eq!((pool.available(), pool.allocated_bytes()), (2, 16384));
         pool.trim();
         assert_eq!(pool.allocated_bytes(), 0, "half of one, rounded up");
+    }
+
+    #[test]
+    fn it_grows_to_its_limit_and_shrinks_when_idle() {
+        let pool = BlockPool::growing(4, 6);
+        assert_eq!(pool.capacity(), 4);
+        assert!(pool.grow() && pool.grow() && !pool.grow());
+        assert_eq!((pool.capacity(), pool.available()), (6, 6));
+        let held: Vec<_> = (0..5).map(|_| pool.try_acquire().unwrap()).collect();
+        pool.trim();
+        assert_eq!((pool.capacity(), pool.available()), (5, 0), "what is in use stays");
+        drop(held);
+        pool.trim();
+        assert_eq!((pool.capacity(), pool.available()), (4, 4));
     }
 
     #[tokio::test]

@@ -102,10 +102,17 @@ impl Worker {
 
     /// The next job. Before it waits for one, everything sent so far is taken in, and what is due is done.
     fn next(&mut self, jobs: &Receiver<Job>) -> Result<Job, RecvTimeoutError> {
-        match jobs.try_recv() {
-            Ok(job) => return Ok(job),
-            Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
-            Err(TryRecvError::Empty) => {}
+        loop {
+            match jobs.try_recv() {
+                Ok(job) => return Ok(job),
+                Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
+                Err(TryRecvError::Empty) => {}
+            }
+            if self.ripe.is_empty() || !self.around.pool.is_low() {
+                break;
+            }
+            // That takes long enough for more to have come.
+            self.store_ripe();
         }
         if self.around.pool.is_low() {
             self.relieve();
@@ -235,10 +242,12 @@ impl Worker {
         self.tell(torrent, DiskEvent::WriteFailed { piece, error });
     }
 
-    /// Stores what is complete, then flushes the oldest pieces' blocks, unverified, until the pool has room again.
+    /// Makes the pool larger, and where that ends flushes the oldest pieces' blocks, unverified, until it has room again.
     fn relieve(&mut self) {
-        self.store_ripe();
         while !self.around.pool.is_relieved() {
+            if self.around.pool.grow() {
+                continue;
+            }
             let holding = self.partials.iter().filter(|(_, (_, partial))| partial.in_memory() > 0);
             let oldest = holding.min_by_key(|(_, (_, partial))| partial.born).map(|(key, _)| *key);
             let Some(key) = oldest else { return };
