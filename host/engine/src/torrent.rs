@@ -254,15 +254,18 @@ impl TorrentTask {
         }
         self.retry_disk(now);
         if now >= self.next_snapshot {
-            let is_idle = self.phase == Phase::Seeding && self.peers.is_empty();
-            self.next_snapshot = now + if is_idle { IDLE_SNAPSHOT_INTERVAL } else { SNAPSHOT_INTERVAL };
             self.show();
+            // What a peer got is shown to its end, also after the peer has left.
+            let is_idle = self.phase == Phase::Seeding && self.peers.is_empty() && self.rates.are_zero();
+            self.next_snapshot = now + if is_idle { IDLE_SNAPSHOT_INTERVAL } else { SNAPSHOT_INTERVAL };
             self.check_goal();
         }
     }
 
     fn handle_facts(&mut self, key: PeerKey, facts: Vec<Fact>) {
         let now = now();
+        // Whoever says something ends the long pauses of idleness.
+        self.next_snapshot = self.next_snapshot.min(Instant::now() + SNAPSHOT_INTERVAL);
         for fact in facts {
             if let Fact::Closed(reason) = &fact {
                 tracing::debug!(?key, ?reason, "a connection ended");

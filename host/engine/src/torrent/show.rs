@@ -180,6 +180,12 @@ impl Rates {
         self.snapshot.send_replace(snapshot);
     }
 
+    /// Is what was published last that nothing moves?
+    pub(super) fn are_zero(&self) -> bool {
+        let shown = self.snapshot.borrow();
+        shown.down_rate == 0 && shown.up_rate == 0
+    }
+
     /// Bytes per second over the last window, down and up.
     fn rates(&mut self, sample: Sample) -> (u64, u64) {
         self.samples.push_back(sample);
