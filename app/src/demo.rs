@@ -1,8 +1,8 @@
 //! `starling demo`: a whole swarm in one process, and the real `get` fetching from it.
 
 mod http_file;
-mod image;
-mod swarm;
+pub(crate) mod image;
+pub(crate) mod swarm;
 mod table;
 
 use crate::exit::{Failure, Kind};

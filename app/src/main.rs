@@ -1,5 +1,6 @@
 //! `starling`: fetch, verify and give back operating-system images over BitTorrent.
 
+mod bench;
 mod daemon;
 mod demo;
 mod exit;
@@ -50,6 +51,7 @@ enum Command {
     /// Serve torrents in the background, with the options of transmission-daemon
     #[command(disable_help_flag = true)]
     Daemon(Foreign),
+    Bench(bench::BenchArgs),
     /// Drive a daemon, ours or Transmission's, with the options of transmission-remote
     #[command(disable_help_flag = true)]
     Remote(Foreign),
@@ -82,6 +84,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Daemon(foreign) => daemon::run(&foreign.args),
+        Command::Bench(args) => bench::run(&args),
         Command::Remote(foreign) => remote::run(&foreign.args),
         Command::Completion(args) => reference::completion(&args),
         Command::Man(args) => reference::manual(&args),

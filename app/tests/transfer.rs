@@ -216,3 +216,16 @@ fn the_demo_shares_out_and_compares() {
     assert_eq!((given.count(), idle), (3, 0), "each source gives something:\n{table}");
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "nothing is left");
 }
+
+#[test]
+fn the_bench_measures_and_leaves_nothing() {
+    let scratch = Scratch::new();
+    let folder = scratch.path("tmp");
+    std::fs::create_dir(&folder).unwrap();
+    let (code, table, errors) = ended(scratch.starling("bench").args(["--size", "16", "-o"]).arg(&folder));
+    assert_eq!(code, 0, "{errors}");
+    for step in ["SHA-1", "loopback", "both ends of a transfer", "checking"] {
+        assert!(table.contains(step), "{step} in {table}");
+    }
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "nothing is left");
+}

@@ -23,7 +23,21 @@ const FLOOR_PLAN: [(&str, &[&str]); 17] = [
     ("host/images", &["engine"]),
     ("host/daemon", &["metainfo", "tracker", "storage", "engine"]),
     ("host/rpc", &["bencode", "metainfo", "engine", "daemon"]),
-    ("app", &["bencode", "blocklist", "metainfo", "tracker", "storage", "engine", "images", "daemon", "rpc"]),
+    (
+        "app",
+        &[
+            "bencode",
+            "blocklist",
+            "metainfo",
+            "hash",
+            "tracker",
+            "storage",
+            "engine",
+            "images",
+            "daemon",
+            "rpc",
+        ],
+    ),
     ("sim", &["bencode", "metainfo", "wire", "utp", "dht", "tracker", "swarm"]),
     ("tidy", &[]),
 ];

@@ -1,6 +1,5 @@
 //! The image of the demo: random bytes, hashed while they are written.
 
-use super::NAME;
 use metainfo::create::{NewFile, NewTorrent};
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
@@ -16,16 +15,16 @@ const SEED: u64 = 2;
 const PIECES: u64 = 1024;
 
 /// An image on disk and what is known of it.
-pub(super) struct Image {
+pub(crate) struct Image {
     length: u64,
-    pub(super) sha256: [u8; 32],
+    pub(crate) sha256: [u8; 32],
     piece_length: u32,
     piece_hashes: Vec<[u8; 20]>,
 }
 
 impl Image {
     /// Writes `length` bytes to a new file at `path`, until `cancelled`.
-    pub(super) fn make(path: &Path, length: u64, cancelled: &AtomicBool) -> io::Result<Self> {
+    pub(crate) fn make(path: &Path, length: u64, cancelled: &AtomicBool) -> io::Result<Self> {
         let piece_length = (length / PIECES).next_power_of_two().clamp(16 << 10, 4 << 20) as u32;
         let mut rng = fastrand::Rng::with_seed(SEED);
         let mut file = File::create_new(path)?;
@@ -47,12 +46,12 @@ impl Image {
     }
 
     /// What goes into a torrent file, but for the sources.
-    pub(super) fn torrent(&self) -> NewTorrent {
+    pub(crate) fn torrent(&self, name: &str) -> NewTorrent {
         NewTorrent {
-            name: NAME.to_owned(),
+            name: name.to_owned(),
             piece_length: self.piece_length,
             piece_hashes: self.piece_hashes.clone(),
-            files: vec![NewFile { path: vec![NAME.to_owned()], length: self.length }],
+            files: vec![NewFile { path: vec![name.to_owned()], length: self.length }],
             created_by: Some(concat!("starling ", env!("CARGO_PKG_VERSION")).to_owned()),
             ..NewTorrent::default()
         }
@@ -60,7 +59,7 @@ impl Image {
 }
 
 /// The SHA-256 of a file.
-pub(super) fn sha256(path: &Path) -> io::Result<[u8; 32]> {
+pub(crate) fn sha256(path: &Path) -> io::Result<[u8; 32]> {
     let (mut file, mut hash) = (File::open(path)?, Sha256::new());
     let mut buffer = vec![0; 1 << 20];
     loop {
@@ -74,6 +73,7 @@ pub(super) fn sha256(path: &Path) -> io::Result<[u8; 32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::demo::NAME;
     use metainfo::Metainfo;
 
     #[test]
@@ -82,7 +82,7 @@ mod tests {
         let path = folder.path().join(NAME);
         let image = Image::make(&path, 100_000, &AtomicBool::new(false)).unwrap();
         assert_eq!(sha256(&path).unwrap(), image.sha256);
-        let metainfo = Metainfo::parse(&image.torrent().encode()).unwrap();
+        let metainfo = Metainfo::parse(&image.torrent(NAME).encode()).unwrap();
         let bytes = std::fs::read(&path).unwrap();
         assert_eq!((bytes.len(), metainfo.geometry.total_length()), (100_000, 100_000));
         let hashes: Vec<[u8; 20]> = bytes.chunks(16_384).map(|piece| Sha1::digest(piece).into()).collect();

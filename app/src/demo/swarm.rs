@@ -52,7 +52,7 @@ impl LocalSwarm {
     /// Starts all of them for the image in `folder`, giving `rate` bytes per second together, and writes
     /// `starling-demo.torrent` there once they are ready.
     pub(super) async fn start(folder: &Path, image: &Image, rate: u64) -> Result<Self, Failure> {
-        let plan = Plan { folder: folder.to_owned(), torrent: image.torrent(), rate };
+        let plan = Plan { folder: folder.to_owned(), torrent: image.torrent(NAME), rate };
         let (ready_sender, ready) = oneshot::channel();
         let (stop, stopped) = oneshot::channel();
         let thread = thread::Builder::new()
@@ -154,22 +154,7 @@ impl Plan {
             ..Settings::default()
         };
         let session = Session::start(settings).map_err(|error| failed("a peer", &error))?;
-        let add = AddTorrent {
-            metainfo: Arc::clone(metainfo),
-            download_directory: self.folder.clone(),
-            selected: None,
-            sequential: false,
-            preallocate: false,
-            peers: Vec::new(),
-            web_seeds: Vec::new(),
-            use_peers: true,
-            use_web_seeds: false,
-            web_seed_policy: engine::WebSeedPolicy::default(),
-            web_seed_connections: engine::WEB_SEED_CONNECTIONS,
-            stop_on_disk_error: true,
-            after_completion: AfterCompletion { seed: true, ..AfterCompletion::default() },
-            tuning: engine::Tuning::default(),
-        };
+        let add = whole_image(metainfo, &self.folder, Vec::new());
         let mut torrent = session.add(add).await.map_err(|error| failed("a peer", &error))?;
         loop {
             match torrent.next_event().await {
@@ -179,6 +164,26 @@ impl Plan {
                 None => return Err(failed("a peer", &"it ended")),
             }
         }
+    }
+}
+
+/// A torrent as one end of a transfer on this machine takes it in: only the named peers, and seeded at the end.
+pub(crate) fn whole_image(metainfo: &Arc<Metainfo>, folder: &Path, peers: Vec<SocketAddr>) -> AddTorrent {
+    AddTorrent {
+        metainfo: Arc::clone(metainfo),
+        download_directory: folder.to_owned(),
+        selected: None,
+        sequential: false,
+        preallocate: false,
+        peers,
+        web_seeds: Vec::new(),
+        use_peers: true,
+        use_web_seeds: false,
+        web_seed_policy: engine::WebSeedPolicy::default(),
+        web_seed_connections: engine::WEB_SEED_CONNECTIONS,
+        stop_on_disk_error: true,
+        after_completion: AfterCompletion { seed: true, ..AfterCompletion::default() },
+        tuning: engine::Tuning::default(),
     }
 }
 
