@@ -66,8 +66,8 @@ fn measure_all(args: &BenchArgs) -> Result<Vec<Figure>, Failure> {
     let mut figures = floors::hashing(bytes);
     figures.extend(floors::disk(&image, &folder.path().join("copy"), bytes).map_err(failed)?);
     figures.push(floors::loopback(bytes).map_err(failed)?);
-    figures.push(block_on(transfer::transfer(folder.path(), made.torrent(NAME)))?);
-    figures.push(transfer::check(folder.path(), made.torrent(NAME))?);
+    figures.push(block_on(transfer::transfer(folder.path(), &made.torrent(NAME)))?);
+    figures.push(transfer::check(folder.path(), &made.torrent(NAME))?);
     Ok(figures)
 }
 

@@ -17,7 +17,7 @@ fn failed(error: impl Display) -> Failure {
 }
 
 /// Transfers the image in `folder` to a folder below it.
-pub(super) async fn transfer(folder: &Path, torrent: NewTorrent) -> Result<Figure, Failure> {
+pub(super) async fn transfer(folder: &Path, torrent: &NewTorrent) -> Result<Figure, Failure> {
     let metainfo = Arc::new(Metainfo::parse(&torrent.encode()).map_err(failed)?);
     let bytes = metainfo.geometry.total_length();
     let goal = folder.join("fetched");
@@ -60,7 +60,7 @@ async fn complete(torrent: &mut Torrent) -> Result<(), Failure> {
 }
 
 /// Checks the image in `folder`, as `starling verify` does.
-pub(super) fn check(folder: &Path, torrent: NewTorrent) -> Result<Figure, Failure> {
+pub(super) fn check(folder: &Path, torrent: &NewTorrent) -> Result<Figure, Failure> {
     let metainfo = Metainfo::parse(&torrent.encode()).map_err(failed)?;
     let bytes = metainfo.geometry.total_length();
     let watch = Watch::start();
