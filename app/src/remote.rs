@@ -2,7 +2,6 @@
 //!
 //! `options` is the table of what there is, `errands` obeys it, `client` calls in one of two dialects, `show` prints.
 
-mod base64;
 mod client;
 mod dialect;
 mod errands;

@@ -1,11 +1,12 @@
 //! Calls to the daemon: one HTTP request each, with the handshake that the session id needs.
 
-use super::base64;
 use super::dialect::{self, Dialect, Object, Request, Said};
 use super::limits::{BLOCKLIST_TIMEOUT, CALL_TIMEOUT, MAX_ANSWER_BYTES, MAX_HANDSHAKES};
 use super::server::Server;
 use super::tls;
 use crate::log;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use flate2::read::GzDecoder;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
@@ -153,7 +154,7 @@ async fn post(server: &Server, session_id: Option<&str>, body: String) -> Result
         request = request.header(SESSION_ID, id);
     }
     if let Some(credentials) = &server.credentials {
-        request = request.header(AUTHORIZATION, format!("Basic {}", base64::encode(credentials.as_bytes())));
+        request = request.header(AUTHORIZATION, format!("Basic {}", BASE64.encode(credentials)));
     }
     let request = request.body(Full::new(Bytes::from(body))).map_err(|error| error.to_string())?;
     let (head, body) = sender.send_request(request).await.map_err(told)?.into_parts();

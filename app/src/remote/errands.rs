@@ -3,7 +3,6 @@
 //! Settings are gathered into one request for each place that they may go to: the torrent being added, the current
 //! torrents, the session. What is gathered is sent before anything that might depend on it, and at the end.
 
-use super::base64;
 use super::client::{Answer, CallError, Client};
 use super::dialect::{Object, Request};
 use super::figures::tame;
@@ -17,6 +16,8 @@ use super::values;
 use crate::exit::without_error_numbers;
 use crate::log;
 use crate::options::Item;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::io::{self, Write};
@@ -142,7 +143,7 @@ impl<'a> Errands<'a> {
             add = next;
         }
         match torrent_file::read(word) {
-            Some(Ok(torrent)) => _ = add.insert("metainfo".to_owned(), json!(base64::encode(&torrent))),
+            Some(Ok(torrent)) => _ = add.insert("metainfo".to_owned(), json!(BASE64.encode(&torrent))),
             Some(Err(error)) => {
                 log::line(&one_line(&format!("Cannot read {}: {error}", word.to_string_lossy())));
                 self.failed = true;

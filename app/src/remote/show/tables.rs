@@ -1,8 +1,9 @@
 //! `-if`, `-ip` and `-ic`: files, peers and pieces.
 
 use super::{Row, yes_or_no};
-use crate::remote::base64;
 use crate::remote::figures::{percent, size};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -60,7 +61,7 @@ pub(super) fn peers(torrent: Row<'_>) -> String {
 
 pub(super) fn pieces(torrent: Row<'_>) -> String {
     let field =
-        torrent.0.get("pieces").and_then(|field| field.as_str()).map(base64::decode).unwrap_or_default();
+        torrent.0.get("pieces").and_then(|field| BASE64.decode(field.as_str()?).ok()).unwrap_or_default();
     let count = usize::try_from(torrent.count("piece_count")).unwrap_or(0).min(field.len() * 8);
     let mut text = String::new();
     for (piece, bit) in
@@ -111,7 +112,7 @@ mod tests {
     #[test]
     fn pieces_stand_in_groups_and_lines() {
         let torrent =
-            |bytes: &[u8], count: usize| json!({ "pieces": base64::encode(bytes), "piece_count": count });
+            |bytes: &[u8], count: usize| json!({ "pieces": BASE64.encode(bytes), "piece_count": count });
         assert_eq!(with(torrent(&[0xf0, 0x80], 10), super::pieces), "  11110000 10\n");
         let text = with(torrent(&[0xff; 9], 65), super::pieces);
         assert_eq!(text, format!("  {}\n  1\n", ["11111111"; 8].join(" ")));
