@@ -222,6 +222,17 @@ impl Run {
         Ok(buffer[..request.length as usize].to_vec())
     }
 
+    /// Waits until every buffer is in the pool again: workers give them back in their own time.
+    pub(super) async fn buffers_come_back(&self) {
+        let pool = self.disk.pool();
+        let back = async {
+            while pool.available() < pool.capacity() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(PATIENCE, back).await.expect("no buffer is kept");
+    }
+
     pub(super) async fn close(self) {
         self.store.close().await.unwrap();
         self.disk.shutdown().await;

@@ -33,8 +33,7 @@ async fn a_range_becomes_blocks_on_disk() {
     let requests = world.server.requests();
     assert_eq!(requests[0].header("accept-encoding"), "identity");
     assert!(requests.iter().all(|request| request.connection == 0), "the connection is kept");
-    let pool = world.disk.pool().clone();
-    assert_eq!(pool.available(), pool.capacity(), "no block is held by anybody");
+    world.buffers_come_back().await;
 }
 
 #[tokio::test]

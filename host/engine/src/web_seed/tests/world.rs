@@ -185,6 +185,17 @@ impl World {
         }
     }
 
+    /// Waits until every buffer is in the pool again: workers give them back in their own time.
+    pub(super) async fn buffers_come_back(&self) {
+        let pool = self.disk.pool();
+        let back = async {
+            while pool.available() < pool.capacity() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, back).await.expect("no block is held by anybody");
+    }
+
     /// Waits until every piece of the torrent is stored, as the torrent has it.
     pub(super) async fn stored(&mut self) {
         for _ in 0..self.content.metainfo.geometry.piece_count() {
