@@ -46,13 +46,14 @@ impl SyncHandle {
         Self { requests, dirty_bytes: Arc::default() }
     }
 
-    /// A piece was written: notes what must be synced.
-    pub(crate) fn stored(&self, torrent: &Arc<Torrent>, piece: PieceIndex) {
+    /// A piece was written: notes what must be synced, and tells of it before the sync thread can take it up.
+    pub(crate) fn stored(&self, torrent: &Arc<Torrent>, piece: PieceIndex, tell: impl FnOnce()) {
         let size = u64::from(torrent.layout.geometry.piece_size(piece));
         let mut dirty = locked(&torrent.dirty);
         dirty.pieces.push(piece);
         dirty.bytes += size;
         self.queue(torrent, &mut dirty);
+        tell();
         drop(dirty);
         let before = self.dirty_bytes.fetch_add(size, Ordering::AcqRel);
         if before < SYNC_BYTES && before + size >= SYNC_BYTES || torrent.is_complete() {

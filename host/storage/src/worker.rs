@@ -201,9 +201,19 @@ impl Worker {
         let hashes: Vec<_> = wholes.iter().map(|whole| whole.as_ref().and_then(|_| hashed.next())).collect();
         for (RipePiece { torrent, piece, partial }, hash) in ripe.into_iter().zip(hashes) {
             match self.store(&torrent, piece, partial, hash) {
-                Ok(event) => self.tell(&torrent, event),
+                Ok(event) => self.stored(&torrent, piece, event),
                 Err(error) => self.write_failed(&torrent, piece, error),
             }
+        }
+    }
+
+    /// A stored piece is told of before the sync thread can tell of the end of its file.
+    fn stored(&mut self, torrent: &Arc<Torrent>, piece: PieceIndex, event: DiskEvent) {
+        let around = Arc::clone(&self.around);
+        if matches!(event, DiskEvent::PieceStored { .. }) {
+            around.sync.stored(torrent, piece, || self.tell(torrent, event));
+        } else {
+            self.tell(torrent, event);
         }
     }
 
@@ -215,7 +225,7 @@ impl Worker {
         mut partial: Partial,
         hash: Option<[u8; 20]>,
     ) -> Result<DiskEvent, DiskError> {
-        let Surroundings { transfer, digester, sync, .. } = &*self.around;
+        let Surroundings { transfer, digester, .. } = &*self.around;
         let naming = torrent.naming.read().unwrap_or_else(PoisonError::into_inner);
         let read = |begin, into: &mut [u8]| {
             let request = BlockRequest { piece, begin, length: into.len() as u32 };
@@ -233,7 +243,6 @@ impl Worker {
         let blocks = if self.failed.remove(&key) { partial.reports(digester) } else { Vec::new() };
         torrent.insert_stored(piece);
         drop(naming);
-        sync.stored(torrent, piece);
         Ok(DiskEvent::PieceStored { piece, blocks })
     }
 

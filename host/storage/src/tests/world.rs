@@ -39,8 +39,6 @@ pub(super) struct Run {
     pub(super) disk: Disk,
     pub(super) store: TorrentStore,
     pub(super) events: mpsc::Receiver<DiskEvent>,
-    /// The end of the files was told while something else was waited for: it may come before the last piece is told.
-    finish_passed: bool,
 }
 
 /// Bytes that look random and are the same every time.
@@ -144,7 +142,7 @@ impl World {
         };
         let (sender, events) = mpsc::channel(4);
         let store = disk.open(options, sender).await?;
-        Ok(Run { disk, store, events, finish_passed: false })
+        Ok(Run { disk, store, events })
     }
 
     /// Opens and checks.
@@ -211,14 +209,10 @@ impl Run {
             if matches(&event) {
                 return event;
             }
-            self.finish_passed |= event == DiskEvent::FilesFinished;
         }
     }
 
     pub(super) async fn finished(&mut self) {
-        if std::mem::take(&mut self.finish_passed) {
-            return;
-        }
         self.until(|event| *event == DiskEvent::FilesFinished).await;
     }
 
