@@ -389,6 +389,17 @@ fn a_bitfield_told_again_adds_and_takes_nothing_back() {
     }
 }
 
+/// A leech that becomes a seed is parted from before it is heard what the last blocks were.
+#[test]
+fn what_was_given_counts_after_the_end_too() {
+    let mut world = world(24);
+    let peer = world.join(1, Script::seed(40)).unwrap();
+    for fact in [Fact::Uploaded(16_384), Fact::Closed(Close::Remote), Fact::Uploaded(16_384)] {
+        world.tell(peer, fact);
+    }
+    assert_eq!(world.swarm.stats().bytes_uploaded, 32_768);
+}
+
 #[test]
 fn allowed_pieces_are_asked_for_while_choked() {
     let mut world = world(23);

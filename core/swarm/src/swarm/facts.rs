@@ -9,11 +9,13 @@ use std::time::Instant;
 use wire::{Close, ExtendedHandshake, Fact, Order};
 
 impl Swarm {
-    /// A fact from a connection. Of connections already closed only blocks count: storage has them.
+    /// A fact from a connection. Of connections already closed only payload counts: storage or the peer has it.
     pub fn handle_fact(&mut self, now: Instant, peer: PeerKey, fact: Fact) {
         if !self.peers.contains_key(&peer) {
-            if let Fact::BlockReceived(request) = fact {
-                self.on_late_block(now, peer, request);
+            match fact {
+                Fact::BlockReceived(request) => self.on_late_block(now, peer, request),
+                Fact::Uploaded(bytes) => self.on_uploaded(now, peer, bytes),
+                _ => {}
             }
             return;
         }
