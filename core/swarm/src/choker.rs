@@ -1,8 +1,9 @@
 //! Whom to serve.
 //!
 //! While we fetch: those who gave us most lately, of the others those who owe us least, one slot by chance (the
-//! optimistic one) so that newcomers can show what they give. When we only give: turns, longest waiting first, with an advantage for peers that have
-//! almost nothing or almost everything, because those in between can trade among themselves.
+//! optimistic one) so that newcomers can show what they give. When we only give: turns, longest waiting first,
+//! with an advantage for peers that have almost nothing or almost everything, because those in between can trade
+//! among themselves.
 
 use crate::contract::PeerKey;
 use crate::limits;
@@ -112,7 +113,7 @@ impl Choker {
         let given = if giving_only { 0 } else { account.given };
         let debt = if giving_only { 0 } else { client.bytes_up.saturating_sub(client.bytes_down) };
         let held = now.saturating_duration_since(client.since);
-        // A round is time enough to ask for something.
+        // Two rounds are time enough to ask for something.
         let squats = account.took_nothing && held >= limits::RECHOKE_EVERY;
         let edge = limits::SEED_EDGE.mul_f64((2.0 * client.progress.clamp(0.0, 1.0) - 1.0).abs());
         let turn = match (client.served, squats) {
