@@ -166,3 +166,10 @@ impl<'a> Row<'a> {
 fn yes_or_no(yes: bool) -> &'static str {
     if yes { "Yes" } else { "No" }
 }
+
+/// What `show` makes of a torrent written as JSON.
+#[cfg(test)]
+fn with(torrent: serde_json::Value, show: impl Fn(Row<'_>) -> String) -> String {
+    let serde_json::Value::Object(torrent) = torrent else { unreachable!("an object") };
+    show(Row(&torrent))
+}

@@ -239,12 +239,8 @@ fn limits(torrent: Row<'_>) -> Page {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
-
-    fn with(torrent: Value, show: impl Fn(Row<'_>) -> String) -> String {
-        let Value::Object(torrent) = torrent else { unreachable!("an object") };
-        show(Row(&torrent))
-    }
+    use crate::remote::show::with;
+    use serde_json::json;
 
     #[test]
     fn every_state_has_its_word() {

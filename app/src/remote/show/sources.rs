@@ -143,12 +143,8 @@ fn titled(torrent: Row<'_>, style: Style, lines: Vec<String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::remote::show::with;
     use serde_json::{Value, json};
-
-    fn with(torrent: Value, show: impl Fn(Row<'_>) -> String) -> String {
-        let Value::Object(torrent) = torrent else { unreachable!("an object") };
-        show(Row(&torrent))
-    }
 
     fn tracker(tracker: Value) -> String {
         with(tracker, |tracker| one_tracker(tracker, 1_000_000))

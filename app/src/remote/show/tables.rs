@@ -81,12 +81,8 @@ pub(super) fn pieces(torrent: Row<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::remote::show::with;
     use serde_json::json;
-
-    fn with(torrent: Value, show: impl Fn(Row<'_>) -> String) -> String {
-        let Value::Object(torrent) = torrent else { unreachable!("an object") };
-        show(Row(&torrent))
-    }
 
     #[test]
     fn files_have_their_rows_in_both_dialects() {
