@@ -574,7 +574,8 @@ fn wire_config(node: &Node, remote: SocketAddr) -> wire::Config {
     wire::Config {
         info_hash: *b"the simulated hash..",
         peer_id: node.peer_id,
-        geometry: Arc::clone(&node.geometry),
+        geometry: Some(Arc::clone(&node.geometry)),
+        metadata: None,
         client: "simulated".to_owned(),
         listen_port: Some(node.address.port()),
         request_queue: 500,

@@ -40,6 +40,12 @@ impl Geometry {
         Some(Self { piece_length, total_length, piece_count, file_starts: file_starts.into() })
     }
 
+    /// One file of so many whole pieces, fewer than 2^21 of at most 64 MiB each.
+    pub fn single(piece_length: u32, piece_count: u32) -> Self {
+        let total_length = u64::from(piece_length) * u64::from(piece_count);
+        Self { piece_length, total_length, piece_count, file_starts: [0, total_length].into() }
+    }
+
     /// Bytes in every piece but perhaps the last.
     pub const fn piece_length(&self) -> u32 {
         self.piece_length

@@ -1,7 +1,10 @@
 //! One peer's connection: bytes and orders in, facts and bytes out.
 //!
-//! This file routes; `receive.rs` judges what the peer says, `orders.rs` does what the swarm wants.
+//! This file routes; `receive.rs` judges what the peer says, `orders.rs` does what the swarm wants, `metadata.rs` has
+//! the info dict, `early.rs` the time before it is known.
 
+mod early;
+mod metadata;
 mod orders;
 mod receive;
 #[cfg(test)]
@@ -19,6 +22,8 @@ use crate::outbox::Outbox;
 use crate::requests::Requests;
 use crate::uploads::Uploads;
 use crate::{Close, Fact, Handshake, Order, Violation};
+use early::Early;
+use metadata::Exchange;
 use metainfo::{BlockRequest, Geometry, PeerId, PieceIndex};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -32,8 +37,10 @@ pub struct Config {
     pub info_hash: [u8; 20],
     /// Our id.
     pub peer_id: PeerId,
-    /// Sizes of the torrent.
-    pub geometry: Arc<Geometry>,
+    /// Sizes of the torrent; `None` while its metadata is not known.
+    pub geometry: Option<Arc<Geometry>>,
+    /// The info dict, given to peers that ask for it (BEP 9).
+    pub metadata: Option<Arc<[u8]>>,
     /// Our name and version, told in the extension handshake.
     pub client: String,
     /// Where we listen; not told if `None`.
@@ -76,6 +83,11 @@ enum Phase {
 #[derive(Debug)]
 pub struct Connection {
     config: Config,
+    /// Sizes of the torrent, or of the largest there can be.
+    geometry: Arc<Geometry>,
+    /// `None` once the metadata is known.
+    early: Option<Early>,
+    exchange: Exchange,
     phase: Phase,
     decoder: Decoder,
     payload: Option<Payload>,
@@ -137,7 +149,9 @@ impl Connection {
     }
 
     fn new(config: Config, seed: u64, now: Instant) -> Self {
-        let piece_count = config.geometry.piece_count();
+        let geometry = config.geometry.clone().unwrap_or_else(early::largest);
+        let piece_count = geometry.piece_count();
+        let is_early = config.geometry.is_none();
         let spread = fastrand::Rng::with_seed(seed).u64(..KEEPALIVE_SPREAD.as_millis() as u64);
         let churn = config.request_queue.saturating_mul(CHURN_QUEUES).max(CHURN_LEAST);
         Self {
@@ -146,7 +160,10 @@ impl Connection {
                 filled: 0,
                 until: now + HANDSHAKE_TIMEOUT,
             },
-            decoder: Decoder::new(piece_count),
+            decoder: if is_early { Decoder::early(piece_count) } else { Decoder::new(piece_count) },
+            early: is_early.then(Early::default),
+            exchange: Exchange::default(),
+            geometry,
             payload: None,
             outbox: Outbox::new(u64::from(piece_count.div_ceil(8)), now),
             requests: Requests::default(),
@@ -275,6 +292,7 @@ impl Connection {
     pub fn handle_written(&mut self, now: Instant, bytes: usize) {
         if bytes > 0 {
             self.outbox.written(now, bytes as u64);
+            self.give_metadata(now);
         }
     }
 

@@ -43,6 +43,17 @@ pub enum Fact {
     Rejected(BlockRequest),
     /// Payload bytes written to the peer since the last such fact.
     Uploaded(u32),
+    /// A piece of the info dict that was asked for arrived (BEP 9); nothing in it was checked.
+    Metadata {
+        /// Its number; pieces are 16 KiB.
+        piece: u32,
+        /// Size of the whole, as claimed with it.
+        total_size: Option<u32>,
+        /// The piece.
+        bytes: Vec<u8>,
+    },
+    /// The peer will not send this piece of the info dict.
+    MetadataRejected(u32),
     /// Peer exchange (BEP 11): addresses the peer knows.
     Peers(Vec<std::net::SocketAddr>),
     /// The connection is over; always the last fact.
@@ -74,6 +85,8 @@ pub enum Order {
     AllowedFast(Vec<PieceIndex>),
     /// Announce that we only upload from now on (BEP 21).
     UploadOnly(bool),
+    /// Ask for a piece of the info dict (BEP 9). Answered by [`Fact::Metadata`] or [`Fact::MetadataRejected`], or never.
+    AskMetadata(u32),
     /// Close the connection.
     Close(Close),
 }
@@ -91,7 +104,7 @@ pub struct ExtendedHandshake {
     pub listen_port: Option<u16>,
     /// Our address as the peer sees it (`yourip`).
     pub your_ip: Option<IpAddr>,
-    /// Size of the info dict (BEP 9), as claimed.
+    /// Size of the info dict (BEP 9), as claimed by a peer that may be asked for it.
     pub metadata_size: Option<u32>,
 }
 

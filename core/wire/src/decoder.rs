@@ -15,7 +15,8 @@ const LONGEST_FIXED: usize = 17;
 const ID_END: usize = 5;
 
 /// The extension messages that are kept; others are passed over.
-const EXTENSIONS_KEPT: [u8; 2] = [crate::extended::HANDSHAKE, crate::extended::UPLOAD_ONLY];
+const EXTENSIONS_KEPT: [u8; 3] =
+    [crate::extended::HANDSHAKE, crate::extended::METADATA, crate::extended::UPLOAD_ONLY];
 
 /// What the next bytes are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,6 +62,8 @@ pub(crate) struct Decoder {
     /// A bitfield or extension message as far as it came; empty otherwise.
     body: Vec<u8>,
     bitfield_length: u32,
+    /// The torrent's sizes are known: a bitfield has that length and no other.
+    is_exact: bool,
 }
 
 impl Decoder {
@@ -72,7 +75,21 @@ impl Decoder {
             filled: 0,
             body: Vec::new(),
             bitfield_length: piece_count.div_ceil(8),
+            is_exact: true,
         }
+    }
+
+    /// A decoder for a torrent of at most so many pieces.
+    pub(crate) const fn early(most_pieces: u32) -> Self {
+        let mut decoder = Self::new(most_pieces);
+        decoder.is_exact = false;
+        decoder
+    }
+
+    /// It is known how many pieces there are.
+    pub(crate) const fn learn(&mut self, piece_count: u32) {
+        self.bitfield_length = piece_count.div_ceil(8);
+        self.is_exact = true;
     }
 
     /// Takes bytes off the front of `bytes` up to the end of one message, or all of them. After
@@ -191,7 +208,7 @@ impl Decoder {
 
     fn bitfield(&mut self, length: u32) -> Result<Option<Message<'static>>, Violation> {
         let content = length.saturating_sub(1);
-        if content != self.bitfield_length {
+        if content > self.bitfield_length || self.is_exact && content != self.bitfield_length {
             return Err(Violation::BadBitfield);
         }
         self.go_to(State::Bitfield(content as usize));

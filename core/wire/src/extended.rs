@@ -10,6 +10,12 @@ use std::net::IpAddr;
 /// The number of the handshake itself.
 pub(crate) const HANDSHAKE: u8 = 0;
 
+/// Our number of the metadata messages (BEP 9).
+pub(crate) const METADATA: u8 = 2;
+
+/// The name of the metadata messages.
+const METADATA_NAME: &str = "ut_metadata";
+
 /// Our number of the upload-only message: one byte, 0 or 1, which some clients send beside BEP 21.
 pub(crate) const UPLOAD_ONLY: u8 = 3;
 
@@ -26,11 +32,14 @@ pub(crate) struct Received {
     pub(crate) told: ExtendedHandshake,
     /// The peer's number of the upload-only message, if it spoke of it; 0 turns it off.
     pub(crate) upload_only_number: Option<u8>,
+    /// The peer's number of the metadata messages, likewise.
+    pub(crate) metadata_number: Option<u8>,
 }
 
 /// Our handshake.
 pub(crate) fn encode(config: &Config, upload_only: bool) -> Vec<u8> {
     let mut extensions = DictWriter::new();
+    extensions.integer(METADATA_NAME, i64::from(METADATA));
     extensions.integer(UPLOAD_ONLY_NAME, i64::from(UPLOAD_ONLY));
     let mut dict = DictWriter::new();
     dict.dict("m", &extensions)
@@ -39,6 +48,9 @@ pub(crate) fn encode(config: &Config, upload_only: bool) -> Vec<u8> {
         .bytes("v", &config.client);
     if let Some(port) = config.listen_port {
         dict.integer("p", i64::from(port));
+    }
+    if let Some(metadata) = &config.metadata {
+        dict.integer("metadata_size", i64::from(metadata.len() as u32));
     }
     match config.remote.ip().to_canonical() {
         IpAddr::V4(ip) => dict.bytes("yourip", ip.octets()),
@@ -63,9 +75,15 @@ pub(crate) fn decode(content: &[u8]) -> Option<Received> {
             .filter(|n| (1..=METADATA_SIZE).contains(n))
             .and_then(|n| u32::try_from(n).ok()),
     };
-    let number =
-        root.get(b"m").and_then(|names| names.get(UPLOAD_ONLY_NAME.as_bytes())).and_then(Value::integer);
-    Some(Received { told, upload_only_number: number.and_then(|n| u8::try_from(n).ok()) })
+    let number = |name: &str| {
+        let number = root.get(b"m").and_then(|names| names.get(name.as_bytes())).and_then(Value::integer);
+        number.and_then(|n| u8::try_from(n).ok())
+    };
+    Some(Received {
+        told,
+        upload_only_number: number(UPLOAD_ONLY_NAME),
+        metadata_number: number(METADATA_NAME),
+    })
 }
 
 /// An address of 4 or 16 bytes.
@@ -103,7 +121,7 @@ mod tests {
     #[test]
     fn ours_has_its_keys_in_order() {
         let bytes = encode(&config(), false);
-        let expected = b"d1:md11:upload_onlyi3ee1:pi6881e4:reqqi500e11:upload_onlyi0e1:v12:starling 0.16:yourip4:\x7f\0\0\x01e";
+        let expected = b"d1:md11:upload_onlyi3e11:ut_metadatai2ee1:pi6881e4:reqqi500e11:upload_onlyi0e1:v12:starling 0.16:yourip4:\x7f\0\0\x01e";
         assert_eq!(bytes, expected, "{}", bytes.escape_ascii());
     }
 
@@ -132,7 +150,7 @@ mod tests {
             11:ut_metadatai2e6:ut_pexi1ee13:metadata_sizei31235e4:reqqi2000e1:v18:libtorrent/2.0.9.06:yourip4\
             :\x7f\x00\x00\x01e";
         let received = decode(content).expect("a dict");
-        assert_eq!(received.upload_only_number, Some(3));
+        assert_eq!((received.upload_only_number, received.metadata_number), (Some(3), Some(2)));
         assert_eq!(received.told.client.as_deref(), Some("libtorrent/2.0.9.0"));
         assert_eq!((received.told.request_queue, received.told.metadata_size), (Some(2000), Some(31235)));
         assert_eq!(received.told.your_ip, Some("127.0.0.1".parse().unwrap()));
@@ -144,7 +162,7 @@ mod tests {
             b"d4:ipv41:11:md11:upload_onlyi256e6:ut_pexi-1ee13:metadata_sizei-1e1:pi70000e4:reqqi-5e\
             11:upload_onlyi7e6:yourip3:abce";
         let expected = ExtendedHandshake { upload_only: Some(true), ..Default::default() };
-        assert_eq!(decode(content), Some(Received { told: expected, upload_only_number: None }));
+        assert_eq!(decode(content), Some(Received { told: expected, ..Received::default() }));
         assert_eq!(told(b"d13:metadata_sizei1099511627776e1:pi0e4:reqqi0ee"), ExtendedHandshake::default());
         assert_eq!(told(b"d13:metadata_sizei0e4:reqqi9223372036854775807ee").request_queue, Some(u32::MAX));
     }

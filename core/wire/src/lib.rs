@@ -1,4 +1,4 @@
-//! The peer wire protocol as a machine without input or output (BEP 3, 6, 10, 21).
+//! The peer wire protocol as a machine without input or output (BEP 3, 6, 9, 10, 21).
 //!
 //! A [`Connection`] is one peer: bytes and [`Order`]s go in, [`Fact`]s and bytes come out, time is an argument, and
 //! block payloads pass beside it. Whatever the other end sends, a connection never panics, keeps a bounded amount of
@@ -13,7 +13,8 @@
 //! let config = |id| Config {
 //!     info_hash: [7; 20],
 //!     peer_id: PeerId([id; 20]),
-//!     geometry: Arc::new(Geometry::new(BLOCK_LENGTH, [40_000]).unwrap()),
+//!     geometry: Some(Arc::new(Geometry::new(BLOCK_LENGTH, [40_000]).unwrap())),
+//!     metadata: None,
 //!     client: "example 1".into(),
 //!     listen_port: None,
 //!     request_queue: 500,
@@ -61,6 +62,7 @@ mod flood;
 mod handshake;
 mod limits;
 mod message;
+mod metadata;
 mod outbox;
 mod requests;
 mod uploads;

@@ -68,8 +68,26 @@ pub(crate) const RECENT_UPLOADS: usize = 64;
 /// Characters of a client's name that are kept.
 pub(crate) const NAME_CHARACTERS: usize = 64;
 
-/// Largest size of an info dict that is believed (BEP 9), 32 MiB.
-pub(crate) const METADATA_SIZE: i64 = 32 * 1024 * 1024;
+/// Largest size of an info dict that is believed (BEP 9), 64 MiB.
+pub(crate) const METADATA_SIZE: i64 = 64 * 1024 * 1024;
+
+/// Pieces of the info dict that we ask one peer for at once.
+pub(crate) const METADATA_ASKED: usize = 64;
+
+/// Requests of one peer for pieces of the info dict that wait until it has read what went before.
+pub(crate) const METADATA_WAITING: usize = 256;
+
+/// Bytes waiting for the socket behind which pieces of the info dict are held back: it must not crowd out blocks.
+pub(crate) const METADATA_AHEAD: u64 = 64 * 1024;
+
+/// How often over one peer may fetch the info dict; it may have been lied to, and start again.
+pub(crate) const METADATA_TIMES: u32 = 4;
+
+/// Pieces of the torrent with the most of them: what an index must stay below while the metadata is not known.
+pub(crate) const EARLY_PIECES: u32 = 1 << 21;
+
+/// Pieces a peer may tell of one by one before the metadata is known, kept: a fast leech gets few hundred a minute.
+pub(crate) const EARLY_HAVES: usize = 16 * 1024;
 
 /// Values in an extension handshake; honest ones have a few dozen.
 pub(crate) const HANDSHAKE_TOKENS: usize = 4096;
@@ -108,6 +126,8 @@ pub(crate) mod price {
     pub(crate) const EXTENDED_HANDSHAKE: u32 = 50;
     /// Each such many bytes of a message that is passed over, or of a bitfield told again, add one.
     pub(crate) const UNKNOWN_BYTES: u32 = 256;
+    /// A request for metadata that leads to nothing: read as bencode, and answered.
+    pub(crate) const METADATA: u32 = 5;
     /// A request or cancel that leads to nothing.
     pub(crate) const CHURN: u32 = 1;
     /// A block asked for again shortly after it was sent: a failed piece excuses it, but costs our line.

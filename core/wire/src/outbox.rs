@@ -115,6 +115,11 @@ impl Outbox {
         self.active
     }
 
+    /// Bytes waiting or handed to the host and not yet written.
+    pub(crate) const fn unwritten(&self) -> u64 {
+        self.unwritten
+    }
+
     /// Whether everything lined up was written.
     pub(crate) const fn is_clear(&self) -> bool {
         self.unwritten == 0

@@ -17,13 +17,19 @@ pub(crate) const PIECE_LENGTH: u32 = 50_000;
 /// Pieces of that torrent; the last one is a single byte.
 pub(crate) const PIECE_COUNT: u32 = 20;
 
+/// The sizes of that torrent.
+pub(crate) fn geometry() -> Geometry {
+    let total = u64::from(PIECE_LENGTH) * u64::from(PIECE_COUNT - 1) + 1;
+    Geometry::new(PIECE_LENGTH, [total]).expect("small numbers")
+}
+
 /// The settings of one end.
 pub(crate) fn config() -> Config {
-    let total = u64::from(PIECE_LENGTH) * u64::from(PIECE_COUNT - 1) + 1;
     Config {
         info_hash: [0xaa; 20],
         peer_id: PeerId(*b"-SL0100-aaaaaaaaaaaa"),
-        geometry: Arc::new(Geometry::new(PIECE_LENGTH, [total]).expect("small numbers")),
+        geometry: Some(Arc::new(geometry())),
+        metadata: None,
         client: "starling 0.1".into(),
         listen_port: Some(6881),
         request_queue: 500,

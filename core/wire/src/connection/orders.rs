@@ -29,6 +29,7 @@ impl Connection {
             Order::NotInterested => self.tell_interest(now, false),
             Order::AllowedFast(pieces) => self.allow_fast(now, &pieces),
             Order::UploadOnly(upload_only) => self.tell_upload_only(now, upload_only),
+            Order::AskMetadata(piece) => self.ask_metadata(now, piece),
             Order::Close(why) => self.close(why),
         }
     }
@@ -51,7 +52,7 @@ impl Connection {
         }
     }
 
-    fn send_extended_handshake(&mut self, now: Instant) {
+    pub(super) fn send_extended_handshake(&mut self, now: Instant) {
         let content = extended::encode(&self.config, self.upload_only);
         self.send(now, &Message::Extended(extended::HANDSHAKE, &content));
     }

@@ -3,6 +3,7 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+use super::early::Told;
 use super::{Connection, Payload, Phase};
 use crate::handshake::HANDSHAKE_LENGTH;
 use crate::limits::{ALLOWED_FAST_TAKEN, REQUEST_TOLERATED, price};
@@ -14,7 +15,7 @@ use metainfo::{Bitfield, BlockRequest, PieceIndex};
 use std::time::Instant;
 
 /// The judgement of one message.
-type Judged = Result<(), Violation>;
+pub(super) type Judged = Result<(), Violation>;
 
 impl Connection {
     /// Takes the handshake off the front of `bytes`, as far as it came.
@@ -47,6 +48,9 @@ impl Connection {
             self.fast = theirs.fast();
             self.extended = theirs.extended();
             let (fast, extended) = (self.fast, self.extended);
+            if let Some(early) = &mut self.early {
+                early.peer_id = Some(theirs.peer_id);
+            }
             self.facts.push_back(Fact::Handshaken { peer_id: theirs.peer_id, fast, extended });
         }
     }
@@ -75,18 +79,24 @@ impl Connection {
             Message::Unchoke => self.on_unchoke(now),
             Message::Interested => self.on_interest(now, true),
             Message::NotInterested => self.on_interest(now, false),
+            Message::Bitfield(bytes) if self.early.is_some() => {
+                self.on_early_availability(now, Told::Pieces(bytes.to_vec()))
+            }
             Message::Bitfield(bytes) => {
-                let pieces = Bitfield::from_bytes(bytes, self.config.geometry.piece_count());
+                let pieces = Bitfield::from_bytes(bytes, self.geometry.piece_count());
                 self.on_bitfield(now, pieces.ok_or(Violation::BadBitfield)?)
             }
             Message::HaveAll | Message::HaveNone => {
                 self.needs_fast()?;
-                let piece_count = self.config.geometry.piece_count();
-                let all = message == Message::HaveAll;
-                let pieces = if all { Bitfield::full(piece_count) } else { Bitfield::new(piece_count) };
                 if self.availability_known {
                     return Err(Violation::Unexpected);
                 }
+                let all = message == Message::HaveAll;
+                if self.early.is_some() {
+                    return self.on_early_availability(now, if all { Told::All } else { Told::None });
+                }
+                let piece_count = self.geometry.piece_count();
+                let pieces = if all { Bitfield::full(piece_count) } else { Bitfield::new(piece_count) };
                 self.on_availability(pieces);
                 Ok(())
             }
@@ -105,11 +115,11 @@ impl Connection {
         }
     }
 
-    fn pay(&mut self, now: Instant, price: u32) -> Judged {
+    pub(super) fn pay(&mut self, now: Instant, price: u32) -> Judged {
         if self.cheap.pay(now, price) { Ok(()) } else { Err(Violation::Flood) }
     }
 
-    fn pay_churn(&mut self, now: Instant, price: u32) -> Judged {
+    pub(super) fn pay_churn(&mut self, now: Instant, price: u32) -> Judged {
         if self.churn.pay(now, price) { Ok(()) } else { Err(Violation::Flood) }
     }
 
@@ -117,8 +127,8 @@ impl Connection {
         if self.fast { Ok(()) } else { Err(Violation::Unexpected) }
     }
 
-    fn in_torrent(&self, piece: PieceIndex) -> Judged {
-        if piece.0 < self.config.geometry.piece_count() { Ok(()) } else { Err(Violation::OutOfRange) }
+    pub(super) fn in_torrent(&self, piece: PieceIndex) -> Judged {
+        if piece.0 < self.geometry.piece_count() { Ok(()) } else { Err(Violation::OutOfRange) }
     }
 
     /// Told once, before any `have`, request or block; choke, interest and advice may come before it, since
@@ -142,7 +152,9 @@ impl Connection {
     fn settle_availability(&mut self) {
         if !self.availability_known {
             self.availability_known = true;
-            self.facts.push_back(Fact::Availability(Bitfield::new(self.config.geometry.piece_count())));
+            if self.early.is_none() {
+                self.facts.push_back(Fact::Availability(Bitfield::new(self.geometry.piece_count())));
+            }
         }
     }
 
@@ -150,7 +162,10 @@ impl Connection {
         self.in_torrent(piece)?;
         self.haves_left = self.haves_left.checked_sub(1).ok_or(Violation::Flood)?;
         self.settle_availability();
-        self.facts.push_back(Fact::Have(piece));
+        match &mut self.early {
+            Some(early) => early.have(piece),
+            None => self.facts.push_back(Fact::Have(piece)),
+        }
         Ok(())
     }
 
@@ -185,7 +200,7 @@ impl Connection {
     }
 
     fn on_request(&mut self, now: Instant, request: BlockRequest) -> Judged {
-        if !self.config.geometry.holds(request) || request.length > REQUEST_TOLERATED {
+        if !self.geometry.holds(request) || request.length > REQUEST_TOLERATED {
             return Err(Violation::OutOfRange);
         }
         self.settle_availability();
@@ -202,7 +217,7 @@ impl Connection {
     }
 
     fn on_cancel(&mut self, now: Instant, request: BlockRequest) -> Judged {
-        if !self.config.geometry.holds(request) {
+        if !self.geometry.holds(request) {
             return Err(Violation::OutOfRange);
         }
         self.pay_churn(now, price::CHURN)?;
@@ -213,7 +228,7 @@ impl Connection {
     }
 
     fn on_piece(&mut self, block: BlockRequest) -> Judged {
-        if block.length > 0 && !self.config.geometry.holds(block) {
+        if block.length > 0 && !self.geometry.holds(block) {
             return Err(Violation::OutOfRange);
         }
         self.in_torrent(block.piece)?;
@@ -266,6 +281,9 @@ impl Connection {
         if !self.extended {
             return Err(Violation::Unexpected);
         }
+        if number == extended::METADATA {
+            return self.on_metadata(now, content);
+        }
         if number == extended::UPLOAD_ONLY {
             self.pay(now, price::PLAIN)?;
             let upload_only = content.first().map(|flag| *flag != 0);
@@ -273,9 +291,17 @@ impl Connection {
             return Ok(());
         }
         self.pay(now, price::EXTENDED_HANDSHAKE)?;
-        let received = extended::decode(content).ok_or(Violation::BadExtension)?;
+        let mut received = extended::decode(content).ok_or(Violation::BadExtension)?;
+        if let Some(number) = received.metadata_number {
+            self.exchange.number = Some(number).filter(|number| *number != 0);
+        }
+        // A size without a way to ask is of no use.
+        received.told.metadata_size = received.told.metadata_size.filter(|_| self.exchange.number.is_some());
         if let Some(number) = received.upload_only_number {
             self.upload_only_number = Some(number).filter(|number| *number != 0);
+        }
+        if let Some(early) = &mut self.early {
+            early.extended(&received.told);
         }
         self.facts.push_back(Fact::Extended(received.told));
         Ok(())

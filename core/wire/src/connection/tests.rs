@@ -1,13 +1,14 @@
 //! A connection against a scripted peer ([`Lone`]), and two connections against each other (`pair`).
 
 mod hostile;
+mod metadata;
 mod pair;
 mod polite;
 mod streams;
 
 use super::*;
 use crate::handshake::OUR_RESERVED;
-use crate::world::{config, origin};
+use crate::world::{config, geometry, origin};
 
 /// A connection whose other end is the test.
 struct Lone {
@@ -150,7 +151,7 @@ fn encode(messages: &[Message<'_>]) -> Vec<u8> {
 
 /// Block `number` of `piece`.
 fn block(piece: u32, number: u32) -> BlockRequest {
-    config().geometry.block(PieceIndex(piece), BlockIndex(number)).expect("a block of the torrent")
+    geometry().block(PieceIndex(piece), BlockIndex(number)).expect("a block of the torrent")
 }
 
 use crate::world::{PIECE_COUNT, PIECE_LENGTH};

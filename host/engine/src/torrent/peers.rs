@@ -23,6 +23,8 @@ pub(super) struct Settings {
     pub(super) info_hash: [u8; 20],
     pub(super) peer_id: PeerId,
     pub(super) geometry: Arc<Geometry>,
+    /// The info dict, for peers that come by a magnet link.
+    pub(super) info: Arc<[u8]>,
     pub(super) client: String,
     pub(super) listen_port: u16,
     pub(super) request_queue: u32,
@@ -36,6 +38,7 @@ impl Settings {
             info_hash: add.metainfo.wire_info_hash(),
             peer_id: shared.peer_id,
             geometry: Arc::clone(&add.metainfo.geometry),
+            info: Arc::clone(&add.metainfo.info_bytes),
             client: format!("starling {}", env!("CARGO_PKG_VERSION")),
             listen_port: shared.port(),
             request_queue: REQUEST_QUEUE,
@@ -143,7 +146,8 @@ impl Peers {
         wire::Config {
             info_hash: self.settings.info_hash,
             peer_id: self.settings.peer_id,
-            geometry: Arc::clone(&self.settings.geometry),
+            geometry: Some(Arc::clone(&self.settings.geometry)),
+            metadata: Some(Arc::clone(&self.settings.info)).filter(|info| !info.is_empty()),
             client: self.settings.client.clone(),
             listen_port: Some(self.settings.listen_port),
             request_queue: self.settings.request_queue,

@@ -114,12 +114,12 @@ impl Pair {
 
 /// Where a block lies in the torrent.
 fn range(request: BlockRequest) -> std::ops::Range<usize> {
-    let start = config().geometry.piece_offset(request.piece) as usize + request.begin as usize;
+    let start = geometry().piece_offset(request.piece) as usize + request.begin as usize;
     start..start + request.length as usize
 }
 
 fn all_blocks() -> impl Iterator<Item = BlockRequest> {
-    let geometry = config().geometry;
+    let geometry = geometry();
     (0..PIECE_COUNT).flat_map(move |piece| {
         (0..geometry.block_count(PieceIndex(piece))).map(|number| block(piece, number)).collect::<Vec<_>>()
     })
@@ -127,7 +127,7 @@ fn all_blocks() -> impl Iterator<Item = BlockRequest> {
 
 fn some_data(seed: u64) -> Vec<u8> {
     let mut rng = Rng::with_seed(seed);
-    (0..config().geometry.total_length()).map(|_| rng.u8(..)).collect()
+    (0..geometry().total_length()).map(|_| rng.u8(..)).collect()
 }
 
 #[test]
