@@ -9,6 +9,7 @@ mod choker;
 mod contract;
 mod fault;
 pub mod limits;
+mod metadata;
 mod peer;
 mod peer_list;
 mod picker;
@@ -28,5 +29,6 @@ pub use contract::{
     Refusal, SourceKey, StorageFact, WebSeedFact, WebSeedInfo, WebSeedKey, WebSeedOrder, WebSeedPolicy,
 };
 pub use fault::Fault;
+pub use metadata::{AttemptKey, MetadataConfig, MetadataFetch, MetadataOutput, MetadataProgress};
 pub use stats::{PeerSnapshot, Stats, WebSeedSnapshot, WebSeedState};
 pub use swarm::Swarm;

@@ -160,6 +160,29 @@ pub const WEB_SEED_ANSWER: Duration = Duration::from_millis(500);
 /// Bad pieces after which a web seed is given up.
 pub const WEB_SEED_BAD_PIECES: u32 = 3;
 
+// ---- metadata
+
+/// Pieces of the info dict asked of one peer at once: 64 KiB, so that several peers share in a small one.
+pub const METADATA_PIPELINE: usize = 4;
+/// Memory of all attempts at the info dict together: the largest there may be, once.
+pub const METADATA_BYTES: usize = 64 << 20;
+/// How long a peer may take for a piece of the info dict before it counts as lost.
+pub const METADATA_WITHIN: Duration = Duration::from_secs(10);
+/// How long a peer that refused a piece, or lost it, is not asked; doubles each time.
+pub const METADATA_REST: Duration = Duration::from_secs(5);
+/// The longest such pause.
+pub const METADATA_REST_LONGEST: Duration = Duration::from_mins(5);
+/// A connection that does not offer the info dict is given up after this; it may have it when tried again.
+pub const METADATA_CLAIM_WITHIN: Duration = Duration::from_mins(1);
+/// Provable lies about the info dict after which a host is banned: several clients may share its address.
+pub const METADATA_LIES: u32 = 3;
+/// Attempts at the info dict kept although nobody works on them.
+pub const METADATA_ATTEMPTS: usize = 8;
+/// Hosts remembered for lies or suspicion.
+pub const METADATA_SUSPECTS: usize = 1000;
+/// Failed attempts at the info dict remembered for blame, without their bytes.
+pub const METADATA_FAILED: usize = 4;
+
 // ---- time
 
 /// How often a running swarm with sources looks at its clocks.

@@ -62,6 +62,11 @@ impl PeerList {
         self.candidates.get(&canonical(address)).map(|candidate| candidate.source)
     }
 
+    /// Every address, whatever its state.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (CandidateSource, SocketAddr)> + '_ {
+        self.candidates.iter().map(|(address, candidate)| (candidate.source, *address))
+    }
+
     /// Takes an address in, unless it cannot be a peer's. A full list gives up its worst for a better one.
     pub(crate) fn add(&mut self, now: Instant, source: CandidateSource, address: SocketAddr) {
         let address = canonical(address);
