@@ -20,8 +20,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// For torrent files: 32 MiB (1.6 million v1 pieces; the largest in the wild have a few MiB), 110 deep (a v2 file
+    /// For torrent files: 64 MiB (3.2 million v1 pieces; the largest in the wild have a few MiB), 110 deep (a v2 file
     /// tree of the 100 folders a path may have, and what is around it), and 3,000,000 tokens, enough for 200,000 files
     /// in a hybrid torrent and never more than 48 MB of memory.
-    pub const TORRENT: Self = Self { max_bytes: 32 << 20, max_depth: 110, max_tokens: 3_000_000 };
+    pub const TORRENT: Self = Self { max_bytes: 64 << 20, max_depth: 110, max_tokens: 3_000_000 };
 }

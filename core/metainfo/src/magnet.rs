@@ -10,7 +10,8 @@ use crate::limits::{
 };
 use crate::names::is_invisible;
 use crate::parse::{clean_url, has_scheme};
-use crate::{FileIndex, Metainfo};
+use crate::{FileIndex, InfoHash, Metainfo};
+use bencode::{DictWriter, ListWriter};
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
@@ -99,6 +100,52 @@ fn without_number(key: &str) -> &str {
 }
 
 impl Magnet {
+    /// The hash the torrent goes by where only one can be told: v1 if the link has one.
+    pub fn info_hash(&self) -> InfoHash {
+        match (self.info_hash_v1, self.info_hash_v2) {
+            (Some(hash), _) => InfoHash::V1(hash),
+            (None, hash) => InfoHash::V2(hash.unwrap_or_default()),
+        }
+    }
+
+    /// Whether this is the torrent that the link means: it has every hash of the link.
+    pub fn means(&self, metainfo: &Metainfo) -> bool {
+        let is_same_v1 = self.info_hash_v1.is_none() || self.info_hash_v1 == metainfo.info_hash_v1;
+        let is_same_v2 = self.info_hash_v2.is_none() || self.info_hash_v2 == metainfo.info_hash_v2;
+        is_same_v1 && is_same_v2
+    }
+
+    /// A torrent file of an info dict and of what the link says beside it.
+    pub fn torrent_file(&self, info: &[u8]) -> Vec<u8> {
+        let mut file = DictWriter::new();
+        file.raw("info", info);
+        if let Some(first) = self.trackers.first() {
+            file.bytes("announce", first);
+        }
+        if self.trackers.len() > 1 {
+            let mut tiers = ListWriter::new();
+            for tracker in &self.trackers {
+                tiers.list(ListWriter::new().bytes(tracker));
+            }
+            file.list("announce-list", &tiers);
+        }
+        if !self.web_seeds.is_empty() {
+            let mut urls = ListWriter::new();
+            for url in &self.web_seeds {
+                urls.bytes(url);
+            }
+            file.list("url-list", &urls);
+        }
+        if !self.nodes.is_empty() {
+            let mut nodes = ListWriter::new();
+            for (host, port) in &self.nodes {
+                nodes.list(ListWriter::new().bytes(host).integer(i64::from(*port)));
+            }
+            file.list("nodes", &nodes);
+        }
+        file.encode()
+    }
+
     fn exact_topic(&mut self, value: &str) -> Result<(), MagnetError> {
         let topic = codec::decode(value).ok_or(MagnetError::BadHash)?;
         let lower = topic.to_ascii_lowercase();

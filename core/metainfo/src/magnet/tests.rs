@@ -124,3 +124,22 @@ proptest! {
         let _ = text.parse::<Magnet>();
     }
 }
+
+#[test]
+fn an_info_dict_and_its_link_make_a_torrent_file() {
+    let info = b"d6:lengthi5e4:name1:x12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaae";
+    let bare = Metainfo::from_info(info).unwrap();
+    let link = format!(
+        "magnet:?xt=urn:btih:{}&tr=http://a/1&tr=udp://b:1/2&ws=http://c/x&dht=d:6881",
+        bare.info_hash()
+    );
+    let magnet: Magnet = link.parse().unwrap();
+    let metainfo = Metainfo::parse(&magnet.torrent_file(info)).unwrap();
+    assert!(magnet.means(&metainfo));
+    assert_eq!(metainfo.info_bytes[..], info[..]);
+    assert_eq!(metainfo.trackers, [["http://a/1"], ["udp://b:1/2"]]);
+    assert_eq!(metainfo.web_seeds, ["http://c/x"]);
+    assert_eq!(metainfo.nodes, [("d".to_owned(), 6881)]);
+    let other = Magnet { info_hash_v2: Some([1; 32]), ..magnet };
+    assert!(!other.means(&metainfo), "it has none of the second version");
+}
