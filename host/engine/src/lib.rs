@@ -12,6 +12,7 @@ mod layout;
 mod limits;
 mod listen;
 mod lsd;
+mod mirrors;
 mod peer;
 mod rate_limit;
 pub mod runtime;

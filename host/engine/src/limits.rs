@@ -302,3 +302,12 @@ pub(crate) const DOCUMENT_PATIENCE: Duration = Duration::from_mins(1);
 
 /// Bytes of a document in which a metalink must have named what it is.
 pub(crate) const MAX_XML_PROLOGUE: usize = 4096;
+
+/// After so long half of a mirror's remembered speed is believed: servers and lines change over months.
+pub(crate) const MIRROR_HALF_LIFE: Duration = Duration::from_hours(24 * 30);
+
+/// For so long a mirror that brought nothing is tried after all others.
+pub(crate) const MIRROR_DOUBTED: Duration = Duration::from_hours(24);
+
+/// Hosts whose worth is known at a time: as many as the database keeps.
+pub(crate) const MIRRORS_REMEMBERED: usize = 8192;

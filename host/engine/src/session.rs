@@ -7,6 +7,7 @@ use crate::http::Client;
 use crate::limits::{COMMAND_QUEUE, DISK_EVENT_QUEUE, EVENT_QUEUE, UPLOAD_POOL_BLOCKS};
 use crate::listen::{self, Registry};
 use crate::lsd::Lsd;
+use crate::mirrors::Mirrors;
 use crate::rate_limit::RateLimit;
 use crate::torrent::{Parts, Torrent, TorrentTask};
 use crate::udp_tracker::UdpTrackers;
@@ -32,6 +33,7 @@ pub(crate) struct Shared {
     pub(crate) down: Arc<RateLimit>,
     pub(crate) up: Arc<RateLimit>,
     pub(crate) http: Client,
+    pub(crate) mirrors: Mirrors,
     pub(crate) udp_trackers: UdpTrackers,
     pub(crate) lsd: Option<Lsd>,
     pub(crate) dht: Option<Dht>,
@@ -79,6 +81,7 @@ impl Session {
             down: Arc::new(RateLimit::new(settings.down_limit_bytes_per_second)),
             up: Arc::new(RateLimit::new(settings.up_limit_bytes_per_second)),
             http: Client::new(&settings),
+            mirrors: Mirrors::load(state.clone()),
             udp_trackers: UdpTrackers::new(settings.bind),
             lsd,
             dht: Dht::start(&settings, port),

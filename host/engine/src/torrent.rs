@@ -314,6 +314,8 @@ impl TorrentTask {
             trackers.completed(self.rates.progress(&self.swarm));
         }
         self.shared.http.close_idle();
+        // Detached: the end of the torrent has it done again.
+        drop(self.web_seeds.remember(&self.swarm));
         self.completed_at = Some(Instant::now());
         self.phase = if self.add.after_completion.seed { Phase::Seeding } else { Phase::Stopped };
         // Whoever hears of the completion sees the final counts.
@@ -338,6 +340,7 @@ impl TorrentTask {
     async fn end(&mut self, inbox: &mut Inbox) {
         self.swarm.stop(now());
         self.turn();
+        let remembered = self.web_seeds.remember(&self.swarm);
         self.web_seeds.clear();
         self.peers.clear();
         inbox.facts.close();
@@ -350,8 +353,13 @@ impl TorrentTask {
                 trackers.stop(progress).await;
             }
         };
+        let remembered = async { if let Some(learn) = remembered { learn.await } else { Ok(()) } };
         // Trackers that do not answer in time have been told as well as they can be.
-        let (_, closed) = tokio::join!(timeout(GOODBYE_TIMEOUT, goodbye), self.store.close());
+        let (_, _, closed) = tokio::join!(
+            timeout(GOODBYE_TIMEOUT, goodbye),
+            timeout(GOODBYE_TIMEOUT, remembered),
+            self.store.close()
+        );
         if let Err(error) = closed {
             tracing::warn!(%error, "what was fetched last may have to be checked again");
         }

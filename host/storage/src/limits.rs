@@ -77,3 +77,6 @@ pub(crate) const PROBE_BYTES: usize = 64 << 10;
 
 /// Changes that one transaction of the ledger gathers at most: beyond, those who wait first would wait long.
 pub(crate) const GROUP_COMMIT: usize = 4096;
+
+/// Hosts of web seeds that are remembered: every mirror of every distribution several times over, half a megabyte.
+pub(crate) const MIRROR_SCORES: u32 = 8192;

@@ -4,9 +4,11 @@
 //! without a sync at each commit) therefore costs a check of some pieces, never a wrong claim.
 
 mod ledger;
+mod mirrors;
 mod schema;
 
 pub use ledger::{Change, Contents, Ledger, TorrentRow};
+pub use mirrors::MirrorScore;
 pub use schema::FILE_NAME as STATE_FILE;
 
 use metainfo::{Bitfield, InfoHash};

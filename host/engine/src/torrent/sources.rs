@@ -18,6 +18,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use storage::TorrentStore;
 use swarm::{CandidateSource, Fault, FetchEnd, Swarm, WebSeedFact, WebSeedInfo, WebSeedKey, WebSeedOrder};
 use tokio::sync::{broadcast, mpsc};
+use tokio::task::JoinHandle;
 use url::Url;
 
 /// The way to one web seed's task.
@@ -91,9 +92,10 @@ impl WebSeeds {
     /// Takes in those that there is room for.
     fn begin(&mut self, mut all: Vec<(Url, &str, Origin)>, swarm: &mut Swarm) {
         all.truncate(MAX_WEB_SEEDS.saturating_sub(self.lines.len()));
-        let infos = all.iter().map(|(url, ..)| WebSeedInfo {
-            host: url.host_str().unwrap_or_default().to_owned(),
-            score: None,
+        let mirrors = &self.ground.shared.mirrors;
+        let infos = all.iter().map(|(url, ..)| {
+            let host = host(url);
+            WebSeedInfo { score: mirrors.expected(&host, SystemTime::now()), host }
         });
         let keys = swarm.add_web_seeds(now(), infos);
         for (key, (url, text, origin)) in keys.into_iter().zip(all) {
@@ -166,6 +168,17 @@ impl WebSeeds {
         self.lines.get(&key).map(|line| line.name.clone()).unwrap_or_default()
     }
 
+    /// Has what they were worth remembered, on a thread that may wait for the disk.
+    pub(super) fn remember(&self, swarm: &Swarm) -> Option<JoinHandle<()>> {
+        let fared: Vec<_> = swarm
+            .web_seeds(now())
+            .filter_map(|seed| Some((host(&self.lines.get(&seed.key)?.url), seed)))
+            .collect();
+        let shared = Arc::clone(&self.ground.shared);
+        let learn = move || shared.mirrors.learn(&fared, SystemTime::now());
+        (!self.lines.is_empty()).then(|| tokio::task::spawn_blocking(learn))
+    }
+
     /// Ends all of them; bodies under way are cut.
     pub(super) fn clear(&mut self) {
         for line in self.lines.values_mut() {
@@ -173,6 +186,11 @@ impl WebSeeds {
         }
         self.ground.shared.http.close_idle();
     }
+}
+
+/// By what a mirror is remembered.
+fn host(url: &Url) -> String {
+    url.host_str().unwrap_or_default().to_owned()
 }
 
 /// A web seed URL that can be asked at all; relative, broken and foreign ones are left out.

@@ -35,6 +35,12 @@ const MIGRATIONS: &[&str] = &[
         key   TEXT NOT NULL PRIMARY KEY,
         value TEXT NOT NULL
     ) STRICT",
+    // What web seeds are worth, by host; `speed` in bytes per second.
+    "CREATE TABLE mirrors (
+        host  TEXT NOT NULL PRIMARY KEY,
+        speed INTEGER NOT NULL,
+        seen  INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID",
 ];
 
 /// Why there is no connection.
