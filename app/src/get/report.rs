@@ -1,6 +1,7 @@
 //! What the person, or the program, at the other end sees.
 
 mod json;
+mod sources;
 mod terminal;
 mod words;
 
@@ -22,6 +23,9 @@ const PLAIN_EVERY: Duration = Duration::from_secs(5);
 /// How often `--json` tells of progress.
 const JSON_EVERY: Duration = Duration::from_secs(1);
 
+/// How often `--json` tells of each web seed.
+const JSON_WEB_SEEDS_EVERY: Duration = Duration::from_secs(10);
+
 enum Style {
     Quiet,
     Json,
@@ -33,6 +37,8 @@ enum Style {
 pub(crate) struct Report {
     style: Style,
     last: Option<Instant>,
+    /// When each web seed was told of.
+    web_seeds_told: Option<Instant>,
     name: String,
     output: String,
     /// The command that gives back, for the last line.
@@ -50,6 +56,7 @@ impl Report {
         Self {
             style,
             last: None,
+            web_seeds_told: None,
             name: String::new(),
             output: args.output.display().to_string(),
             offer: None,
@@ -103,7 +110,13 @@ impl Report {
         self.last = Some(Instant::now());
         match &mut self.style {
             Style::Quiet => {}
-            Style::Json => json::print(&Line::progress(snapshot)),
+            Style::Json => {
+                json::print(&Line::progress(snapshot));
+                if self.web_seeds_told.is_none_or(|at| at.elapsed() >= JSON_WEB_SEEDS_EVERY) {
+                    self.web_seeds_told = Some(Instant::now());
+                    json::print_web_seeds(snapshot);
+                }
+            }
             Style::Plain => log::line(&format!("{}: {}", self.name, words::summary(snapshot))),
             Style::Terminal(terminal) => terminal.progress(snapshot),
         }
@@ -159,6 +172,7 @@ impl Report {
     /// Every selected file is verified and has its final name.
     pub(super) fn complete(&mut self, path: &Path, snapshot: &Snapshot, time: Duration) {
         if let Style::Json = self.style {
+            json::print_web_seeds(snapshot);
             json::print(&Line::complete(path, snapshot));
         } else {
             let how = words::how_it_came(snapshot, time);

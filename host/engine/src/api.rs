@@ -9,8 +9,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use swarm::CandidateSource;
 pub use swarm::WebSeedPolicy;
+use swarm::{CandidateSource, WebSeedState};
 use thiserror::Error;
 use url::Url;
 
@@ -282,6 +282,12 @@ pub struct SourceSnapshot {
     pub bytes_down: u64,
     /// Payload bytes given to it.
     pub bytes_up: u64,
+    /// Bytes per second received from it, over the last seconds.
+    pub down_rate: u64,
+    /// What a web seed is doing; `None` for a peer.
+    pub state: Option<WebSeedState>,
+    /// Why a web seed does not do more, for a person.
+    pub reason: Option<String>,
 }
 
 /// Names a torrent in a session.

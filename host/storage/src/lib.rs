@@ -46,7 +46,8 @@ pub use pool::{BlockBuffer, BlockPool, PoolPermit};
 pub use relocate::{delete_data, move_data, rename_path};
 pub use resume::CheckReport;
 pub use state::{
-    Change, Contents, FileStamp, Ledger, MirrorScore, ResumeRecord, STATE_FILE, StateError, StateStore, TorrentRow,
+    Change, Contents, FileStamp, Ledger, MirrorScore, ResumeRecord, STATE_FILE, StateError, StateStore,
+    TorrentRow,
 };
 pub use store::{TorrentStore, TryRead};
 pub use verify::{FileReport, Verdict, VerifyReport, verify};

@@ -1,6 +1,6 @@
 //! `--json`: one object a line, as docs/get.md says.
 
-use super::words;
+use super::{sources, words};
 use engine::{Event, Snapshot, SourceKind};
 use images::Verified;
 use metainfo::Metainfo;
@@ -32,6 +32,9 @@ pub(super) enum Line<'a> {
         eta_seconds: Option<u64>,
         peers: u32,
         web_seeds: u32,
+    },
+    WebSeeds {
+        web_seeds: Vec<WebSeed<'a>>,
     },
     PieceFailed {
         piece: u32,
@@ -66,6 +69,16 @@ pub(super) enum Line<'a> {
     },
 }
 
+/// One web seed at one moment.
+#[derive(Serialize)]
+pub(super) struct WebSeed<'a> {
+    url: &'a str,
+    state: &'static str,
+    bytes: u64,
+    rate: u64,
+    reason: Option<&'a str>,
+}
+
 /// Prints one line and flushes it.
 pub(super) fn print(line: &Line<'_>) {
     let Ok(mut text) = serde_json::to_string(line) else { return };
@@ -73,6 +86,13 @@ pub(super) fn print(line: &Line<'_>) {
     let mut out = std::io::stdout().lock();
     // A reader that went away is no reason to stop a download.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Prints the line for the web seeds, if there are any.
+pub(super) fn print_web_seeds(snapshot: &Snapshot) {
+    if let Some(line) = Line::web_seeds(snapshot) {
+        print(&line);
+    }
 }
 
 /// Prints the line for a link of the chain from the publisher to the image.
@@ -122,6 +142,20 @@ impl<'a> Line<'a> {
             peers: snapshot.peers_connected,
             web_seeds: snapshot.web_seeds_active,
         }
+    }
+
+    /// The line for the web seeds, if there are any.
+    pub(super) fn web_seeds(snapshot: &'a Snapshot) -> Option<Self> {
+        let web_seeds: Vec<_> = sources::web_seeds(snapshot)
+            .map(|source| WebSeed {
+                url: &source.name,
+                state: source.state.map_or("idle", sources::state),
+                bytes: source.bytes_down,
+                rate: source.down_rate,
+                reason: source.reason.as_deref(),
+            })
+            .collect();
+        (!web_seeds.is_empty()).then_some(Self::WebSeeds { web_seeds })
     }
 
     pub(super) fn complete(path: &Path, snapshot: &Snapshot) -> Self {

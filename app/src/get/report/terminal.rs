@@ -1,12 +1,15 @@
-//! The live display: three lines at the bottom of the terminal.
+//! The live display at the bottom of the terminal: three lines, and below them those who bring most.
 //!
 //! ```text
 //! archlinux-2026.11.01-x86_64.iso
 //!  42.3% ━━━━━━━━━━━━━━━━━━╸───────────────────────── 598.2 MiB of 1.4 GiB
 //! downloading  ↓ 23.4 MiB/s  ↑ 1.2 MiB/s  1m 05s left  peers 4/12  web seeds 3/35
+//!      12.1 MiB/s   240.5 MiB  mirror.one.example
+//!       8.0 MiB/s    98.0 MiB  192.0.2.7:51413 (Transmission 4.0)
+//! web seeds at rest: 4 × HTTP 404, 2 × connection refused
 //! ```
 
-use super::words;
+use super::{sources, words};
 use crate::{log, units};
 use engine::{Phase, Snapshot};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
@@ -79,7 +82,7 @@ impl Terminal {
         }
     }
 
-    /// The last line.
+    /// What stands below the bar.
     fn details(&self, snapshot: &Snapshot) -> String {
         let phase = words::phase(snapshot.phase);
         let (down_arrow, up_arrow) = self.arrows;
@@ -95,8 +98,12 @@ impl Terminal {
             }
             Phase::Downloading => {
                 let left = snapshot.eta_seconds().map_or_else(|| "--".to_owned(), units::duration);
-                let sources = words::sources(snapshot).replace(", ", "  ");
-                format!("{phase}  {down_arrow} {down}/s  {up_arrow} {up}/s  {left} left  {sources}")
+                let used = words::sources(snapshot).replace(", ", "  ");
+                let totals =
+                    format!("{phase}  {down_arrow} {down}/s  {up_arrow} {up}/s  {left} left  {used}");
+                let mut lines = vec![totals];
+                lines.extend(sources::lines(snapshot));
+                lines.join("\n")
             }
         }
     }

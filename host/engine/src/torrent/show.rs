@@ -164,6 +164,9 @@ impl Rates {
                 client: peer.client,
                 bytes_down: peer.bytes_down,
                 bytes_up: peer.bytes_up,
+                down_rate: peer.down_rate,
+                state: None,
+                reason: None,
             });
         }
         for seed in swarm.web_seeds(now.into_std()) {
@@ -175,6 +178,9 @@ impl Rates {
                 client: None,
                 bytes_down: seed.bytes_down,
                 bytes_up: 0,
+                down_rate: seed.down_rate,
+                state: Some(seed.state),
+                reason: seed.reason,
             });
         }
         self.snapshot.send_replace(snapshot);

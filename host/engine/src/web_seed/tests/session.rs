@@ -14,7 +14,14 @@ async fn download(
 ) -> TestServer {
     let server = TestServer::start(script).await;
     let directory = tempfile::tempdir().unwrap();
-    let settings = Settings { port: 0, bind: Some([127, 0, 0, 1].into()), lsd: false, ..Settings::default() };
+    let state = tempfile::tempdir().unwrap();
+    let settings = Settings {
+        port: 0,
+        bind: Some([127, 0, 0, 1].into()),
+        lsd: false,
+        state_directory: Some(state.path().to_owned()),
+        ..Settings::default()
+    };
     let session = Session::start(settings).unwrap();
     let add = AddTorrent {
         metainfo: content.metainfo.clone(),
@@ -46,6 +53,9 @@ async fn download(
         let found = std::fs::read(directory.path().join(file.path.join("/"))).unwrap();
         assert!(found == content.file(index as u32), "file {index}");
     }
+    torrent.stop().await;
+    let remembered = session.state().unwrap().mirror_scores().unwrap();
+    assert!(remembered.iter().any(|it| it.host == "127.0.0.1" && it.bytes_per_second > 0), "{remembered:?}");
     server
 }
 
