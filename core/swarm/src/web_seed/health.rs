@@ -24,7 +24,7 @@ const ALONE_LONGEST: Duration = Duration::from_mins(10);
 const LONGEST: Duration = Duration::from_hours(2);
 /// The pause after a range that we cut off, so that connections to a server do not pile up at its end.
 const AFTER_CUT: Duration = Duration::from_secs(1);
-/// How long a mirror of a new torrent is given to get the file.
+/// How long a mirror of a new torrent is given to get the file, where others have it.
 const LAG: Duration = Duration::from_hours(1);
 
 /// What follows from a fault beyond a pause.
@@ -91,7 +91,7 @@ impl Health {
                 let first = if self.served > 0 { PROVEN } else { FAILING };
                 (grown(first, 4, LONGEST), grown(ALONE.min(first), 2, ALONE_LONGEST))
             }
-            Fault::NotThere(_) if may_lag => (LAG.mul_f64(jitter), LAG.mul_f64(jitter)),
+            Fault::NotThere(_) if may_lag => (LAG.mul_f64(jitter), grown(ALONE, 2, LAG)),
             Fault::NotThere(_) | Fault::OtherFile => {
                 // Another file of it may be there, and be asked for at once.
                 self.failures = 0;
@@ -213,7 +213,9 @@ mod tests {
         assert_eq!(health.failed(origin(), Fault::NotThere(404), false, 0.5), Consequence::FileGone);
         assert!(health.may_be_asked(origin(), false));
         assert_eq!(health.failed(origin(), Fault::NotThere(404), true, 0.5), Consequence::Pause);
-        assert_eq!(pause(&health, origin(), true), 3600);
+        assert_eq!((pause(&health, origin(), false), pause(&health, origin(), true)), (3600, 5));
+        health.failed(origin(), Fault::NotThere(404), true, 0.5);
+        assert_eq!((pause(&health, origin(), false), pause(&health, origin(), true)), (3600, 10));
     }
 
     #[test]
