@@ -1,0 +1,137 @@
+//! What strangers get: an answer to a SYN that costs us nothing to remember, and a bounded number of RESETs.
+//!
+//! Anybody can send a SYN in anybody's name. The answer is one header, as long as the SYN, and its number is a keyed hash
+//! of who asked for what (a SYN cookie, RFC 4987). Who acknowledges that number received the answer, and only for him
+//! is there a stream. However many SYNs come, there is nothing that fills up.
+
+use crate::limits::{ENDED_LIFE, MAX_ENDED, MAX_FIRST_PACKETS, STRAY_REPLIES_PER_SECOND};
+use crate::packet::Header;
+use crate::sequence::Seq;
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// A stream as datagrams name it: the other end's address and the id that we receive with.
+pub(crate) type Name = (SocketAddr, u16);
+
+/// The guard.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    secret: [u64; 2],
+    /// Streams that ended lately and the ids we sent with, in two generations.
+    latest: BTreeMap<Name, u16>,
+    former: BTreeMap<Name, u16>,
+    turns_at: Instant,
+    replies_left: u32,
+    refills_at: Instant,
+}
+
+impl Guard {
+    pub(crate) const fn new(now: Instant, secret: [u64; 2]) -> Self {
+        Self {
+            secret,
+            latest: BTreeMap::new(),
+            former: BTreeMap::new(),
+            turns_at: now,
+            replies_left: STRAY_REPLIES_PER_SECOND,
+            refills_at: now,
+        }
+    }
+
+    /// Our first number for a stream whose SYN had number `syn`.
+    pub(crate) fn first_number(&self, name: Name, syn: Seq) -> Seq {
+        let mut hasher = DefaultHasher::new();
+        (self.secret, name, syn.0).hash(&mut hasher);
+        Seq(hasher.finish() as u16)
+    }
+
+    /// The number of the SYN that this first packet follows, if it acknowledges our answer to one.
+    pub(crate) fn proved_syn(&self, name: Name, header: &Header) -> Option<Seq> {
+        (1..=MAX_FIRST_PACKETS)
+            .map(|behind| header.seq.minus(behind))
+            .find(|syn| self.first_number(name, *syn) == header.ack.next())
+    }
+
+    /// A stream ended.
+    pub(crate) fn note_ended(&mut self, now: Instant, name: Name, send_id: u16) {
+        if now >= self.turns_at || self.latest.len() >= MAX_ENDED / 2 {
+            self.former = std::mem::take(&mut self.latest);
+            self.turns_at = now + ENDED_LIFE;
+        }
+        self.latest.insert(name, send_id);
+    }
+
+    /// If a stream of this name ended lately: the id that we sent with.
+    pub(crate) fn ended(&self, name: &Name) -> Option<u16> {
+        self.latest.get(name).or_else(|| self.former.get(name)).copied()
+    }
+
+    /// A new stream of the same name is wanted.
+    pub(crate) fn forget_ended(&mut self, name: &Name) {
+        self.latest.remove(name);
+        self.former.remove(name);
+    }
+
+    /// May another packet of no stream be answered?
+    pub(crate) fn may_reply(&mut self, now: Instant) -> bool {
+        if now >= self.refills_at {
+            self.refills_at = now + Duration::from_secs(1);
+            self.replies_left = STRAY_REPLIES_PER_SECOND;
+        }
+        self.replies_left = self.replies_left.wrapping_sub(u32::from(self.replies_left > 0));
+        self.replies_left > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::Kind;
+    use crate::world::start;
+
+    fn name() -> Name {
+        (SocketAddr::from(([10, 0, 0, 1], 6881)), 77)
+    }
+
+    fn header(seq: u16, ack: Seq) -> Header {
+        Header { kind: Kind::Data, id: 77, sent_us: 0, delay_us: 0, window: 0, seq: Seq(seq), ack }
+    }
+
+    #[test]
+    fn only_who_received_the_answer_can_acknowledge_it() {
+        let guard = Guard::new(start(), [1, 2]);
+        let ack = guard.first_number(name(), Seq(65535)).minus(1);
+        assert_eq!(guard.proved_syn(name(), &header(0, ack)), Some(Seq(65535)));
+        assert_eq!(guard.proved_syn(name(), &header(3, ack)), Some(Seq(65535)), "three were overtaken");
+        assert_eq!(guard.proved_syn(name(), &header(100, ack)), None);
+        let other = (SocketAddr::from(([10, 0, 0, 2], 6881)), 77);
+        assert_eq!(guard.proved_syn(other, &header(0, ack)), None);
+        let guesses = (0..=u16::MAX).filter(|ack| guard.proved_syn(other, &header(0, Seq(*ack))).is_some());
+        assert!(guesses.count() <= usize::from(MAX_FIRST_PACKETS), "a guess hits one in four thousand times");
+    }
+
+    #[test]
+    fn what_ended_is_remembered_for_a_while_and_bounded() {
+        let mut guard = Guard::new(start(), [1, 2]);
+        guard.note_ended(start(), name(), 78);
+        assert_eq!(guard.ended(&name()), Some(78));
+        guard.forget_ended(&name());
+        assert_eq!(guard.ended(&name()), None);
+        for n in 0..50_000u32 {
+            guard.note_ended(start(), (SocketAddr::from((n.to_be_bytes(), 1)), 1), 2);
+        }
+        assert!(guard.latest.len() + guard.former.len() <= MAX_ENDED);
+    }
+
+    #[test]
+    fn replies_are_bounded() {
+        let mut guard = Guard::new(start(), [1, 2]);
+        let replied =
+            (0..30_000u64).filter(|n| guard.may_reply(start() + Duration::from_micros(100 * n))).count();
+        assert!(
+            (2000..=3 * STRAY_REPLIES_PER_SECOND as usize).contains(&replied),
+            "{replied} in three seconds"
+        );
+    }
+}
