@@ -5,6 +5,7 @@
 //! bytes it is. Time passes only when an event is taken from the queue, so a simulated hour costs what its events
 //! cost, and the same seed gives the same trace.
 
+mod bottleneck;
 mod dht;
 mod disk;
 mod network;
@@ -12,6 +13,7 @@ mod node;
 mod web_seed;
 mod world;
 
+pub use bottleneck::{Bottleneck, FlowId, SharedPath};
 pub use dht::{DhtWorld, Ground, Member};
 pub use disk::DiskState;
 pub use network::Line;
