@@ -299,7 +299,12 @@ impl Announcer {
 
     /// The next thing to do; drain to `None`.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let next = self.outputs.pop_front();
+        if next.is_none() {
+            // Thousands of announcers rest between their announces: they keep no room for the next.
+            self.outputs = VecDeque::new();
+        }
+        next
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout).

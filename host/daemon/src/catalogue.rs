@@ -5,7 +5,7 @@ pub(crate) mod log;
 
 use crate::api::events::Revision;
 use crate::limits::REMEMBER_CHANGES;
-use entry::{Entry, Number};
+use entry::{Entry, Number, Status};
 use metainfo::InfoHash;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Instant;
@@ -20,6 +20,39 @@ pub struct Catalogue {
     removed: VecDeque<(Instant, Revision, Number)>,
     revision: Revision,
     last_number: u32,
+    tally: Tally,
+}
+
+/// Sums over all torrents, kept up as they change.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) active: u32,
+    pub(crate) paused: u32,
+    /// Bytes per second.
+    pub(crate) down_rate: u64,
+    /// Bytes per second.
+    pub(crate) up_rate: u64,
+}
+
+impl Tally {
+    fn of(entry: &Entry) -> Self {
+        Self {
+            active: u32::from(matches!(
+                entry.status,
+                Status::Verifying | Status::Downloading | Status::Seeding
+            )),
+            paused: u32::from(entry.status == Status::Stopped),
+            down_rate: entry.progress.down_rate,
+            up_rate: entry.progress.up_rate,
+        }
+    }
+
+    const fn replace(&mut self, old: Self, new: Self) {
+        self.active = self.active - old.active + new.active;
+        self.paused = self.paused - old.paused + new.paused;
+        self.down_rate = self.down_rate - old.down_rate + new.down_rate;
+        self.up_rate = self.up_rate - old.up_rate + new.up_rate;
+    }
 }
 
 impl Catalogue {
@@ -97,6 +130,7 @@ impl Catalogue {
     /// Takes a torrent in. Its number and hash are new.
     pub(crate) fn insert(&mut self, entry: Entry) {
         let number = entry.number;
+        self.tally.replace(Tally::default(), Tally::of(&entry));
         self.by_hash.insert(entry.info_hash, number);
         self.entries.insert(number, entry);
         self.touch(number);
@@ -105,6 +139,7 @@ impl Catalogue {
     /// Forgets a torrent.
     pub(crate) fn remove(&mut self, number: Number) -> Option<Entry> {
         let entry = self.entries.remove(&number)?;
+        self.tally.replace(Tally::of(&entry), Tally::default());
         self.by_hash.remove(&entry.info_hash);
         self.by_revision.remove(&entry.revision);
         self.revision.0 += 1;
@@ -118,14 +153,27 @@ impl Catalogue {
 
     /// Changes a torrent and says that it changed.
     pub(crate) fn change<R>(&mut self, number: Number, change: impl FnOnce(&mut Entry) -> R) -> Option<R> {
-        let result = change(self.entries.get_mut(&number)?);
+        let result = self.change_quietly(number, change)?;
         self.touch(number);
         Some(result)
     }
 
+    fn change_quietly<R>(&mut self, number: Number, change: impl FnOnce(&mut Entry) -> R) -> Option<R> {
+        let entry = self.entries.get_mut(&number)?;
+        let before = Tally::of(entry);
+        let result = change(entry);
+        self.tally.replace(before, Tally::of(entry));
+        Some(result)
+    }
+
+    /// Sums over all torrents.
+    pub(crate) const fn tally(&self) -> Tally {
+        self.tally
+    }
+
     /// As [`Self::change`], but says that it changed only if `change` says so.
     pub(crate) fn change_if(&mut self, number: Number, change: impl FnOnce(&mut Entry) -> bool) -> bool {
-        let changed = self.entries.get_mut(&number).is_some_and(change);
+        let changed = self.change_quietly(number, change) == Some(true);
         if changed {
             self.touch(number);
         }

@@ -5,6 +5,7 @@
 //!
 //! - `adding`, `removing`, `running`, `opening`: the life of a torrent.
 //! - `editing`, `files`, `relocating`, `limits`, `queueing`, `configuring`: what the user changes.
+//! - `sleeping`, `roll_call`: seeds that nobody is connected to.
 //! - `looking`, `goals`: what running torrents do, and when it is enough.
 //! - `saving`, `waking`: the record of it all, and back.
 //! - `look`: details on demand.
@@ -23,8 +24,10 @@ mod opening;
 mod queueing;
 mod relocating;
 mod removing;
+mod roll_call;
 mod running;
 mod saving;
+mod sleeping;
 mod waking;
 
 use crate::api::command::RenameError;
@@ -36,6 +39,8 @@ use crate::{Config, SessionStats, StartError, Totals};
 use book::{Book, Limits, Run};
 use command::{Command, Reply};
 use engine::Session;
+use metainfo::InfoHash;
+use roll_call::RollCall;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
 use std::sync::{Arc, PoisonError, RwLockWriteGuard};
@@ -57,6 +62,8 @@ pub(crate) enum News {
     Renamed(relocating::Renaming, Result<(), RenameError>, Reply<Result<(), RenameError>>),
     /// What its trackers said last.
     Trackers(Number, engine::Report),
+    /// Sleepers whose files are not as they were left.
+    Missed(Vec<Number>),
 }
 
 /// See the module.
@@ -66,6 +73,10 @@ pub(crate) struct Keeper {
     ledger: Arc<Ledger>,
     config: Config,
     books: BTreeMap<Number, Book>,
+    /// Torrents that had a task at the last look.
+    awake: BTreeSet<Number>,
+    /// Removed torrents that still say goodbye.
+    leaving: BTreeSet<(InfoHash, Number)>,
     groups: BTreeMap<String, Limits>,
     news_sender: mpsc::Sender<News>,
     /// Torrents whose record is older than what is known here.
@@ -77,10 +88,12 @@ pub(crate) struct Keeper {
     past: Totals,
     started_at: Instant,
     saved_at: Instant,
+    stats_noted_at: Instant,
     /// Torrents being opened.
     opening: usize,
     /// Torrents to be opened after those; one entry a torrent.
     waiting: VecDeque<Number>,
+    roll_call: RollCall,
     /// Looks around so far.
     looks: u64,
     /// What the schedule of the other limits said last.
@@ -107,6 +120,7 @@ impl Keeper {
     async fn run(mut self, mut inbox: mpsc::Receiver<Command>, mut news: mpsc::Receiver<News>) {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let session = Arc::clone(&self.session);
         loop {
             tokio::select! {
                 command = inbox.recv() => match command {
@@ -114,10 +128,12 @@ impl Keeper {
                     Some(command) => self.handle_command(command),
                 },
                 Some(news) = news.recv() => self.handle_news(news),
+                stirred = session.stirred() => self.stirred(stirred),
                 _ = ticks.tick() => self.look_around(),
             }
         }
         inbox.close();
+        drop(session);
         self.shut_down(&mut news).await;
         let shared = Arc::clone(&self.shared);
         // Who hears of the end finds the directory unlocked and the database closed.
@@ -155,12 +171,14 @@ impl Keeper {
             News::Moved(number, result) => self.moved(number, result),
             News::Renamed(renaming, result, reply) => self.renamed(renaming, result, reply),
             News::Trackers(number, report) => self.trackers_seen(number, report),
+            News::Missed(numbers) => self.missed(&numbers),
         }
     }
 
     /// Stops everything, as long as it may take, and saves.
     async fn shut_down(&mut self, news: &mut mpsc::Receiver<News>) {
         let deadline = Instant::now() + SHUTDOWN_TIMEOUT;
+        let goodbyes = self.wake_nobody();
         let all: Vec<Number> = self.books.keys().copied().collect();
         for number in all {
             self.halt(number);
@@ -181,9 +199,11 @@ impl Keeper {
                     }
                 }
                 News::Told(number, engine::Event::Complete) => self.complete(number),
-                News::Told(..) | News::Renamed(..) | News::Trackers(..) => {}
+                News::Told(..) | News::Renamed(..) | News::Trackers(..) | News::Missed(_) => {}
             }
         }
+        // Trackers that do not answer in time have been told as well as they can be.
+        let _ = timeout_at(deadline, goodbyes).await;
         self.save_everything().await;
     }
 

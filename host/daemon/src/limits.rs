@@ -41,5 +41,14 @@ pub(crate) const STARTS_AT_ONCE: usize = 16;
 /// Looks around from one look at the whole queue to the next; what changes it is acted on at once anyway.
 pub(crate) const ADMIT_EVERY: u64 = 10;
 
+/// The time that the session has run is written this often; torrents that sleep count theirs by it.
+pub(crate) const STATS_INTERVAL: Duration = Duration::from_mins(1);
+
+/// Looks around from one look at all sleepers to the next: their limits count in minutes.
+pub(crate) const SLEEPERS_EVERY: u64 = 10;
+
+/// Sleepers whose files are looked at in one go.
+pub(crate) const ROLL_CALL: usize = 64;
+
 /// The progress of one torrent is told at most this often.
 pub(crate) const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);

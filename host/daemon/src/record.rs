@@ -49,11 +49,13 @@ pub(crate) struct Counters {
     pub(crate) seconds_downloading: u64,
     pub(crate) seconds_seeding: u64,
     pub(crate) is_finished: bool,
+    /// It sleeps since the session had run for so many seconds, over all runs. Nothing is written while it sleeps.
+    pub(crate) asleep_since: Option<u64>,
 }
 
 impl Record {
-    /// What is to be kept.
-    pub(crate) fn of(entry: &Entry, book: &Book) -> Self {
+    /// What is to be kept. `age`: how long the session had run at a moment, over all runs, in seconds.
+    pub(crate) fn of(entry: &Entry, book: &Book, age: impl Fn(Instant) -> u64) -> Self {
         let progress = &entry.progress;
         let fault = entry.fault.as_ref().filter(|fault| fault.kind == FaultKind::Local);
         Self {
@@ -81,12 +83,13 @@ impl Record {
                 seconds_downloading: progress.seconds_downloading,
                 seconds_seeding: progress.seconds_seeding,
                 is_finished: progress.is_finished,
+                asleep_since: entry.asleep_since.map(age),
             },
         }
     }
 
-    /// The torrent as it was.
-    pub(crate) fn restore(self, number: Number, info_hash: InfoHash) -> (Entry, Book) {
+    /// The torrent as it was when the session had run for `age` seconds, over all runs.
+    pub(crate) fn restore(self, number: Number, info_hash: InfoHash, age: u64) -> (Entry, Book) {
         let mut book = Book::new(number, info_hash);
         book.order = self.order;
         book.wish = self.wish;
@@ -97,6 +100,8 @@ impl Record {
         book.place = self.place;
         book.magnet = self.magnet;
         let counters = self.counters;
+        let slept = counters.asleep_since.map_or(0, |since| age.saturating_sub(since));
+        book.recorded_asleep = counters.asleep_since.is_some();
         let entry = Entry {
             number,
             info_hash,
@@ -113,7 +118,7 @@ impl Record {
                 uploaded: counters.uploaded,
                 corrupt: counters.corrupt,
                 seconds_downloading: counters.seconds_downloading,
-                seconds_seeding: counters.seconds_seeding,
+                seconds_seeding: counters.seconds_seeding + slept,
                 is_finished: counters.is_finished,
                 metadata: if self.about.has_metadata { 1.0 } else { 0.0 },
                 ..Progress::default()
@@ -122,6 +127,7 @@ impl Record {
             options: self.options,
             dates: self.dates,
             trackers: self.trackers,
+            asleep_since: None,
             changed_at: Instant::now(),
             revision: Revision::default(),
         };

@@ -62,7 +62,16 @@ enum Command {
 #[derive(Debug)]
 pub(crate) struct DhtSearch {
     peers: mpsc::Receiver<Vec<SocketAddr>>,
-    seed: Arc<AtomicBool>,
+    mood: Arc<Mood>,
+}
+
+/// What a torrent wants of its search, which may change at any time.
+#[derive(Debug, Default)]
+struct Mood {
+    /// We have everything (BEP 33).
+    seed: AtomicBool,
+    /// It is announced, and wants no peers.
+    asleep: AtomicBool,
 }
 
 impl DhtSearch {
@@ -73,7 +82,20 @@ impl DhtSearch {
 
     /// Announces from now on that we have everything (BEP 33).
     pub(crate) fn completed(&self) {
-        self.seed.store(true, Ordering::Relaxed);
+        self.mood.seed.store(true, Ordering::Relaxed);
+    }
+
+    /// From now on the torrent is announced only.
+    pub(crate) fn sleep(mut self) -> Self {
+        self.mood.asleep.store(true, Ordering::Relaxed);
+        while self.peers.try_recv().is_ok() {}
+        self
+    }
+
+    /// Peers are wanted again.
+    pub(crate) fn wake(self) -> Self {
+        self.mood.asleep.store(false, Ordering::Relaxed);
+        self
     }
 }
 
@@ -111,22 +133,28 @@ impl Dht {
 
     /// Looks for peers of a torrent again and again, and announces it, until the search is dropped. `nodes`: contacts
     /// that the torrent names.
-    fn find(&self, info_hash: [u8; 20], seed: bool, nodes: &[(String, u16)]) -> Option<DhtSearch> {
+    fn find(&self, info_hash: [u8; 20], mood: Mood, nodes: &[(String, u16)]) -> Option<DhtSearch> {
         let (sender, peers) = mpsc::channel(DHT_PEER_QUEUE);
-        let seed = Arc::new(AtomicBool::new(seed));
-        let wanted = Wanted::new(info_hash, Arc::clone(&seed), sender);
+        let mood = Arc::new(mood);
+        let wanted = Wanted::new(info_hash, Arc::clone(&mood), sender);
         self.commands.try_send(Command::Find(wanted)).ok()?;
         if !nodes.is_empty() {
             names::resolve(nodes.to_vec(), self.commands.downgrade(), Command::Contacts);
         }
-        Some(DhtSearch { peers, seed })
+        Some(DhtSearch { peers, mood })
     }
 }
 
 /// Looks for peers of a torrent if it may: a private one is nobody else's business (BEP 27).
 pub(crate) fn find(add: &crate::AddTorrent, shared: &Shared) -> Option<DhtSearch> {
     let dht = shared.dht.as_ref().filter(|_| add.use_peers && !add.metainfo.private)?;
-    dht.find(add.metainfo.wire_info_hash(), false, &add.metainfo.nodes)
+    dht.find(add.metainfo.wire_info_hash(), Mood::default(), &add.metainfo.nodes)
+}
+
+/// Announces a torrent that sleeps.
+pub(crate) fn announce(shared: &Shared, info_hash: [u8; 20]) -> Option<DhtSearch> {
+    let mood = Mood { seed: true.into(), asleep: true.into() };
+    shared.dht.as_ref()?.find(info_hash, mood, &[])
 }
 
 /// A socket at the port wished for, or at any.

@@ -4,6 +4,7 @@ mod address_filter;
 mod api;
 mod dht;
 mod dial;
+mod dormitory;
 mod fetch_torrent;
 mod fetcher;
 mod http;
@@ -29,6 +30,7 @@ pub use api::{
     StartError, TorrentError, TorrentId, TrackerWord, WebSeedPolicy,
 };
 pub use dht::DhtSettings;
+pub use dormitory::{SleepingTorrent, Stirred};
 pub use fetch_torrent::{FetchError, fetch_file, fetch_torrent, is_metalink, read_torrent};
 pub use fetcher::{Answer, Fetcher, NamedBy};
 pub use http::{HttpError, HttpSettings, without_credentials};

@@ -89,6 +89,25 @@ pub(crate) const AVAILABLE_INTERVAL: Duration = Duration::from_secs(2);
 /// How often a seed that nobody talks to shows that: thousands of them cost next to nothing.
 pub(crate) const IDLE_SNAPSHOT_INTERVAL: Duration = Duration::from_secs(10);
 
+/// How long a seed waits for somebody to come before it gives up its task: short, for getting up costs a millisecond.
+pub(crate) const SLEEP_AFTER: Duration = Duration::from_secs(5);
+
+/// Sleeping torrents that announce themselves at the same moment; the rest waits: after a start all of them are due.
+pub(crate) const SLEEPERS_ANNOUNCING: usize = 64;
+
+/// The shortest pause between two looks at what one sleeper has to announce.
+pub(crate) const SLEEPER_PAUSE: Duration = Duration::from_secs(1);
+
+/// How often one more sleeper is announced in the DHT: ten thousand of them take their turns over
+/// [`DHT_REPEAT`].
+pub(crate) const SLEEPERS_ENTER_DHT: Duration = Duration::from_millis(100);
+
+/// Connections that wait for one sleeping torrent to get up.
+pub(crate) const VISITORS_WAITING: usize = 8;
+
+/// Sleepers that say goodbye at the same moment: all of them within the seconds that an end may take.
+pub(crate) const GOODBYES_AT_ONCE: usize = 256;
+
 /// How long goodbye may take: trackers that do not answer by then are not told.
 pub(crate) const GOODBYE_TIMEOUT: Duration = Duration::from_millis(1200);
 

@@ -1,6 +1,7 @@
 //! Incoming connections: one short timer for the whole handshake, then off to the torrent it names.
 
 use crate::dial::is_out_of_handles;
+use crate::dormitory::Dormitory;
 use crate::limits::{
     ACCEPT_PAUSE, HANDSHAKE_TIMEOUT, HANDSHAKES_AT_ONCE, HANDSHAKES_PER_ADDRESS, INCOMING_QUEUE,
 };
@@ -37,8 +38,12 @@ impl Registry {
         Some(receiver)
     }
 
+    /// A torrent whose receiver is gone takes no more connections; one that has entered since stays.
     pub(crate) fn leave(&self, info_hash: &[u8; 20]) {
-        self.lock().remove(info_hash);
+        let mut torrents = self.lock();
+        if torrents.get(info_hash).is_some_and(mpsc::Sender::is_closed) {
+            torrents.remove(info_hash);
+        }
     }
 
     fn find(&self, info_hash: &[u8; 20]) -> Option<mpsc::Sender<Incoming>> {
@@ -47,6 +52,26 @@ impl Registry {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<[u8; 20], mpsc::Sender<Incoming>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where connections go: to torrents that have a task, or to those that sleep.
+#[derive(Clone)]
+pub(crate) struct Hall {
+    pub(crate) registry: Registry,
+    pub(crate) dormitory: Arc<Dormitory>,
+}
+
+impl Hall {
+    async fn lead(&self, incoming: Incoming) {
+        let torrent = self.registry.find(&incoming.handshake.info_hash);
+        let turned_away = match torrent {
+            Some(torrent) => torrent.send(incoming).await.err().map(|error| error.0),
+            None => Some(incoming),
+        };
+        if let Some(incoming) = turned_away {
+            self.dormitory.visit(incoming);
+        }
     }
 }
 
@@ -59,14 +84,14 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn admit(&mut self, stream: TcpStream, address: SocketAddr, registry: Registry) {
+    fn admit(&mut self, stream: TcpStream, address: SocketAddr, hall: Hall) {
         let ip = address.ip();
         let count = self.by_address.entry(ip).or_default();
         *count += 1;
         let crowded = *count > HANDSHAKES_PER_ADDRESS;
         let handle = self.tasks.spawn(async move {
             // Silence, garbage and unknown info-hashes all end the same way: closed without a word.
-            let _ = timeout(HANDSHAKE_TIMEOUT, welcome(stream, address, registry)).await;
+            let _ = timeout(HANDSHAKE_TIMEOUT, welcome(stream, address, hall)).await;
             ip
         });
         self.oldest.push_back((ip, handle));
@@ -98,14 +123,14 @@ impl Waiting {
 }
 
 /// Accepts until dropped.
-pub(crate) async fn accept(listener: TcpListener, registry: Registry) {
+pub(crate) async fn accept(listener: TcpListener, hall: Hall) {
     let mut waiting = Waiting::default();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, address)) => {
                     let address = SocketAddr::new(address.ip().to_canonical(), address.port());
-                    waiting.admit(stream, address, registry.clone());
+                    waiting.admit(stream, address, hall.clone());
                 }
                 Err(error) => {
                     // Out of handles the listener stays readable: wait for some to come back.
@@ -129,7 +154,7 @@ pub(crate) async fn accept(listener: TcpListener, registry: Registry) {
 }
 
 /// Reads the handshake and hands the connection to its torrent.
-async fn welcome(mut stream: TcpStream, address: SocketAddr, registry: Registry) -> Option<()> {
+async fn welcome(mut stream: TcpStream, address: SocketAddr, hall: Hall) -> Option<()> {
     let mut bytes = [0u8; wire::HANDSHAKE_LENGTH];
     let mut length = 0;
     while length < bytes.len() {
@@ -140,7 +165,7 @@ async fn welcome(mut stream: TcpStream, address: SocketAddr, registry: Registry)
         }
     }
     let handshake = Handshake::decode(&bytes).ok()?;
-    let torrent = registry.find(&handshake.info_hash)?;
     stream.set_nodelay(true).ok()?;
-    torrent.send(Incoming { stream, address, handshake }).await.ok()
+    hall.lead(Incoming { stream, address, handshake }).await;
+    Some(())
 }

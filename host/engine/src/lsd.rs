@@ -164,6 +164,18 @@ impl Group {
     }
 }
 
+/// The next peer found on the local network; pending where nobody listens.
+pub(crate) async fn local_peer(peers: &mut Option<broadcast::Receiver<LocalPeer>>) -> LocalPeer {
+    loop {
+        let Some(receiver) = peers else { return std::future::pending().await };
+        match receiver.recv().await {
+            Ok(peer) => return peer,
+            Err(broadcast::error::RecvError::Lagged(_)) => {}
+            Err(broadcast::error::RecvError::Closed) => *peers = None,
+        }
+    }
+}
+
 fn unspecified(address: SocketAddr) -> SocketAddr {
     let ip: IpAddr =
         if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };

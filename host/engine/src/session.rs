@@ -3,9 +3,10 @@
 use crate::api::{AddError, AddTorrent, Settings, Snapshot, StartError};
 use crate::dht::Dht;
 use crate::dial;
+use crate::dormitory::{self, Dormitory, Sleeper, SleepingTorrent, Stirred};
 use crate::http::Client;
 use crate::limits::{COMMAND_QUEUE, DISK_EVENT_QUEUE, EVENT_QUEUE, UPLOAD_POOL_BLOCKS};
-use crate::listen::{self, Registry};
+use crate::listen::{self, Hall, Registry};
 use crate::lsd::Lsd;
 use crate::mirrors::Mirrors;
 use crate::rate_limit::RateLimit;
@@ -14,10 +15,12 @@ use crate::udp_tracker::UdpTrackers;
 use metainfo::PeerId;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 use storage::{BlockPool, Disk, DiskConfig, StateStore};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tracker::TrackerSnapshot;
 
 /// The two letters of our peer ids (BEP 20), and the version as four digits.
 const PEER_ID_PREFIX: &[u8; 8] = b"-SR0100-";
@@ -43,7 +46,8 @@ pub(crate) struct Shared {
 /// A running client. Dropping it stops everything at once; [`Session::shutdown`] is the polite way.
 pub struct Session {
     shared: Arc<Shared>,
-    /// Torrents; they end with the session.
+    dormitory: Arc<Dormitory>,
+    /// Torrents, and what sleepers need; they end with the session.
     tasks: Mutex<JoinSet<()>>,
     listeners: Mutex<JoinSet<()>>,
     state: Option<StateStore>,
@@ -71,7 +75,9 @@ impl Session {
         let disk = Disk::start(DiskConfig { state: state.clone(), ..DiskConfig::default() })
             .map_err(|error| StartError::Disk(error.to_string()))?;
         let registry = Registry::default();
-        let listeners = listen_on(listeners, &registry);
+        let dormitory = Arc::new(Dormitory::default());
+        let hall = Hall { registry: registry.clone(), dormitory: Arc::clone(&dormitory) };
+        let listeners = listen_on(listeners, &hall);
         let lsd = if settings.lsd { Lsd::start(settings.bind, port, fastrand::u64(..)) } else { None };
         let shared = Shared {
             peer_id: new_peer_id(),
@@ -88,12 +94,10 @@ impl Session {
             registry,
             settings,
         };
-        Ok(Self {
-            shared: Arc::new(shared),
-            tasks: Mutex::default(),
-            listeners: Mutex::new(listeners),
-            state,
-        })
+        let shared = Arc::new(shared);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(Arc::clone(&dormitory).run(Arc::downgrade(&shared)));
+        Ok(Self { shared, dormitory, tasks: Mutex::new(tasks), listeners: Mutex::new(listeners), state })
     }
 
     /// The port peers reach us at; 0 if it does not listen.
@@ -107,7 +111,8 @@ impl Session {
             .map_err(|(address, source)| StartError::Listen { address, source })?;
         let port =
             listeners.first().and_then(|first| first.local_addr().ok()).map_or(0, |address| address.port());
-        let listening = listen_on(listeners, &self.shared.registry);
+        let hall = Hall { registry: self.shared.registry.clone(), dormitory: Arc::clone(&self.dormitory) };
+        let listening = listen_on(listeners, &hall);
         *self.listeners.lock().unwrap_or_else(PoisonError::into_inner) = listening;
         self.shared.port.store(port, Ordering::Relaxed);
         Ok(port)
@@ -128,7 +133,8 @@ impl Session {
         &self.shared.up
     }
 
-    /// Takes a torrent in and starts it: files present are checked, then the rest is fetched.
+    /// Takes a torrent in and starts it: files present are checked, then the rest is fetched. One that slept goes on
+    /// with the announces it had.
     pub async fn add(&self, add: AddTorrent) -> Result<Torrent, AddError> {
         let info_hash = add.metainfo.info_hash_v1.ok_or(AddError::V2Only)?;
         let incoming = self.shared.registry.enter(info_hash).ok_or(AddError::Duplicate)?;
@@ -136,6 +142,7 @@ impl Session {
         let store = match self.shared.disk.open(add.layout(info_hash), disk_sender).await {
             Ok(store) => store,
             Err(error) => {
+                drop(incoming);
                 self.shared.registry.leave(&info_hash);
                 return Err(AddError::Disk(error.to_string()));
             }
@@ -153,6 +160,8 @@ impl Session {
             events: events_sender,
             snapshot: snapshot_sender,
             held: Vec::new(),
+            dormitory: Arc::clone(&self.dormitory),
+            sleeper: self.dormitory.take_out(&info_hash),
         };
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
@@ -162,6 +171,59 @@ impl Session {
             registry.leave(&info_hash);
         });
         Ok(Torrent::new(commands, events, snapshot))
+    }
+
+    /// Takes in a complete torrent that needs no task until somebody wants it, see [`Self::stirred`].
+    pub fn put_to_sleep(&self, torrent: SleepingTorrent) {
+        let info_hash = torrent.info_hash;
+        if let Some(lsd) = self.shared.lsd.as_ref().filter(|_| !torrent.is_private) {
+            lsd.announce(info_hash);
+        }
+        self.dormitory.take_in(info_hash, Sleeper::new(torrent, &self.shared));
+    }
+
+    /// Whether a torrent sleeps: put there by [`Self::put_to_sleep`], or by its task that has ended.
+    pub fn is_asleep(&self, info_hash: &[u8; 20]) -> bool {
+        self.dormitory.holds(info_hash)
+    }
+
+    /// The next sleeper that is wanted by somebody, or whose trackers say something new.
+    pub async fn stirred(&self) -> Stirred {
+        self.dormitory.stirred().await
+    }
+
+    /// The trackers of a sleeper.
+    pub fn trackers_asleep(&self, info_hash: &[u8; 20]) -> Option<Vec<TrackerSnapshot>> {
+        self.dormitory.trackers(info_hash)
+    }
+
+    /// Gives a sleeper other trackers.
+    pub fn set_trackers_asleep(&self, info_hash: &[u8; 20], tiers: Vec<Vec<String>>) {
+        self.dormitory.change(info_hash, |trackers| trackers.set_tiers(Instant::now(), tiers));
+    }
+
+    /// Announces a sleeper as soon as its trackers allow it.
+    pub fn reannounce_asleep(&self, info_hash: &[u8; 20]) {
+        self.dormitory.change(info_hash, |trackers| trackers.hurry(Instant::now()));
+    }
+
+    /// A sleeper stops: its trackers are told behind this call.
+    pub fn dismiss(&self, info_hash: &[u8; 20]) {
+        if let Some(sleeper) = self.dormitory.take_out(info_hash) {
+            self.leave_locally(info_hash);
+            tokio::spawn(dormitory::say_goodbye(sleeper));
+        }
+    }
+
+    /// All sleepers stop. Ends when their trackers have been told, or did not answer in time.
+    pub async fn dismiss_all(&self) {
+        self.dormitory.close().await;
+    }
+
+    fn leave_locally(&self, info_hash: &[u8; 20]) {
+        if let Some(lsd) = &self.shared.lsd {
+            lsd.forget(*info_hash);
+        }
     }
 
     /// Ends what is left. Stop the torrents first, so that their trackers are told.
@@ -177,10 +239,10 @@ impl Shared {
     }
 }
 
-fn listen_on(listeners: Vec<TcpListener>, registry: &Registry) -> JoinSet<()> {
+fn listen_on(listeners: Vec<TcpListener>, hall: &Hall) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     for listener in listeners {
-        tasks.spawn(listen::accept(listener, registry.clone()));
+        tasks.spawn(listen::accept(listener, hall.clone()));
     }
     tasks
 }

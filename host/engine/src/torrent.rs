@@ -8,17 +8,19 @@ mod disk;
 mod obey;
 mod peers;
 mod show;
+mod sleep;
 mod sources;
-mod trackers;
+pub(crate) mod trackers;
 
 use crate::api::{AddTorrent, Event, Phase, Snapshot, SourceKind};
-use crate::dht::{self, DhtSearch};
+use crate::dht::DhtSearch;
+use crate::dormitory::{Dormitory, Sleeper};
 use crate::limits::{
     FACT_BATCHES_A_TURN, FACT_QUEUE, GOODBYE_TIMEOUT, IDLE_SNAPSHOT_INTERVAL, MAX_HALF_OPEN, MAX_PEERS,
     MAX_PEERS_PER_ADDRESS, REQUEST_QUEUE, RETRY_PAUSE, SNAPSHOT_INTERVAL, UPLOAD_SLOTS,
 };
 use crate::listen::Incoming;
-use crate::lsd::LocalPeer;
+use crate::lsd::{self, LocalPeer};
 use crate::peer::PeerContext;
 use crate::session::Shared;
 use disk::Faults;
@@ -49,6 +51,9 @@ pub(crate) struct Parts {
     pub(crate) snapshot: watch::Sender<Snapshot>,
     /// Changes asked for during the check.
     pub(crate) held: Vec<Change>,
+    pub(crate) dormitory: Arc<Dormitory>,
+    /// What was left of it while it slept.
+    pub(crate) sleeper: Option<Sleeper>,
 }
 
 /// One torrent's task.
@@ -70,6 +75,9 @@ pub(crate) struct TorrentTask {
     pieces_complete: bool,
     completed_at: Option<Instant>,
     next_snapshot: Instant,
+    dormitory: Arc<Dormitory>,
+    /// Since when nobody wants anything of it.
+    idle_since: Option<Instant>,
 }
 
 /// The channels a running task listens on.
@@ -97,6 +105,9 @@ impl TorrentTask {
                     task.obey(change);
                 }
                 let reply = task.work(&mut inbox).await;
+                if reply.is_none() && task.is_tired() {
+                    return task.fall_asleep(inbox).await;
+                }
                 task.end(&mut inbox).await;
                 if let Some(reply) = reply {
                     // The asker may have stopped waiting.
@@ -120,6 +131,7 @@ impl TorrentTask {
 
     fn begin(parts: Parts, have: Bitfield) -> (Self, Inbox) {
         let Parts { add, shared, store, disk_events, incoming, commands, events, snapshot, .. } = parts;
+        let (dormitory, sleeper) = (parts.dormitory, parts.sleeper);
         let now = Instant::now();
         let (facts_sender, facts) = mpsc::channel(FACT_QUEUE);
         let (web_seed_sender, web_seed_facts) = mpsc::channel(FACT_QUEUE);
@@ -139,12 +151,10 @@ impl TorrentTask {
         let peers = Peers::new(peers::Settings::new(&add, &shared), context, rng.u64(..));
         let web_seeds = WebSeeds::start(&add, &shared, &store, web_seed_sender, &mut swarm);
         let rates = Rates::new(&add, snapshot);
-        let progress = rates.progress(&swarm);
-        let trackers = add.use_peers.then(|| Trackers::new(&add, &shared, progress, rng.u64(..)));
         let local_peers = sources::listen_locally(&add, &shared);
-        let dht = dht::find(&add, &shared);
+        let dht = None;
         let inbox = Inbox { commands, disk: disk_events, incoming, facts, web_seed_facts, local_peers, dht };
-        let task = Self {
+        let mut task = Self {
             rates,
             teller: Teller::new(events),
             add,
@@ -153,15 +163,18 @@ impl TorrentTask {
             swarm,
             peers,
             web_seeds,
-            trackers,
+            trackers: None,
             phase: Phase::Downloading,
             faults: Faults::default(),
             files_finished: false,
             pieces_complete: false,
             completed_at: None,
             next_snapshot: now,
+            dormitory,
+            idle_since: None,
         };
-        (task, inbox)
+        let dht = task.get_up(sleeper);
+        (task, Inbox { dht, ..inbox })
     }
 
     /// Runs until told to stop, or until there is nothing left to do. The answer, if any, wants a reply.
@@ -171,7 +184,7 @@ impl TorrentTask {
             if let (Some(_), Some(search)) = (self.completed_at, &inbox.dht) {
                 search.completed();
             }
-            if matches!(self.phase, Phase::Stopped | Phase::Failed) {
+            if matches!(self.phase, Phase::Stopped | Phase::Failed) || self.is_tired() {
                 return None;
             }
             let wake = self.wake(retry);
@@ -204,8 +217,8 @@ impl TorrentTask {
                 (address, stream) = self.peers.dialled() => {
                     self.peers.connected(now(), &mut self.swarm, address, stream);
                 }
-                ended = trackers::ended(&mut self.trackers) => self.handle_announce(ended),
-                peer = sources::local_peer(&mut inbox.local_peers) => {
+                ended = trackers::ended(&mut self.trackers) => self.handle_announce(&ended),
+                peer = lsd::local_peer(&mut inbox.local_peers) => {
                     self.handle_local_peer(&peer);
                 }
                 peers = sources::dht_peers(&mut inbox.dht) => self.handle_dht_peers(&peers),
@@ -238,7 +251,7 @@ impl TorrentTask {
         let swarm = self.swarm.poll_timeout().map(Instant::from_std);
         let trackers = self.trackers.as_ref().and_then(Trackers::poll_timeout);
         let retry = retry.then(|| Instant::now() + RETRY_PAUSE);
-        [swarm, trackers, retry, self.faults.poll_timeout()]
+        [swarm, trackers, retry, self.faults.poll_timeout(), self.bedtime()]
             .into_iter()
             .flatten()
             .fold(self.next_snapshot, Instant::min)
@@ -258,6 +271,7 @@ impl TorrentTask {
             // What a peer got is shown to its end, also after the peer has left.
             let is_idle = self.phase == Phase::Seeding && self.peers.is_empty() && self.rates.are_zero();
             self.next_snapshot = now + if is_idle { IDLE_SNAPSHOT_INTERVAL } else { SNAPSHOT_INTERVAL };
+            self.idle_since = is_idle.then(|| self.idle_since.unwrap_or(now));
             self.check_goal();
         }
     }

@@ -13,6 +13,9 @@ pub struct Tuning {
     pub recheck: bool,
     /// End after the check.
     pub check_only: bool,
+    /// As a seed that nobody is connected to it may give up its task, see
+    /// [`Session::stirred`](crate::Session::stirred).
+    pub may_sleep: bool,
     /// Tiers of trackers in place of the torrent's own.
     pub trackers: Option<Vec<Vec<String>>>,
     /// Paths of files that differ from the torrent's, relative to the download folder.

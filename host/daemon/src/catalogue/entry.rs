@@ -188,7 +188,7 @@ pub struct Progress {
     pub peers_from: PeersFrom,
     /// Time of downloading, seconds.
     pub seconds_downloading: u64,
-    /// Time of seeding, seconds.
+    /// Time of seeding with a task, seconds; see [`Entry::seconds_seeding`].
     pub seconds_seeding: u64,
     /// Nothing has come or gone for as long as the queue's stalled rule says.
     pub is_stalled: bool,
@@ -244,8 +244,18 @@ pub struct Entry {
     pub(crate) progress: Progress,
     pub(crate) dates: Dates,
     pub(crate) trackers: Vec<Tracker>,
+    /// It has seeded without a task since then.
+    pub(crate) asleep_since: Option<Instant>,
     pub(crate) changed_at: Instant,
     pub(crate) revision: Revision,
+}
+
+impl Fault {
+    /// What a tracker says.
+    pub(crate) fn of_tracker(word: engine::TrackerWord) -> Self {
+        let kind = if word.is_error { FaultKind::TrackerError } else { FaultKind::TrackerWarning };
+        Self { kind, text: word.text }
+    }
 }
 
 impl Entry {
@@ -317,6 +327,26 @@ impl Entry {
     /// The revision of its last change.
     pub const fn revision(&self) -> Revision {
         self.revision
+    }
+
+    /// It seeds without a task until somebody wants it.
+    pub const fn is_asleep(&self) -> bool {
+        self.asleep_since.is_some()
+    }
+
+    /// Time of seeding, in seconds.
+    pub fn seconds_seeding(&self) -> u64 {
+        self.progress.seconds_seeding + self.asleep_since.map_or(0, |since| since.elapsed().as_secs())
+    }
+
+    /// Shows what trackers say, unless something worse is shown. True if that changed anything.
+    pub(crate) fn take_tracker_fault(&mut self, fault: Option<Box<Fault>>) -> bool {
+        let has_worse = self.fault.as_ref().is_some_and(|old| old.kind == FaultKind::Local);
+        if has_worse || self.fault == fault {
+            return false;
+        }
+        self.fault = fault;
+        true
     }
 
     /// Bytes given by bytes of the wanted files; `None` where nothing is wanted.

@@ -112,6 +112,7 @@ impl Keeper {
             progress: Progress::default(),
             dates: Dates { added, started, ..Dates::default() },
             trackers: trackers(&tiers),
+            asleep_since: None,
             changed_at: std::time::Instant::now(),
             revision: Revision::default(),
         };
@@ -209,6 +210,7 @@ pub(super) fn entry(number: Number, metainfo: &Metainfo, options: Options) -> En
         progress: Progress { bytes_wanted: total, metadata: 1.0, ..Progress::default() },
         dates: Dates { added: unix_now(), ..Dates::default() },
         trackers: trackers(&metainfo.trackers),
+        asleep_since: None,
         changed_at: std::time::Instant::now(),
         revision: Revision::default(),
     }

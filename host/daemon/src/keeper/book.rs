@@ -38,6 +38,8 @@ pub(crate) enum Run {
     Stopping(Control),
     /// Its files are being moved, and it has no task.
     Moving,
+    /// It seeds without a task until somebody wants it.
+    Asleep,
 }
 
 /// The files of a torrent as the user wants them; empty means all, with normal priority.
@@ -78,6 +80,10 @@ pub(crate) struct Book {
     pub(crate) run: Run,
     /// It is to be opened when others have been.
     pub(crate) waiting: bool,
+    /// Its record says that it sleeps.
+    pub(crate) recorded_asleep: bool,
+    /// It is wanted while it sleeps.
+    pub(crate) stirred: bool,
     /// All data is to be hashed anew.
     pub(crate) verify: bool,
     /// Its task was begun to hash what is there.
@@ -142,6 +148,8 @@ impl Book {
             admitted: false,
             run: Run::Off,
             waiting: false,
+            recorded_asleep: false,
+            stirred: false,
             verify: false,
             checks: false,
             renaming: false,
@@ -171,11 +179,15 @@ impl Book {
         self.removal.is_some()
     }
 
+    pub(crate) const fn is_asleep(&self) -> bool {
+        matches!(self.run, Run::Asleep)
+    }
+
     /// The handle on its task, if it has one.
     pub(crate) const fn control(&self) -> Option<&Control> {
         match &self.run {
             Run::On(control) | Run::Stopping(control) => Some(control),
-            Run::Off | Run::Starting | Run::Moving => None,
+            Run::Off | Run::Starting | Run::Moving | Run::Asleep => None,
         }
     }
 

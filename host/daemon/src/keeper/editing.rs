@@ -120,7 +120,7 @@ impl Keeper {
     }
 
     /// Has a running torrent ask the trackers it has now.
-    pub(super) fn push_trackers(&self, number: Number) {
+    pub(super) fn push_trackers(&mut self, number: Number) {
         if let Some(tiers) = self.entry(number, |entry| opening::tiers(&entry.trackers)) {
             self.send(number, Change::Trackers(tiers));
         }

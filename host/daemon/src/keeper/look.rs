@@ -29,6 +29,8 @@ pub(crate) struct Lookup {
     paths: BTreeMap<FileIndex, PathBuf>,
     trackers: Vec<Tracker>,
     trackers_seen: Vec<(TrackerSnapshot, Instant)>,
+    /// Of a torrent that sleeps.
+    trackers_asleep: Option<Vec<TrackerSnapshot>>,
     web_seeds: Vec<String>,
     web_seeds_off: Vec<String>,
     control: Option<Control>,
@@ -51,6 +53,7 @@ impl Keeper {
                 paths: opening::paths(book),
                 trackers,
                 trackers_seen: book.trackers_seen.clone(),
+                trackers_asleep: self.session.trackers_asleep(&book.wire_hash()),
                 web_seeds: book.web_seeds.clone(),
                 web_seeds_off: book.web_seeds_off.clone(),
                 control: match &book.run {
@@ -136,7 +139,8 @@ impl Lookup {
     }
 
     fn tracker_details(&self, report: Option<&Report>) -> Vec<TrackerDetails> {
-        let live = report.map(|report| (&report.trackers, report.at));
+        let asleep = self.trackers_asleep.as_ref().map(|trackers| (trackers, Instant::now()));
+        let live = report.map(|report| (&report.trackers, report.at)).or(asleep);
         let details = |tracker: &Tracker| {
             let running =
                 live.and_then(|(list, at)| Some((list.iter().find(|it| it.url == tracker.announce)?, at)));
@@ -155,7 +159,11 @@ impl Lookup {
         let all = self.web_seeds.iter().map(|url| (url, true)).chain(given);
         all.map(|(url, is_own)| {
             let live = report.and_then(|report| report.web_seeds.iter().find(|seed| seed.url == *url));
-            let idle = if report.is_some() { "unusable" } else { "stopped" };
+            let idle = match report {
+                Some(_) => "unusable",
+                None if self.trackers_asleep.is_some() => "idle",
+                None => "stopped",
+            };
             WebSeedDetails {
                 url: url.clone(),
                 is_own,

@@ -4,7 +4,7 @@ use super::Keeper;
 use super::book::{Book, Run, Totals};
 use crate::api::details::PeersFrom;
 use crate::api::events::EventKind;
-use crate::catalogue::entry::{Entry, Fault, FaultKind, Number, Progress, Status};
+use crate::catalogue::entry::{Fault, Number, Progress};
 use crate::clock::unix_now;
 use crate::limits::{ADMIT_EVERY, PROGRESS_INTERVAL, SAVE_INTERVAL};
 use engine::{CandidateSource, Phase, Report, Snapshot};
@@ -15,18 +15,21 @@ use tokio::time::Instant;
 impl Keeper {
     /// Looks at every running torrent, then at the session.
     pub(super) fn look_around(&mut self) {
-        let mut news = Vec::new();
-        for book in self.books.values_mut().filter(|book| !book.is_leaving()) {
-            if let Run::On(control) = &mut book.run
-                && control.has_news()
-            {
-                news.push(book.number);
+        let (mut news, books) = (Vec::new(), &mut self.books);
+        self.awake.retain(|number| {
+            let Some(Run::On(control)) = books.get_mut(number).map(|book| &mut book.run) else {
+                return false;
+            };
+            if control.has_news() {
+                news.push(*number);
             }
-        }
+            true
+        });
         for number in news {
             self.look_at(number);
             self.check_goal(number);
         }
+        self.look_at_sleepers();
         self.follow_schedule();
         self.looks += 1;
         if self.looks.is_multiple_of(ADMIT_EVERY) {
@@ -57,13 +60,10 @@ impl Keeper {
             book.moved_at = Instant::now();
         }
         new.is_stalled = stalled_after.is_some_and(|after| book.moved_at.elapsed() >= after);
-        let fault = word.map(|word| {
-            let kind = if word.is_error { FaultKind::TrackerError } else { FaultKind::TrackerWarning };
-            Box::new(Fault { kind, text: word.text })
-        });
+        let fault = word.map(|word| Box::new(Fault::of_tracker(word)));
         self.count_payload(down, up);
         let changed = self.change_if(number, |entry| {
-            let faults = take_tracker_fault(entry, fault);
+            let faults = entry.take_tracker_fault(fault);
             let visible = Progress {
                 seconds_downloading: old.seconds_downloading,
                 seconds_seeding: old.seconds_seeding,
@@ -99,19 +99,11 @@ impl Keeper {
     pub(super) fn count(&mut self) {
         let mut stats = self.stats;
         let catalogue = self.shared.catalogue.read().unwrap_or_else(PoisonError::into_inner);
-        (stats.torrents, stats.active, stats.paused) = (0, 0, 0);
-        (stats.down_rate, stats.up_rate) = (0, 0);
-        for entry in catalogue.iter() {
-            stats.torrents += 1;
-            match entry.status {
-                Status::Stopped => stats.paused += 1,
-                Status::QueuedToDownload | Status::QueuedToSeed | Status::QueuedToVerify => {}
-                Status::Verifying | Status::Downloading | Status::Seeding => stats.active += 1,
-            }
-            stats.down_rate += entry.progress.down_rate;
-            stats.up_rate += entry.progress.up_rate;
-        }
+        let (count, tally) = (catalogue.len(), catalogue.tally());
         drop(catalogue);
+        stats.torrents = count as u32;
+        (stats.active, stats.paused) = (tally.active, tally.paused);
+        (stats.down_rate, stats.up_rate) = (tally.down_rate, tally.up_rate);
         stats.current.active = self.started_at.elapsed();
         stats.current.sessions = 1;
         stats.cumulative = self.past;
@@ -188,13 +180,4 @@ fn count_seconds(book: &mut Book, progress: &mut Progress, phase: Phase) {
         Phase::Seeding => progress.seconds_seeding += elapsed as u64,
         Phase::Checking | Phase::Stopped | Phase::Failed => {}
     }
-}
-
-/// Shows what trackers say, unless something worse is shown. True if that changed anything.
-fn take_tracker_fault(entry: &mut Entry, fault: Option<Box<Fault>>) -> bool {
-    if entry.fault.as_ref().is_some_and(|old| old.kind == FaultKind::Local) || entry.fault == fault {
-        return false;
-    }
-    entry.fault = fault;
-    true
 }

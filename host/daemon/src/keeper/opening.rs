@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use url::Url;
 
 /// A torrent that has a task now.
@@ -31,7 +32,11 @@ impl Keeper {
             (settings.preallocation == Preallocation::Full, settings.upload_slots_per_torrent as usize);
         let torrent_file = self.torrent_file(number);
         let Some(book) = self.books.get_mut(&number) else { return };
+        if !book.is_asleep() {
+            book.moved_at = Instant::now();
+        }
         book.run = Run::Starting;
+        book.stirred = false;
         self.opening += 1;
         let limits = Limits::new();
         let opening = Opening {
@@ -47,6 +52,7 @@ impl Keeper {
             tuning: Tuning {
                 recheck: book.verify,
                 check_only: !book.may_run(),
+                may_sleep: true,
                 trackers: Some(tiers(&trackers)),
                 paths: paths(book),
                 without_web_seeds: book.web_seeds_off.clone(),
@@ -56,6 +62,8 @@ impl Keeper {
                 up: Some(Arc::clone(&limits.up)),
             },
         };
+        self.count_sleep(number);
+        let Some(book) = self.books.get_mut(&number) else { return };
         book.checks = book.verify;
         book.verify = false;
         book.limits = Some(limits);

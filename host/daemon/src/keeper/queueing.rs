@@ -46,7 +46,7 @@ impl Keeper {
             let was_admitted = std::mem::replace(&mut book.admitted, is_admitted);
             let is_due = match book.run {
                 Run::Off => book.may_run() && !book.waiting,
-                Run::On(_) => !book.may_run(),
+                Run::On(_) | Run::Asleep => !book.may_run(),
                 Run::Starting | Run::Stopping(_) | Run::Moving => false,
             };
             // Those that wait for the queue are shown as waiting.

@@ -34,7 +34,9 @@ impl Keeper {
                 self.changes.push(Change::RemoveFile(link));
                 self.shared.log.tell(number, entry.info_hash, EventKind::Removed);
             }
-            if matches!(book.run, Run::Off) {
+            self.leaving.insert((book.info_hash, number));
+            self.dismiss(number);
+            if self.books.get(&number).is_some_and(|book| matches!(book.run, Run::Off)) {
                 self.forget(number);
             } else {
                 self.halt(number);
@@ -49,6 +51,7 @@ impl Keeper {
     pub(super) fn forget(&mut self, number: Number) {
         let Some(book) = self.books.remove(&number) else { return };
         self.dirty.remove(&number);
+        self.leaving.remove(&(book.info_hash, number));
         // Its task may have recorded its progress once more at its end.
         let successor = self.catalogue().find(&book.info_hash);
         if successor.is_none() {

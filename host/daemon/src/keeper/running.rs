@@ -90,8 +90,10 @@ impl Keeper {
     }
 
     /// Has a running torrent change.
-    pub(super) fn send(&self, number: Number, change: Change) {
-        if let Some(control) = self.books.get(&number).and_then(Book::control)
+    pub(super) fn send(&mut self, number: Number, change: Change) {
+        if self.books.get(&number).is_some_and(Book::is_asleep) {
+            self.change_asleep(number, change);
+        } else if let Some(control) = self.books.get(&number).and_then(Book::control)
             && !control.change(change)
         {
             tracing::warn!(
@@ -110,14 +112,17 @@ impl Keeper {
         let faulty = self.entry(number, has_local_fault).unwrap_or(true);
         let has_metadata = self.entry(number, |entry| entry.about.has_metadata).unwrap_or(false);
         let wanted = (book.may_run() || book.verify) && !faulty;
-        let predecessor = || {
-            let same = |other: &Book| other.is_leaving() && other.info_hash == book.info_hash;
-            self.books.values().any(same)
-        };
+        // One that was removed a moment ago still says goodbye; its end brings us back here.
+        let mut leaving = self.leaving.range((book.info_hash, Number(0))..);
+        let has_predecessor = leaving.next().is_some_and(|(hash, _)| *hash == book.info_hash);
         match &book.run {
             Run::Off if book.move_due => self.begin_move(number),
-            // One that was removed a moment ago still says goodbye; its end brings us back here.
-            Run::Off if wanted && has_metadata && !predecessor() => self.open_in_turn(number),
+            Run::Off if wanted && has_metadata && !has_predecessor => self.begin_to_run(number),
+            Run::Asleep if !wanted || book.move_due => {
+                self.dismiss(number);
+                return self.reconcile(number);
+            }
+            Run::Asleep if book.stirred || book.verify => self.open_in_turn(number),
             Run::On(control) => {
                 let only_checks = !book.may_run() && control.with_snapshot(|it| it.phase == Phase::Checking);
                 if !wanted && !only_checks || book.move_due {
@@ -127,6 +132,12 @@ impl Keeper {
             _ => {}
         }
         self.show_status(number);
+    }
+
+    fn begin_to_run(&mut self, number: Number) {
+        if !self.put_to_sleep(number) {
+            self.open_in_turn(number);
+        }
     }
 
     /// Opens a torrent now, or when others have been opened.
@@ -139,8 +150,9 @@ impl Keeper {
         }
     }
 
-    /// Tells a running torrent to end.
+    /// Tells a running torrent to end, or one that sleeps.
     pub(super) fn halt(&mut self, number: Number) {
+        self.dismiss(number);
         let Some(book) = self.books.get_mut(&number) else { return };
         let Run::On(control) = &book.run else { return };
         let control = control.clone();
@@ -167,9 +179,9 @@ impl Keeper {
             Ok(opened) => {
                 book.base = totals.unwrap_or_default();
                 book.seen_at = Instant::now();
-                book.moved_at = Instant::now();
                 book.metainfo = Some(opened.metainfo);
                 book.run = Run::On(opened.control);
+                self.awake.insert(number);
                 if book.is_leaving() || !book.may_run() && !self.checks_only(number) {
                     self.halt(number);
                 }
@@ -265,7 +277,9 @@ impl Keeper {
     /// A torrent's task has ended.
     pub(super) fn ended(&mut self, number: Number) {
         self.take_over_last(number);
+        self.fell_asleep(number);
         if self.books.get(&number).is_some_and(Book::is_leaving) {
+            self.dismiss(number);
             self.forget(number);
         } else {
             self.reconcile(number);

@@ -4,7 +4,7 @@ use super::Keeper;
 use super::command::Done;
 use crate::api::command::CommandError;
 use crate::catalogue::entry::Number;
-use crate::limits::SAVE_TIMEOUT;
+use crate::limits::{SAVE_TIMEOUT, STATS_INTERVAL};
 use crate::record::Record;
 use std::sync::PoisonError;
 use storage::Change;
@@ -42,11 +42,15 @@ impl Keeper {
     fn take_changes(&mut self) -> Vec<Change> {
         let mut changes = std::mem::take(&mut self.changes);
         let catalogue = self.shared.catalogue.read().unwrap_or_else(PoisonError::into_inner);
+        let (past, started_at) = (self.past.active, self.started_at.into_std());
+        let age =
+            |moment: std::time::Instant| (past + moment.saturating_duration_since(started_at)).as_secs();
         for number in std::mem::take(&mut self.dirty) {
-            let (Some(entry), Some(book)) = (catalogue.get(number), self.books.get(&number)) else {
+            let (Some(entry), Some(book)) = (catalogue.get(number), self.books.get_mut(&number)) else {
                 continue;
             };
-            match serde_json::to_string(&Record::of(entry, book)) {
+            book.recorded_asleep = entry.asleep_since.is_some();
+            match serde_json::to_string(&Record::of(entry, book, age)) {
                 Ok(record) => changes.push(Change::Put(entry.info_hash, record)),
                 Err(error) => tracing::error!(%error, "the record of {} cannot be written", entry.name),
             }
@@ -60,7 +64,7 @@ impl Keeper {
             return;
         }
         self.saved_at = Instant::now();
-        if !self.dirty.is_empty() {
+        if !self.dirty.is_empty() || self.stats_noted_at.elapsed() >= STATS_INTERVAL {
             self.note_stats();
             let changes = self.take_changes();
             self.ledger.note(changes);
@@ -68,6 +72,7 @@ impl Keeper {
     }
 
     pub(super) fn note_stats(&mut self) {
+        self.stats_noted_at = Instant::now();
         if let Ok(text) = serde_json::to_string(&self.stats.cumulative) {
             self.changes.push(Change::Set(STATS, text));
         }

@@ -1,6 +1,7 @@
 //! From the database to a keeper with all its torrents. Only rows are read: no torrent file is opened.
 
 use super::book::{Book, Limits};
+use super::roll_call::RollCall;
 use super::saving::{GROUPS, STATS};
 use super::{Keeper, News, adding};
 use crate::catalogue::Catalogue;
@@ -29,11 +30,11 @@ pub(super) fn wake(mut config: Config, news_sender: mpsc::Sender<News>) -> Resul
     let state = session.state().ok_or_else(|| failed("it has no database".into()))?;
     let (ledger, contents) = Ledger::start(state).map_err(|error| failed(error.to_string()))?;
     let rebuild = is_new || state.set_aside().is_some();
-    let mut restored = Restored::read(&contents, rebuild, &config);
-    restored.claim_no_more_than(&state.recorded_pieces().map_err(|error| failed(error.to_string()))?);
     let value = |key: &str| contents.values.get(key);
     let mut past: Totals =
         value(STATS).and_then(|text| serde_json::from_str(text).ok()).unwrap_or(config.past);
+    let mut restored = Restored::read(&contents, past.active.as_secs(), rebuild, &config);
+    restored.claim_no_more_than(&state.recorded_pieces().map_err(|error| failed(error.to_string()))?);
     past.sessions += 1;
     let groups: Vec<Group> =
         value(GROUPS).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
@@ -55,6 +56,8 @@ pub(super) fn wake(mut config: Config, news_sender: mpsc::Sender<News>) -> Resul
         ledger: Arc::new(ledger),
         config,
         books: restored.books,
+        awake: BTreeSet::new(),
+        leaving: BTreeSet::new(),
         groups: groups.into_iter().map(|group| (group.name, Limits::new())).collect(),
         news_sender,
         dirty: restored.rebuilt,
@@ -63,8 +66,10 @@ pub(super) fn wake(mut config: Config, news_sender: mpsc::Sender<News>) -> Resul
         past,
         started_at: Instant::now(),
         saved_at: Instant::now(),
+        stats_noted_at: Instant::now(),
         opening: 0,
         waiting: VecDeque::new(),
+        roll_call: RollCall::default(),
         looks: 0,
         scheduled: None,
         _lock: lock,
@@ -116,14 +121,14 @@ struct Restored {
 }
 
 impl Restored {
-    fn read(contents: &Contents, rebuild: bool, config: &Config) -> Self {
+    fn read(contents: &Contents, age: u64, rebuild: bool, config: &Config) -> Self {
         let mut restored = Self::default();
         let mut lost = contents.unreadable > 0 || rebuild;
         for row in &contents.torrents {
             match serde_json::from_str::<Record>(&row.record) {
                 Ok(record) => {
                     let number = restored.catalogue.next_number();
-                    let (entry, book) = record.restore(number, row.info_hash);
+                    let (entry, book) = record.restore(number, row.info_hash, age);
                     restored.take(entry, book);
                 }
                 Err(error) => {

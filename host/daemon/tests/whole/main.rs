@@ -2,4 +2,5 @@
 
 mod lifecycle;
 mod queue;
+mod sleep;
 mod world;

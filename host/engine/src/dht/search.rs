@@ -1,10 +1,11 @@
 //! One torrent's search: when it is repeated, and for how long.
 
+use super::Mood;
 use crate::limits::{DHT_FIRST_REPEAT, DHT_REPEAT};
 use dht::{Announce, Goal, Id, LookupKey, Outcome};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
@@ -12,7 +13,7 @@ use tokio::sync::mpsc;
 #[derive(Debug)]
 pub(super) struct Wanted {
     info_hash: Id,
-    seed: Arc<AtomicBool>,
+    mood: Arc<Mood>,
     peers: mpsc::Sender<Vec<SocketAddr>>,
     /// The lookups under way, of the IPv4 and the IPv6 node.
     pub(super) lookups: [Option<LookupKey>; 2],
@@ -24,14 +25,10 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    pub(super) fn new(
-        info_hash: [u8; 20],
-        seed: Arc<AtomicBool>,
-        peers: mpsc::Sender<Vec<SocketAddr>>,
-    ) -> Self {
+    pub(super) fn new(info_hash: [u8; 20], mood: Arc<Mood>, peers: mpsc::Sender<Vec<SocketAddr>>) -> Self {
         Self {
             info_hash: Id(info_hash),
-            seed,
+            mood,
             peers,
             lookups: [None; 2],
             next: None,
@@ -52,7 +49,7 @@ impl Wanted {
 
     /// What to look for, announced with the port that peers reach us at; not announced where they cannot.
     pub(super) fn goal(&self, port: u16) -> Goal {
-        let announce = Announce { port, implied_port: false, seed: self.seed.load(Ordering::Relaxed) };
+        let announce = Announce { port, implied_port: false, seed: self.mood.seed.load(Ordering::Relaxed) };
         Goal::Peers((port != 0).then_some(announce))
     }
 
@@ -75,7 +72,9 @@ impl Wanted {
     /// Passes peers on. A torrent that takes none at the moment has enough.
     pub(super) fn tell(&mut self, peers: Vec<SocketAddr>) {
         self.found = true;
-        let _ = self.peers.try_send(peers);
+        if !self.mood.asleep.load(Ordering::Relaxed) {
+            let _ = self.peers.try_send(peers);
+        }
     }
 
     /// A lookup ended. Once both have, the next is set: soon while nobody was found, else when an announce grows old.

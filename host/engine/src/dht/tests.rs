@@ -18,8 +18,9 @@ async fn two_torrents_find_each_other_through_a_third_node() {
     let routers = [("127.0.31.1".to_owned(), router.port)];
     let one = Dht::start(&settings(32, &routers), 7001).expect("a socket");
     let other = Dht::start(&settings(33, &routers), 7002).expect("a socket");
-    let mut first = one.find([7; 20], true, &[]).expect("there is room");
-    let mut second = other.find([7; 20], false, &[]).expect("there is room");
+    let mut first =
+        one.find([7; 20], Mood { seed: true.into(), ..Mood::default() }, &[]).expect("there is room");
+    let mut second = other.find([7; 20], Mood::default(), &[]).expect("there is room");
     let expected = |last: u8, port: u16| SocketAddr::from(([127, 0, last, 1], port));
     let found = async {
         while !second.next().await.expect("the search goes on").contains(&expected(32, 7001)) {}
@@ -31,7 +32,7 @@ async fn two_torrents_find_each_other_through_a_third_node() {
 #[tokio::test]
 async fn a_search_ends_with_the_task() {
     let dht = Dht::start(&settings(34, &[]), 0).expect("a socket");
-    let mut search = dht.find([7; 20], false, &[]).expect("there is room");
+    let mut search = dht.find([7; 20], Mood::default(), &[]).expect("there is room");
     drop(dht);
     let ended = timeout(Duration::from_mins(1), async { while search.next().await.is_some() {} });
     ended.await.expect("nothing comes any more");

@@ -234,18 +234,6 @@ pub(super) fn leave_locally(add: &AddTorrent, shared: &Shared) {
     }
 }
 
-/// The next peer found on the local network; pending where nobody listens.
-pub(super) async fn local_peer(peers: &mut Option<broadcast::Receiver<LocalPeer>>) -> LocalPeer {
-    loop {
-        let Some(receiver) = peers else { return std::future::pending().await };
-        match receiver.recv().await {
-            Ok(peer) => return peer,
-            Err(broadcast::error::RecvError::Lagged(_)) => {}
-            Err(broadcast::error::RecvError::Closed) => *peers = None,
-        }
-    }
-}
-
 /// The next peers found in the DHT; pending where none are looked for.
 pub(super) async fn dht_peers(search: &mut Option<DhtSearch>) -> Vec<SocketAddr> {
     loop {

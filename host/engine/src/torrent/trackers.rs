@@ -6,7 +6,9 @@ use crate::limits::ANNOUNCES_AT_ONCE;
 use crate::session::Shared;
 use crate::torrent::TorrentTask;
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use swarm::CandidateSource;
 use tokio::task::JoinSet;
@@ -18,18 +20,31 @@ use tracker::{
 use url::Url;
 
 /// An announce that ended.
-pub(super) struct Ended {
+pub(crate) struct Ended {
     tracker: TrackerKey,
     url: String,
     result: Result<AnnounceResponse, AnnounceError>,
 }
 
-/// The trackers of one torrent.
-pub(super) struct Trackers {
+impl Ended {
+    /// Peers that do not have everything, where the tracker says so.
+    pub(crate) fn leechers(&self) -> Option<u32> {
+        self.result.as_ref().ok()?.leechers
+    }
+}
+
+/// The trackers of one torrent. They outlive its task when it falls asleep.
+pub(crate) struct Trackers {
     shared: Arc<Shared>,
     announcer: Announcer,
     under_way: JoinSet<Ended>,
     waiting: VecDeque<Due>,
+    /// They have not heard of the torrent yet.
+    begins_at: Option<Instant>,
+    /// What they were told of earlier tasks.
+    past: Progress,
+    /// What they say, where it is not good.
+    word: Option<TrackerWord>,
 }
 
 /// An announce that waits for its turn.
@@ -41,53 +56,87 @@ struct Due {
 }
 
 impl Trackers {
-    pub(super) fn new(add: &AddTorrent, shared: &Arc<Shared>, progress: Progress, seed: u64) -> Self {
-        let now = Instant::now().into_std();
-        let mut rng = fastrand::Rng::with_seed(seed);
-        let info_hash = add.metainfo.wire_info_hash();
+    /// The trackers of a torrent that begins.
+    pub(super) fn of(add: &AddTorrent, progress: Progress, shared: &Arc<Shared>) -> Self {
         let tiers = add.tuning.trackers.as_ref().unwrap_or(&add.metainfo.trackers).clone();
+        let total_bytes = add.metainfo.geometry.total_length();
+        Self::new(add.metainfo.wire_info_hash(), tiers, total_bytes, progress, shared)
+    }
+
+    /// Trackers that are about to hear of the torrent.
+    pub(crate) fn new(
+        info_hash: [u8; 20],
+        tiers: Vec<Vec<String>>,
+        total_bytes: u64,
+        progress: Progress,
+        shared: &Arc<Shared>,
+    ) -> Self {
+        let now = Instant::now().into_std();
+        let mut rng = fastrand::Rng::new();
         let mut config = Config::new(tiers, info_hash, shared.peer_id, shared.port(), rng.u32(..));
-        config.total_size = Some(add.metainfo.geometry.total_length());
+        config.total_size = Some(total_bytes);
         config.progress = progress;
-        let mut announcer = Announcer::new(config, rng.u64(..), now);
-        announcer.handle_started(now);
-        Self { shared: Arc::clone(shared), announcer, under_way: JoinSet::new(), waiting: VecDeque::new() }
+        Self {
+            shared: Arc::clone(shared),
+            announcer: Announcer::new(config, rng.u64(..), now),
+            begins_at: Some(Instant::now()),
+            under_way: JoinSet::new(),
+            waiting: VecDeque::new(),
+            past: Progress::default(),
+            word: None,
+        }
+    }
+
+    /// The task that counted `progress` ends; another will count anew.
+    pub(super) fn rest(&mut self, progress: Progress) {
+        self.past = self.in_all(progress);
+    }
+
+    fn in_all(&self, progress: Progress) -> Progress {
+        Progress {
+            downloaded: self.past.downloaded + progress.downloaded,
+            uploaded: self.past.uploaded + progress.uploaded,
+            left: progress.left,
+        }
     }
 
     /// The user changed the list.
-    pub(super) fn set_tiers(&mut self, now: std::time::Instant, tiers: Vec<Vec<String>>) {
+    pub(crate) fn set_tiers(&mut self, now: std::time::Instant, tiers: Vec<Vec<String>>) {
         self.announcer.set_tiers(now, tiers);
     }
 
     /// The user wants more peers.
-    pub(super) fn hurry(&mut self, now: std::time::Instant) {
+    pub(crate) fn hurry(&mut self, now: std::time::Instant) {
         self.announcer.handle_asked(now);
     }
 
     /// Every tracker as it stands.
-    pub(super) fn snapshots(&self) -> Vec<TrackerSnapshot> {
+    pub(crate) fn snapshots(&self) -> Vec<TrackerSnapshot> {
         self.announcer.snapshots().collect()
     }
 
-    pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.announcer.poll_timeout().map(Instant::from_std)
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.begins_at.or_else(|| self.announcer.poll_timeout().map(Instant::from_std))
     }
 
-    pub(super) fn handle_timeout(&mut self, now: Instant, progress: Progress) {
+    pub(crate) fn handle_timeout(&mut self, now: Instant, progress: Progress) {
         if self.poll_timeout().is_some_and(|when| when <= now) {
-            self.announcer.handle_progress(progress);
-            self.announcer.handle_timeout(now.into_std());
+            self.announcer.handle_progress(self.in_all(progress));
+            match self.begins_at.take() {
+                Some(_) => self.announcer.handle_started(now.into_std()),
+                None => self.announcer.handle_timeout(now.into_std()),
+            }
         }
     }
 
     /// The download became complete.
     pub(super) fn completed(&mut self, progress: Progress) {
-        self.announcer.handle_progress(progress);
+        self.announcer.handle_progress(self.in_all(progress));
         self.announcer.handle_completed(Instant::now().into_std());
     }
 
     /// Starts the announces that are due.
-    pub(super) fn drain(&mut self) {
+    pub(crate) fn drain(&mut self) {
         while let Some(output) = self.announcer.poll_output() {
             if let Output::Announce { tracker, url, request, timeout } = output {
                 self.waiting.push_back(Due { tracker, url, request, timeout });
@@ -104,12 +153,51 @@ impl Trackers {
                 Ended { tracker, url, result }
             });
         }
+        self.waiting.shrink_to_fit();
+    }
+
+    /// An announce is under way.
+    pub(crate) fn is_announcing(&self) -> bool {
+        !self.under_way.is_empty()
+    }
+
+    /// What they say, where it is not good.
+    pub(crate) const fn word(&self) -> Option<&TrackerWord> {
+        self.word.as_ref()
+    }
+
+    /// The next announce to end.
+    pub(crate) fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<Ended> {
+        loop {
+            match self.under_way.poll_join_next(context) {
+                Poll::Ready(Some(Ok(ended))) => return Poll::Ready(ended),
+                Poll::Ready(Some(Err(_))) => {}
+                Poll::Ready(None) | Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Takes in an answer. The peers it names that may be connected with.
+    pub(crate) fn handle_ended(&mut self, ended: &Ended) -> Vec<SocketAddr> {
+        match &ended.result {
+            Ok(answer) => {
+                self.word = answer.warning.clone().map(|text| TrackerWord { is_error: false, text });
+            }
+            Err(AnnounceError::Refused { reason, .. }) => {
+                self.word = Some(TrackerWord { is_error: true, text: reason.clone() });
+            }
+            // A tracker that cannot be reached is told with the trackers, not as a fault of the torrent.
+            Err(_) => {}
+        }
+        self.announcer.handle_response(Instant::now().into_std(), ended.tracker, ended.result.as_ref());
+        let peers = ended.result.as_ref().map(|answer| &answer.peers[..]).unwrap_or_default();
+        self.shared.settings.address_filter.allowed(peers)
     }
 
     /// Says goodbye where we were announced; ends when every tracker answered. Announces under way come first: one
     /// of them may be the `completed` that counts this download.
-    pub(super) async fn stop(&mut self, progress: Progress) {
-        self.announcer.handle_progress(progress);
+    pub(crate) async fn stop(&mut self, progress: Progress) {
+        self.announcer.handle_progress(self.in_all(progress));
         self.announcer.handle_stopped(Instant::now().into_std());
         self.drain();
         while let Some(ended) = self.under_way.join_next().await {
@@ -124,13 +212,7 @@ impl Trackers {
 /// The next announce to end; pending while none is under way.
 pub(super) async fn ended(trackers: &mut Option<Trackers>) -> Ended {
     let Some(trackers) = trackers else { return std::future::pending().await };
-    loop {
-        match trackers.under_way.join_next().await {
-            Some(Ok(ended)) => return ended,
-            Some(Err(_)) => {}
-            None => std::future::pending().await,
-        }
-    }
+    std::future::poll_fn(|context| trackers.poll_ended(context)).await
 }
 
 async fn announce(
@@ -148,28 +230,16 @@ async fn announce(
 
 impl TorrentTask {
     /// Takes an announce's answer to the announcer and its peers to the swarm.
-    pub(super) fn handle_announce(&mut self, ended: Ended) {
-        let Ended { tracker, url, result } = ended;
-        let now = super::now();
-        self.rates.tracker_word = match &result {
-            Ok(answer) => answer.warning.clone().map(|text| TrackerWord { is_error: false, text }),
-            Err(AnnounceError::Refused { reason, .. }) => {
-                Some(TrackerWord { is_error: true, text: reason.clone() })
-            }
-            // A tracker that cannot be reached is told with the trackers, not as a fault of the torrent.
-            Err(_) => self.rates.tracker_word.take(),
-        };
-        let state = match &result {
-            Ok(answer) => {
-                let allowed = self.shared.settings.address_filter.allowed(&answer.peers);
-                self.swarm.handle_candidates(now, CandidateSource::Tracker, &allowed);
-                answer.warning.clone().unwrap_or_else(|| format!("{} peers", answer.peers.len()))
-            }
+    pub(super) fn handle_announce(&mut self, ended: &Ended) {
+        let Some(trackers) = &mut self.trackers else { return };
+        let peers = trackers.handle_ended(ended);
+        self.rates.tracker_word = trackers.word().cloned();
+        self.swarm.handle_candidates(super::now(), CandidateSource::Tracker, &peers);
+        let state = match &ended.result {
+            Ok(answer) => answer.warning.clone().unwrap_or_else(|| format!("{} peers", answer.peers.len())),
             Err(error) => error.to_string(),
         };
-        self.teller.tell_source(SourceKind::Tracker, crate::http::without_credentials(&url), state);
-        if let Some(trackers) = &mut self.trackers {
-            trackers.announcer.handle_response(now, tracker, result.as_ref());
-        }
+        let name = crate::http::without_credentials(&ended.url);
+        self.teller.tell_source(SourceKind::Tracker, name, state);
     }
 }

@@ -119,7 +119,7 @@ static FIELDS: &[Field] = &[
     known("rate_upload", |row, out| out.unsigned(row.entry.progress().up_rate)),
     known("recheck_progress", |row, out| out.number(words::cut(row.entry.progress().verified))),
     known("seconds_downloading", |row, out| out.unsigned(row.entry.progress().seconds_downloading)),
-    known("seconds_seeding", |row, out| out.unsigned(row.entry.progress().seconds_seeding)),
+    known("seconds_seeding", |row, out| out.unsigned(row.entry.seconds_seeding())),
     known("seed_idle_limit", |row, out| out.unsigned(row.entry.options().idle_limit_minutes.into())),
     known("seed_idle_mode", |row, out| out.unsigned(mode(row.entry.options().idle_mode))),
     known("seed_ratio_limit", |row, out| out.number(row.entry.options().ratio_limit)),

@@ -1,0 +1,77 @@
+//! Falling asleep and getting up again, see [`crate::dormitory`].
+
+use super::{Change, Command, Inbox, TorrentTask, now};
+use crate::dht::{self, DhtSearch};
+use crate::dormitory::Sleeper;
+use crate::limits::SLEEP_AFTER;
+use crate::torrent::trackers::Trackers;
+use swarm::CandidateSource;
+use tokio::time::Instant;
+
+impl TorrentTask {
+    /// When to look whether it is tired.
+    pub(super) fn bedtime(&self) -> Option<Instant> {
+        self.idle_since.filter(|_| self.add.tuning.may_sleep).map(|since| since + SLEEP_AFTER)
+    }
+
+    /// Nobody has wanted anything of it for a while.
+    pub(super) fn is_tired(&self) -> bool {
+        self.bedtime().is_some_and(|bedtime| bedtime <= Instant::now())
+    }
+
+    /// Begins with what was left of it while it slept, or from nothing.
+    pub(super) fn get_up(&mut self, sleeper: Option<Sleeper>) -> Option<DhtSearch> {
+        let Some(sleeper) = sleeper else {
+            if self.add.use_peers {
+                let progress = self.rates.progress(&self.swarm);
+                self.trackers = Some(Trackers::of(&self.add, progress, &self.shared));
+            }
+            return dht::find(&self.add, &self.shared);
+        };
+        self.rates.tracker_word = sleeper.trackers.word().cloned();
+        self.trackers = Some(sleeper.trackers);
+        for (source, peers) in &sleeper.found {
+            self.swarm.handle_candidates(now(), *source, peers);
+        }
+        for visitor in sleeper.visitors {
+            self.peers.admit(now(), &mut self.swarm, visitor);
+        }
+        sleeper.dht.map(DhtSearch::wake)
+    }
+
+    /// Leaves its announces to the dormitory, and ends.
+    pub(super) async fn fall_asleep(mut self, mut inbox: Inbox) {
+        let progress = self.rates.progress(&self.swarm);
+        self.peers.clear();
+        self.web_seeds.clear();
+        if let Err(error) = self.store.close().await {
+            tracing::warn!(%error, "a seed cannot be left in order; it is checked when it is wanted");
+        }
+        self.show();
+        let Some(mut trackers) = self.trackers.take() else { return self.teller.finish().await };
+        trackers.rest(progress);
+        let is_private = self.add.metainfo.private;
+        let mut sleeper = Sleeper::of(trackers, inbox.dht.take().map(DhtSearch::sleep), is_private);
+        let mut replies = Vec::new();
+        inbox.commands.close();
+        while let Some(command) = inbox.commands.recv().await {
+            match command {
+                Command::Change(Change::AddPeers(peers)) => {
+                    sleeper.found.push((CandidateSource::User, peers));
+                }
+                Command::Change(Change::Trackers(tiers)) => sleeper.trackers.set_tiers(now(), tiers),
+                Command::Change(Change::Reannounce) => sleeper.trackers.hurry(now()),
+                // The owner knows the rest, and says so when the torrent is added again.
+                Command::Change(_) | Command::Report(_) => {}
+                Command::Stop(reply) => replies.push(reply),
+            }
+        }
+        self.dormitory.take_in(self.add.metainfo.wire_info_hash(), sleeper);
+        // Whoever came meanwhile is not turned away.
+        inbox.incoming.close();
+        while let Some(incoming) = inbox.incoming.recv().await {
+            self.dormitory.visit(incoming);
+        }
+        self.teller.finish().await;
+    }
+}
