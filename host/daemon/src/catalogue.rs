@@ -13,7 +13,8 @@ use std::time::Instant;
 /// All torrents of the session. Writing is the keeper's alone, in short sections.
 #[derive(Debug, Default)]
 pub struct Catalogue {
-    entries: BTreeMap<Number, Entry>,
+    /// Boxed, as a tree of large values is half empty.
+    entries: BTreeMap<Number, Box<Entry>>,
     by_hash: HashMap<InfoHash, Number>,
     /// The last change of each torrent, for [`Self::changed_since`].
     by_revision: BTreeMap<Revision, Number>,
@@ -58,7 +59,7 @@ impl Tally {
 impl Catalogue {
     /// Every torrent by number.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Entry> {
-        self.entries.values()
+        self.entries.values().map(Box::as_ref)
     }
 
     /// How many there are.
@@ -73,7 +74,7 @@ impl Catalogue {
 
     /// One torrent.
     pub fn get(&self, number: Number) -> Option<&Entry> {
-        self.entries.get(&number)
+        self.entries.get(&number).map(Box::as_ref)
     }
 
     /// The number of a torrent.
@@ -102,12 +103,12 @@ impl Catalogue {
     /// Torrents changed after `revision`, in the order of their last changes.
     pub fn changed_since(&self, revision: Revision) -> impl Iterator<Item = &Entry> {
         let later = self.by_revision.range(Revision(revision.0 + 1)..);
-        later.filter_map(|(_, number)| self.entries.get(number))
+        later.filter_map(|(_, number)| self.get(*number))
     }
 
     /// Torrents changed at `since` or later, newest change first.
     pub fn changed_at_or_after(&self, since: Instant) -> impl Iterator<Item = &Entry> {
-        let newest = self.by_revision.values().rev().filter_map(|number| self.entries.get(number));
+        let newest = self.by_revision.values().rev().filter_map(|number| self.get(*number));
         newest.take_while(move |entry| entry.changed_at >= since)
     }
 
@@ -132,7 +133,7 @@ impl Catalogue {
         let number = entry.number;
         self.tally.replace(Tally::default(), Tally::of(&entry));
         self.by_hash.insert(entry.info_hash, number);
-        self.entries.insert(number, entry);
+        self.entries.insert(number, Box::new(entry));
         self.touch(number);
     }
 
@@ -148,7 +149,7 @@ impl Catalogue {
         while self.removed.front().is_some_and(|(at, _, _)| now.duration_since(*at) > REMEMBER_CHANGES) {
             self.removed.pop_front();
         }
-        Some(entry)
+        Some(*entry)
     }
 
     /// Changes a torrent and says that it changed.

@@ -72,7 +72,8 @@ pub(crate) struct Keeper {
     session: Arc<Session>,
     ledger: Arc<Ledger>,
     config: Config,
-    books: BTreeMap<Number, Book>,
+    /// Boxed, as a tree of large values is half empty.
+    books: BTreeMap<Number, Box<Book>>,
     /// Torrents that had a task at the last look.
     awake: BTreeSet<Number>,
     /// Removed torrents that still say goodbye.

@@ -50,7 +50,8 @@ pub(crate) struct Dormitory {
 
 #[derive(Default)]
 struct Sleepers {
-    all: BTreeMap<[u8; 20], Sleeper>,
+    /// Boxed, as a tree of large values is half empty.
+    all: BTreeMap<[u8; 20], Box<Sleeper>>,
     /// When each is to announce itself.
     due: BTreeSet<(Instant, [u8; 20])>,
     /// Those with announces under way.
@@ -71,7 +72,7 @@ impl Dormitory {
         if sleeper.is_wanted() {
             self.stir(&mut sleepers, info_hash);
         }
-        sleepers.all.insert(info_hash, sleeper);
+        sleepers.all.insert(info_hash, Box::new(sleeper));
         sleepers.schedule(&info_hash);
         drop(sleepers);
         self.changed.notify_one();
@@ -129,7 +130,7 @@ impl Dormitory {
         let mut goodbyes = JoinSet::new();
         for sleeper in all.into_values() {
             while goodbyes.len() >= GOODBYES_AT_ONCE && goodbyes.join_next().await.is_some() {}
-            goodbyes.spawn(say_goodbye(sleeper));
+            goodbyes.spawn(say_goodbye(*sleeper));
         }
         while goodbyes.join_next().await.is_some() {}
     }
@@ -251,7 +252,7 @@ impl Sleepers {
         for set in [&mut self.announcing, &mut self.stirred, &mut self.unannounced] {
             set.remove(info_hash);
         }
-        Some(sleeper)
+        Some(*sleeper)
     }
 
     fn next_stirred(&mut self) -> Option<Stirred> {

@@ -71,7 +71,7 @@ impl Keeper {
         entry.progress.bytes_wanted = super::files::bytes_wanted(&metainfo, &book.files);
         let name = entry.name.clone();
         book.metainfo = Some(Arc::clone(&metainfo));
-        self.books.insert(number, book);
+        self.books.insert(number, Box::new(book));
         self.catalogue().insert(entry);
         self.changes.push(Change::File(Book::file_name(&info_hash), bytes));
         self.mark(number);
@@ -116,7 +116,7 @@ impl Keeper {
             changed_at: std::time::Instant::now(),
             revision: Revision::default(),
         };
-        self.books.insert(number, book);
+        self.books.insert(number, Box::new(book));
         self.catalogue().insert(entry);
         self.mark(number);
         self.stats.current.torrents_added += 1;

@@ -109,7 +109,7 @@ impl Keeper {
             return drop(reply.send(Err(RenameError::NoTorrent)));
         }
         let is_busy = |book: &Book| book.renaming || matches!(book.run, Run::Starting | Run::Moving);
-        if self.books.get(&number).is_some_and(is_busy) {
+        if self.books.get(&number).is_some_and(|book| is_busy(book)) {
             return self.rename_later(number, path, name, reply);
         }
         let directory = self.entry(number, |entry| entry.options.download_directory.clone());

@@ -64,7 +64,7 @@ impl Keeper {
     pub(super) fn missed(&mut self, numbers: &[Number]) {
         self.roll_call.is_called = false;
         for number in numbers {
-            if self.books.get(number).is_some_and(Book::is_asleep) {
+            if self.books.get(number).is_some_and(|book| book.is_asleep()) {
                 self.stir(*number);
             }
         }

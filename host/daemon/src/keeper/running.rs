@@ -91,9 +91,9 @@ impl Keeper {
 
     /// Has a running torrent change.
     pub(super) fn send(&mut self, number: Number, change: Change) {
-        if self.books.get(&number).is_some_and(Book::is_asleep) {
+        if self.books.get(&number).is_some_and(|book| book.is_asleep()) {
             self.change_asleep(number, change);
-        } else if let Some(control) = self.books.get(&number).and_then(Book::control)
+        } else if let Some(control) = self.books.get(&number).and_then(|book| book.control())
             && !control.change(change)
         {
             tracing::warn!(
@@ -278,7 +278,7 @@ impl Keeper {
     pub(super) fn ended(&mut self, number: Number) {
         self.take_over_last(number);
         self.fell_asleep(number);
-        if self.books.get(&number).is_some_and(Book::is_leaving) {
+        if self.books.get(&number).is_some_and(|book| book.is_leaving()) {
             self.dismiss(number);
             self.forget(number);
         } else {

@@ -56,7 +56,7 @@ impl Keeper {
 
     /// A torrent's task has ended: perhaps it has fallen asleep.
     pub(super) fn fell_asleep(&mut self, number: Number) {
-        let hash = self.books.get(&number).map(Book::wire_hash);
+        let hash = self.books.get(&number).map(|book| book.wire_hash());
         if hash.is_some_and(|hash| self.session.is_asleep(&hash)) {
             self.lie_down(number);
         }
@@ -106,7 +106,7 @@ impl Keeper {
 
     /// Changes a sleeper; what does not concern its announces counts when it gets up.
     pub(super) fn change_asleep(&mut self, number: Number, change: Change) {
-        let Some(hash) = self.books.get(&number).map(Book::wire_hash) else { return };
+        let Some(hash) = self.books.get(&number).map(|book| book.wire_hash()) else { return };
         match change {
             Change::Trackers(tiers) => self.session.set_trackers_asleep(&hash, tiers),
             Change::Reannounce => self.session.reannounce_asleep(&hash),

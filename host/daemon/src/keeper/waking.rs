@@ -115,7 +115,7 @@ fn bind(settings: &Settings) -> Option<std::net::IpAddr> {
 #[derive(Default)]
 struct Restored {
     catalogue: Catalogue,
-    books: BTreeMap<Number, Book>,
+    books: BTreeMap<Number, Box<Book>>,
     /// Torrents made anew from their files: to be recorded.
     rebuilt: BTreeSet<Number>,
 }
@@ -145,7 +145,7 @@ impl Restored {
     }
 
     fn take(&mut self, entry: Entry, book: Book) {
-        self.books.insert(book.number, book);
+        self.books.insert(book.number, Box::new(book));
         self.catalogue.insert(entry);
     }
 

@@ -11,7 +11,8 @@ use tokio::time::Instant;
 impl TorrentTask {
     /// When to look whether it is tired.
     pub(super) fn bedtime(&self) -> Option<Instant> {
-        self.idle_since.filter(|_| self.add.tuning.may_sleep).map(|since| since + SLEEP_AFTER)
+        let may_sleep = self.add.tuning.may_sleep && self.trackers.is_some();
+        self.idle_since.filter(|_| may_sleep).map(|since| since + SLEEP_AFTER)
     }
 
     /// Nobody has wanted anything of it for a while.
