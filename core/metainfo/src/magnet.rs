@@ -12,6 +12,8 @@ use crate::names::is_invisible;
 use crate::parse::{clean_url, has_scheme};
 use crate::{FileIndex, InfoHash, Metainfo};
 use bencode::{DictWriter, ListWriter};
+use sha1::{Digest, Sha1};
+use sha2::Sha256;
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
@@ -115,6 +117,20 @@ impl Magnet {
         is_same_v1 && is_same_v2
     }
 
+    /// Whether these bytes are the info dict that the link means: they have every hash of the link.
+    pub fn is_info(&self, bytes: &[u8]) -> bool {
+        let is_v1 = |hash: [u8; 20]| <[u8; 20]>::from(Sha1::digest(bytes)) == hash;
+        let is_v2 = |hash: [u8; 32]| <[u8; 32]>::from(Sha256::digest(bytes)) == hash;
+        self.info_hash_v1.is_none_or(is_v1) && self.info_hash_v2.is_none_or(is_v2)
+    }
+
+    /// Takes over what a torrent file of the same torrent says beside its info dict.
+    pub fn join(&mut self, metainfo: &Metainfo) {
+        join(&mut self.trackers, metainfo.trackers.iter().flatten());
+        join(&mut self.web_seeds, metainfo.web_seeds.iter());
+        join(&mut self.nodes, metainfo.nodes.iter());
+    }
+
     /// A torrent file of an info dict and of what the link says beside it.
     pub fn torrent_file(&self, info: &[u8]) -> Vec<u8> {
         let mut file = DictWriter::new();
@@ -180,6 +196,15 @@ impl Magnet {
             "x.pe" => add(&mut self.peers, address(&value), MAX_MAGNET_PEERS),
             "dht" => add(&mut self.nodes, address(&value), MAX_MAGNET_PEERS),
             _ => {}
+        }
+    }
+}
+
+/// Adds those that are new.
+fn join<'a, T: PartialEq + Clone + 'a>(list: &mut Vec<T>, more: impl Iterator<Item = &'a T>) {
+    for item in more {
+        if !list.contains(item) {
+            list.push(item.clone());
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::address_filter::AddressFilter;
 use crate::dht::DhtSettings;
+use crate::rate_limit::RateLimit;
 use crate::tuning::Tuning;
-use metainfo::{FileIndex, InfoHash, Metainfo, PieceIndex};
+use metainfo::{FileIndex, InfoHash, Magnet, Metainfo, PieceIndex};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -89,6 +90,40 @@ pub struct AddTorrent {
     pub tuning: Tuning,
 }
 
+/// A torrent known by its magnet link, whose metadata is to be found.
+#[derive(Clone, Debug)]
+pub struct AddMagnet {
+    /// The link.
+    pub magnet: Magnet,
+    /// Peers the user named, beside those of the link.
+    pub peers: Vec<SocketAddr>,
+    /// Tiers of trackers in place of the link's own.
+    pub trackers: Option<Vec<Vec<String>>>,
+    /// Talk to peers (and so to trackers, DHT and LSD) at all.
+    pub use_peers: bool,
+    /// Connections at most.
+    pub max_peers: Option<usize>,
+    /// What limits the download, in place of the session's limit.
+    pub down: Option<Arc<RateLimit>>,
+    /// What limits the upload, in place of the session's limit.
+    pub up: Option<Arc<RateLimit>>,
+}
+
+impl AddMagnet {
+    /// A link with nothing added to it.
+    pub const fn new(magnet: Magnet) -> Self {
+        Self {
+            magnet,
+            peers: Vec::new(),
+            trackers: None,
+            use_peers: true,
+            max_peers: None,
+            down: None,
+            up: None,
+        }
+    }
+}
+
 /// What a torrent does once everything selected is complete and verified.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct AfterCompletion {
@@ -107,6 +142,14 @@ pub enum Event {
     Checked {
         /// Bytes of the selected files found good.
         bytes_present: u64,
+    },
+    /// The metadata of a magnet link is here and verified; its last event. A torrent added with it soon goes on with the
+    /// peers that are met already.
+    Metadata {
+        /// Parsed.
+        metainfo: Arc<Metainfo>,
+        /// A torrent file of it, with the link's trackers and web seeds.
+        torrent_file: Arc<[u8]>,
     },
     /// A piece failed its hash and is fetched again.
     PieceFailed {
@@ -147,6 +190,12 @@ pub enum TorrentError {
     /// A fault of the disk; the text names the file and what to do.
     #[error("{0}")]
     Disk(String),
+    /// A magnet link whose metadata cannot come from anywhere; the text says why.
+    #[error("the metadata cannot be fetched: {0}")]
+    NoMetadata(String),
+    /// The metadata that a magnet link means is no usable torrent.
+    #[error("the metadata that the link means is no usable torrent: {0}")]
+    BadMetadata(String),
 }
 
 /// Why a session did not start.
@@ -190,6 +239,8 @@ pub enum AddError {
 /// What a torrent is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Phase {
+    /// Looking for the metadata of a magnet link.
+    Metadata,
     /// Looking at files already present.
     #[default]
     Checking,
@@ -216,6 +267,10 @@ pub struct Snapshot {
     pub bytes_done: u64,
     /// Bytes looked at while [`Phase::Checking`].
     pub bytes_checked: u64,
+    /// Bytes of the metadata that are here, while [`Phase::Metadata`].
+    pub metadata_bytes: u64,
+    /// Bytes of the metadata as peers claim them; 0 while none does.
+    pub metadata_size: u64,
     /// Payload bytes received from peers in this run.
     pub bytes_from_peers: u64,
     /// Payload bytes received from web seeds in this run.

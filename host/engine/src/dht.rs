@@ -157,6 +157,11 @@ pub(crate) fn announce(shared: &Shared, info_hash: [u8; 20]) -> Option<DhtSearch
     shared.dht.as_ref()?.find(info_hash, mood, &[])
 }
 
+/// Looks for peers of a magnet link.
+pub(crate) fn find_magnet(magnet: &metainfo::Magnet, shared: &Shared) -> Option<DhtSearch> {
+    shared.dht.as_ref()?.find(magnet.info_hash().wire_bytes(), Mood::default(), &magnet.nodes)
+}
+
 /// A socket at the port wished for, or at any.
 fn open_socket(ip: IpAddr, port: u16) -> io::Result<UdpSocket> {
     let open = |port| {

@@ -37,6 +37,11 @@ impl Fetcher {
         Self(Client::with(settings))
     }
 
+    /// One that shares a session's client.
+    pub(crate) const fn of(client: Client) -> Self {
+        Self(client)
+    }
+
     /// Asks for the bytes of `range`, or for all, and follows up to 10 redirects. An answer of any status is an
     /// answer.
     pub async fn open(

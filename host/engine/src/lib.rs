@@ -13,6 +13,7 @@ mod layout;
 mod limits;
 mod listen;
 mod lsd;
+mod magnet;
 mod mirrors;
 mod peer;
 mod rate_limit;
@@ -26,8 +27,8 @@ mod web_seed;
 
 pub use address_filter::AddressFilter;
 pub use api::{
-    AddError, AddTorrent, AfterCompletion, Event, Phase, Settings, Snapshot, SourceKind, SourceSnapshot,
-    StartError, TorrentError, TorrentId, TrackerWord, WebSeedPolicy,
+    AddError, AddMagnet, AddTorrent, AfterCompletion, Event, Phase, Settings, Snapshot, SourceKind,
+    SourceSnapshot, StartError, TorrentError, TorrentId, TrackerWord, WebSeedPolicy,
 };
 pub use dht::DhtSettings;
 pub use dormitory::{SleepingTorrent, Stirred};

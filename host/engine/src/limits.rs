@@ -141,6 +141,27 @@ pub(crate) const DISK_RETRY: Duration = Duration::from_secs(15);
 /// Announces of one torrent under way; the rest wait their turn.
 pub(crate) const ANNOUNCES_AT_ONCE: usize = 8;
 
+/// Connections of a torrent whose metadata is not known: a few that have it are enough.
+pub(crate) const MAX_MAGNET_PEERS: usize = 50;
+
+/// Bytes of one read from a peer before the metadata is known.
+pub(crate) const EARLY_READ: usize = 8 * 1024;
+
+/// How long peers' tasks may take to give their connections to the torrent.
+pub(crate) const HANDOVER_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// How long peers met wait for their torrent once its metadata is known.
+pub(crate) const PARKED_FOR: Duration = Duration::from_secs(30);
+
+/// What a magnet link's look-ups found and its task did not take yet.
+pub(crate) const MAGNET_SOURCE_QUEUE: usize = 8;
+
+/// First pause before the torrent files that a magnet link names are asked for again; it doubles.
+pub(crate) const SOURCE_RETRY: Duration = Duration::from_secs(30);
+
+/// The longest such pause.
+pub(crate) const SOURCE_RETRY_LONGEST: Duration = Duration::from_mins(30);
+
 /// Web seeds of one torrent; the longest list seen in the wild has some 400.
 pub(crate) const MAX_WEB_SEEDS: usize = 1024;
 

@@ -102,6 +102,12 @@ impl Peer {
         }
     }
 
+    /// With bytes that go out before all others: the rest of what another task began.
+    pub(crate) fn with_unsent(mut self, bytes: Vec<u8>) -> Self {
+        self.sender.push_control(bytes);
+        self
+    }
+
     /// Runs until the connection is closed. The last fact is always [`Fact::Closed`].
     pub(crate) async fn run(mut self) {
         loop {

@@ -1,6 +1,6 @@
 //! The whole client: one listener, one disk, one pair of rate limits, and the torrents that share them.
 
-use crate::api::{AddError, AddTorrent, Settings, Snapshot, StartError};
+use crate::api::{AddError, AddMagnet, AddTorrent, Phase, Settings, Snapshot, StartError};
 use crate::dht::Dht;
 use crate::dial;
 use crate::dormitory::{self, Dormitory, Sleeper, SleepingTorrent, Stirred};
@@ -8,6 +8,7 @@ use crate::http::Client;
 use crate::limits::{COMMAND_QUEUE, DISK_EVENT_QUEUE, EVENT_QUEUE, UPLOAD_POOL_BLOCKS};
 use crate::listen::{self, Hall, Registry};
 use crate::lsd::Lsd;
+use crate::magnet::{self, Handover, MagnetTask, Parked};
 use crate::mirrors::Mirrors;
 use crate::rate_limit::RateLimit;
 use crate::torrent::{Parts, Torrent, TorrentTask};
@@ -41,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) lsd: Option<Lsd>,
     pub(crate) dht: Option<Dht>,
     pub(crate) registry: Registry,
+    /// Whom fetches of metadata met, until their torrents are added.
+    pub(crate) parked: Parked,
 }
 
 /// A running client. Dropping it stops everything at once; [`Session::shutdown`] is the polite way.
@@ -92,6 +95,7 @@ impl Session {
             lsd,
             dht: Dht::start(&settings, port),
             registry,
+            parked: Parked::default(),
             settings,
         };
         let shared = Arc::new(shared);
@@ -137,7 +141,11 @@ impl Session {
     /// with the announces it had.
     pub async fn add(&self, add: AddTorrent) -> Result<Torrent, AddError> {
         let info_hash = add.metainfo.info_hash_v1.ok_or(AddError::V2Only)?;
-        let incoming = self.shared.registry.enter(info_hash).ok_or(AddError::Duplicate)?;
+        let mut handover = self.shared.parked.take(&info_hash);
+        let incoming = match handover.as_mut().and_then(Handover::take_incoming) {
+            Some(incoming) => incoming,
+            None => self.shared.registry.enter(info_hash).ok_or(AddError::Duplicate)?,
+        };
         let (disk_sender, disk_events) = mpsc::channel(DISK_EVENT_QUEUE);
         let store = match self.shared.disk.open(add.layout(info_hash), disk_sender).await {
             Ok(store) => store,
@@ -162,10 +170,9 @@ impl Session {
             held: Vec::new(),
             dormitory: Arc::clone(&self.dormitory),
             sleeper: self.dormitory.take_out(&info_hash),
+            handover,
         };
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        while tasks.try_join_next().is_some() {}
-        tasks.spawn(async move {
+        self.spawn(async move {
             let registry = parts.shared.registry.clone();
             TorrentTask::run(parts).await;
             registry.leave(&info_hash);
@@ -224,6 +231,33 @@ impl Session {
         if let Some(lsd) = &self.shared.lsd {
             lsd.forget(*info_hash);
         }
+    }
+
+    /// Looks for the metadata of a magnet link. What comes back looks like a torrent, and ends with
+    /// [`Event::Metadata`](crate::Event::Metadata); the torrent is then to be added.
+    pub fn add_magnet(&self, add: AddMagnet) -> Result<Torrent, AddError> {
+        let info_hash = add.magnet.info_hash().wire_bytes();
+        drop(self.shared.parked.take(&info_hash));
+        let incoming = self.shared.registry.enter(info_hash).ok_or(AddError::Duplicate)?;
+        let (commands, command_receiver) = mpsc::channel(COMMAND_QUEUE);
+        let (events_sender, events) = mpsc::channel(EVENT_QUEUE);
+        let first = Snapshot { phase: Phase::Metadata, ..Snapshot::default() };
+        let (snapshot_sender, snapshot) = watch::channel(first);
+        self.spawn(MagnetTask::run(magnet::Parts {
+            add,
+            shared: Arc::clone(&self.shared),
+            incoming,
+            commands: command_receiver,
+            events: events_sender,
+            snapshot: snapshot_sender,
+        }));
+        Ok(Torrent::new(commands, events, snapshot))
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(task);
     }
 
     /// Ends what is left. Stop the torrents first, so that their trackers are told.

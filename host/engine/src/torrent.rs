@@ -9,7 +9,7 @@ mod obey;
 mod peers;
 mod show;
 mod sleep;
-mod sources;
+pub(crate) mod sources;
 pub(crate) mod trackers;
 
 use crate::api::{AddTorrent, Event, Phase, Snapshot, SourceKind};
@@ -21,12 +21,13 @@ use crate::limits::{
 };
 use crate::listen::Incoming;
 use crate::lsd::{self, LocalPeer};
+use crate::magnet::Handover;
 use crate::peer::PeerContext;
 use crate::session::Shared;
 use disk::Faults;
 use metainfo::Bitfield;
 use peers::Peers;
-use show::{Rates, Teller};
+use show::Rates;
 use sources::WebSeeds;
 use std::sync::Arc;
 use storage::{DiskEvent, TorrentStore};
@@ -38,6 +39,7 @@ use wire::Fact;
 
 pub(crate) use control::Command;
 pub use control::{Change, Control, Report, Torrent, WebSeedReport};
+pub(crate) use show::Teller;
 
 /// What the task is made of.
 pub(crate) struct Parts {
@@ -54,6 +56,8 @@ pub(crate) struct Parts {
     pub(crate) dormitory: Arc<Dormitory>,
     /// What was left of it while it slept.
     pub(crate) sleeper: Option<Sleeper>,
+    /// Whom the fetch of its metadata met.
+    pub(crate) handover: Option<Handover>,
 }
 
 /// One torrent's task.
@@ -131,7 +135,7 @@ impl TorrentTask {
 
     fn begin(parts: Parts, have: Bitfield) -> (Self, Inbox) {
         let Parts { add, shared, store, disk_events, incoming, commands, events, snapshot, .. } = parts;
-        let (dormitory, sleeper) = (parts.dormitory, parts.sleeper);
+        let (dormitory, sleeper, handover) = (parts.dormitory, parts.sleeper, parts.handover);
         let now = Instant::now();
         let (facts_sender, facts) = mpsc::channel(FACT_QUEUE);
         let (web_seed_sender, web_seed_facts) = mpsc::channel(FACT_QUEUE);
@@ -173,7 +177,7 @@ impl TorrentTask {
             dormitory,
             idle_since: None,
         };
-        let dht = task.get_up(sleeper);
+        let dht = task.get_up(sleeper, handover);
         (task, Inbox { dht, ..inbox })
     }
 
@@ -408,6 +412,11 @@ fn configure(add: &AddTorrent, shared: &Shared) -> swarm::Config {
         web_seed_connections: add.web_seed_connections,
         mirrors_may_lag: sources::is_new(&add.metainfo),
     }
+}
+
+/// How we call ourselves to peers.
+pub(crate) fn client_name() -> String {
+    format!("starling {}", env!("CARGO_PKG_VERSION"))
 }
 
 fn now() -> std::time::Instant {

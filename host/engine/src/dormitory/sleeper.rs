@@ -47,7 +47,7 @@ impl Sleeper {
     /// A torrent without a task: its trackers are to hear that it runs.
     pub(crate) fn new(torrent: SleepingTorrent, shared: &Arc<Shared>) -> Self {
         let SleepingTorrent { info_hash, trackers, total_bytes, is_private } = torrent;
-        let trackers = Trackers::new(info_hash, trackers, total_bytes, AT_REST, shared);
+        let trackers = Trackers::new(info_hash, trackers, Some(total_bytes), AT_REST, shared);
         Self::of(trackers, None, is_private)
     }
 

@@ -88,7 +88,13 @@ impl Sender {
 
     pub(super) fn fill_control(&mut self, connection: &mut Connection) {
         let mut bytes = Vec::new();
-        if connection.poll_transmit(&mut bytes) {
+        connection.poll_transmit(&mut bytes);
+        self.push_control(bytes);
+    }
+
+    /// Lines up bytes as they are.
+    pub(super) fn push_control(&mut self, bytes: Vec<u8>) {
+        if !bytes.is_empty() {
             self.push(Part::Control(bytes));
         }
     }

@@ -5,6 +5,7 @@ use crate::api::AddTorrent;
 use crate::dial;
 use crate::limits::{ORDER_QUEUE, ORDERS_HELD, REQUEST_QUEUE};
 use crate::listen::Incoming;
+use crate::magnet::{Acquaintance, Handover};
 use crate::peer::{Peer, PeerContext};
 use crate::session::Shared;
 use metainfo::{Geometry, PeerId};
@@ -39,7 +40,7 @@ impl Settings {
             peer_id: shared.peer_id,
             geometry: Arc::clone(&add.metainfo.geometry),
             info: Arc::clone(&add.metainfo.info_bytes),
-            client: format!("starling {}", env!("CARGO_PKG_VERSION")),
+            client: super::client_name(),
             listen_port: shared.port(),
             request_queue: REQUEST_QUEUE,
             bind: shared.settings.bind,
@@ -156,10 +157,38 @@ impl Peers {
         }
     }
 
+    /// Goes on with whom the fetch of the metadata met.
+    pub(super) fn take_over(&mut self, now: Instant, swarm: &mut Swarm, handover: Handover) {
+        for acquaintance in handover.acquaintances {
+            self.go_on(now, swarm, acquaintance);
+        }
+        for (source, address) in handover.candidates {
+            swarm.handle_candidates(now, source, &[address]);
+        }
+    }
+
+    fn go_on(&mut self, now: Instant, swarm: &mut Swarm, acquaintance: Acquaintance) {
+        let Acquaintance { address, direction, stream, mut connection, unsent } = acquaintance;
+        // The peer was told that we have nothing, and what we have is told once: it is met anew.
+        if !swarm.have().is_empty() {
+            return;
+        }
+        if let Ok(key) = swarm.handle_connected(now, address, direction) {
+            connection.handle_metadata(now, &self.settings.geometry, &self.settings.info);
+            let peer = self.open(key, stream, connection);
+            self.tasks.spawn(peer.with_unsent(unsent).run());
+        }
+    }
+
     fn start(&mut self, key: PeerKey, stream: TcpStream, connection: Connection) {
+        let peer = self.open(key, stream, connection);
+        self.tasks.spawn(peer.run());
+    }
+
+    fn open(&mut self, key: PeerKey, stream: TcpStream, connection: Connection) -> Peer {
         let (orders, receiver) = mpsc::channel(ORDER_QUEUE);
         self.lines.insert(key, Line { orders, held: Vec::new() });
-        self.tasks.spawn(Peer::new(key, stream, connection, self.context.clone(), receiver).run());
+        Peer::new(key, stream, connection, self.context.clone(), receiver)
     }
 
     /// Lines up one order; [`Self::flush`] sends what a turn brought in one batch a peer.

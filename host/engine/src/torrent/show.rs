@@ -12,18 +12,18 @@ use tokio::time::{Instant, timeout};
 use tracker::Progress;
 
 /// Tells events to a listener that may be slow, without ever waiting for it.
-pub(super) struct Teller {
+pub(crate) struct Teller {
     events: mpsc::Sender<Event>,
     untold: VecDeque<Event>,
 }
 
 impl Teller {
-    pub(super) fn new(events: mpsc::Sender<Event>) -> Self {
+    pub(crate) fn new(events: mpsc::Sender<Event>) -> Self {
         Self { events, untold: VecDeque::new() }
     }
 
     /// Tells `event`; news of sources and pieces is dropped when the listener is far behind.
-    pub(super) fn tell(&mut self, event: Event) {
+    pub(crate) fn tell(&mut self, event: Event) {
         let droppable = matches!(event, Event::Source { .. } | Event::PieceFailed { .. });
         if !droppable || self.untold.len() < EVENTS_UNTOLD {
             self.untold.push_back(event);
@@ -32,12 +32,12 @@ impl Teller {
     }
 
     /// Tells news of one source.
-    pub(super) fn tell_source(&mut self, kind: SourceKind, name: String, state: String) {
+    pub(crate) fn tell_source(&mut self, kind: SourceKind, name: String, state: String) {
         self.tell(Event::Source { kind, name, state });
     }
 
     /// Hands over what fits; true if nothing is left.
-    pub(super) fn flush(&mut self) -> bool {
+    pub(crate) fn flush(&mut self) -> bool {
         while let Some(event) = self.untold.pop_front() {
             match self.events.try_send(event) {
                 Ok(()) => {}
@@ -52,7 +52,7 @@ impl Teller {
     }
 
     /// Hands over the rest, as long as the listener takes it.
-    pub(super) async fn finish(&mut self) {
+    pub(crate) async fn finish(&mut self) {
         while let Some(event) = self.untold.pop_front() {
             if !matches!(timeout(GOODBYE_TIMEOUT, self.events.send(event)).await, Ok(Ok(()))) {
                 return;

@@ -4,6 +4,7 @@ use super::{Change, Command, Inbox, TorrentTask, now};
 use crate::dht::{self, DhtSearch};
 use crate::dormitory::Sleeper;
 use crate::limits::SLEEP_AFTER;
+use crate::magnet::Handover;
 use crate::torrent::trackers::Trackers;
 use swarm::CandidateSource;
 use tokio::time::Instant;
@@ -20,15 +21,13 @@ impl TorrentTask {
         self.bedtime().is_some_and(|bedtime| bedtime <= Instant::now())
     }
 
-    /// Begins with what was left of it while it slept, or from nothing.
-    pub(super) fn get_up(&mut self, sleeper: Option<Sleeper>) -> Option<DhtSearch> {
-        let Some(sleeper) = sleeper else {
-            if self.add.use_peers {
-                let progress = self.rates.progress(&self.swarm);
-                self.trackers = Some(Trackers::of(&self.add, progress, &self.shared));
-            }
-            return dht::find(&self.add, &self.shared);
-        };
+    /// Begins with what was left of it while it slept, with whom the fetch of its metadata met, or from nothing.
+    pub(super) fn get_up(
+        &mut self,
+        sleeper: Option<Sleeper>,
+        handover: Option<Handover>,
+    ) -> Option<DhtSearch> {
+        let Some(sleeper) = sleeper else { return self.go_on(handover) };
         self.rates.tracker_word = sleeper.trackers.word().cloned();
         self.trackers = Some(sleeper.trackers);
         for (source, peers) in &sleeper.found {
@@ -38,6 +37,22 @@ impl TorrentTask {
             self.peers.admit(now(), &mut self.swarm, visitor);
         }
         sleeper.dht.map(DhtSearch::wake)
+    }
+
+    fn go_on(&mut self, handover: Option<Handover>) -> Option<DhtSearch> {
+        if !self.add.use_peers {
+            return None;
+        }
+        let progress = self.rates.progress(&self.swarm);
+        let mut handover = handover.unwrap_or_default();
+        let mut known = handover.trackers.take();
+        if let Some(trackers) = &mut known {
+            trackers.learn(&self.add, progress);
+        }
+        self.trackers = known.or_else(|| Some(Trackers::of(&self.add, progress, &self.shared)));
+        let search = handover.dht.take();
+        self.peers.take_over(now(), &mut self.swarm, handover);
+        search.or_else(|| dht::find(&self.add, &self.shared))
     }
 
     /// Leaves its announces to the dormitory, and ends.

@@ -235,7 +235,7 @@ pub(super) fn leave_locally(add: &AddTorrent, shared: &Shared) {
 }
 
 /// The next peers found in the DHT; pending where none are looked for.
-pub(super) async fn dht_peers(search: &mut Option<DhtSearch>) -> Vec<SocketAddr> {
+pub(crate) async fn dht_peers(search: &mut Option<DhtSearch>) -> Vec<SocketAddr> {
     loop {
         let Some(running) = search else { return std::future::pending().await };
         match running.next().await {

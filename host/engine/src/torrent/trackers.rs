@@ -27,6 +27,15 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
+    /// The tracker's URL without credentials, and how it went.
+    pub(crate) fn in_words(&self) -> (String, String) {
+        let state = match &self.result {
+            Ok(answer) => answer.warning.clone().unwrap_or_else(|| format!("{} peers", answer.peers.len())),
+            Err(error) => error.to_string(),
+        };
+        (crate::http::without_credentials(&self.url), state)
+    }
+
     /// Peers that do not have everything, where the tracker says so.
     pub(crate) fn leechers(&self) -> Option<u32> {
         self.result.as_ref().ok()?.leechers
@@ -60,21 +69,21 @@ impl Trackers {
     pub(super) fn of(add: &AddTorrent, progress: Progress, shared: &Arc<Shared>) -> Self {
         let tiers = add.tuning.trackers.as_ref().unwrap_or(&add.metainfo.trackers).clone();
         let total_bytes = add.metainfo.geometry.total_length();
-        Self::new(add.metainfo.wire_info_hash(), tiers, total_bytes, progress, shared)
+        Self::new(add.metainfo.wire_info_hash(), tiers, Some(total_bytes), progress, shared)
     }
 
-    /// Trackers that are about to hear of the torrent.
+    /// Trackers that are about to hear of the torrent; its size is not known with a magnet link.
     pub(crate) fn new(
         info_hash: [u8; 20],
         tiers: Vec<Vec<String>>,
-        total_bytes: u64,
+        total_bytes: Option<u64>,
         progress: Progress,
         shared: &Arc<Shared>,
     ) -> Self {
         let now = Instant::now().into_std();
         let mut rng = fastrand::Rng::new();
         let mut config = Config::new(tiers, info_hash, shared.peer_id, shared.port(), rng.u32(..));
-        config.total_size = Some(total_bytes);
+        config.total_size = total_bytes;
         config.progress = progress;
         Self {
             shared: Arc::clone(shared),
@@ -85,6 +94,14 @@ impl Trackers {
             past: Progress::default(),
             word: None,
         }
+    }
+
+    /// The torrent's metadata was found: its trackers go on as they were.
+    pub(super) fn learn(&mut self, add: &AddTorrent, progress: Progress) {
+        self.announcer.handle_total_size(add.metainfo.geometry.total_length());
+        let tiers = add.tuning.trackers.as_ref().unwrap_or(&add.metainfo.trackers);
+        self.announcer.set_tiers(Instant::now().into_std(), tiers.clone());
+        self.announcer.handle_progress(progress);
     }
 
     /// The task that counted `progress` ends; another will count anew.
@@ -210,7 +227,7 @@ impl Trackers {
 }
 
 /// The next announce to end; pending while none is under way.
-pub(super) async fn ended(trackers: &mut Option<Trackers>) -> Ended {
+pub(crate) async fn ended(trackers: &mut Option<Trackers>) -> Ended {
     let Some(trackers) = trackers else { return std::future::pending().await };
     std::future::poll_fn(|context| trackers.poll_ended(context)).await
 }
@@ -235,11 +252,7 @@ impl TorrentTask {
         let peers = trackers.handle_ended(ended);
         self.rates.tracker_word = trackers.word().cloned();
         self.swarm.handle_candidates(super::now(), CandidateSource::Tracker, &peers);
-        let state = match &ended.result {
-            Ok(answer) => answer.warning.clone().unwrap_or_else(|| format!("{} peers", answer.peers.len())),
-            Err(error) => error.to_string(),
-        };
-        let name = crate::http::without_credentials(&ended.url);
+        let (name, state) = ended.in_words();
         self.teller.tell_source(SourceKind::Tracker, name, state);
     }
 }

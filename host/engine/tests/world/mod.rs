@@ -1,7 +1,8 @@
 //! What the tests of whole transfers share: torrents made on the spot, folders that go away, waiting with a limit.
 
 use engine::{AddTorrent, AfterCompletion, Event, Settings, Torrent};
-use metainfo::{File, Geometry, Metainfo};
+use metainfo::Metainfo;
+use metainfo::create::{NewFile, NewTorrent};
 use sha1::{Digest, Sha1};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -76,42 +77,19 @@ pub(crate) fn torrent_of(
     let whole = contents.concat();
     let hashes: Vec<[u8; 20]> =
         whole.chunks(piece_length as usize).map(|piece| Sha1::digest(piece).into()).collect();
-    let is_multi_file = files.len() > 1 || files[0].0 != name;
-    let entries = files.iter().map(|(path, length)| {
-        let inner: Vec<String> = path.split('/').map(str::to_owned).collect();
-        File {
-            raw_path: inner.iter().map(|part| part.clone().into_bytes()).collect(),
-            path: if is_multi_file { [vec![name.to_owned()], inner].concat() } else { inner },
-            length: *length as u64,
-            pad: false,
-            executable: false,
-            symlink: None,
-            pieces_root: None,
-            piece_layer: Arc::default(),
-        }
+    let entries = files.iter().map(|(path, length)| NewFile {
+        path: path.split('/').map(str::to_owned).collect(),
+        length: *length as u64,
     });
-    let metainfo = Metainfo {
-        info_hash_v1: Some(Sha1::digest(hashes.concat()).into()),
-        info_hash_v2: None,
+    let torrent = NewTorrent {
         name: name.to_owned(),
-        raw_name: name.as_bytes().to_vec(),
-        is_multi_file,
-        geometry: Arc::new(
-            Geometry::new(piece_length, files.iter().map(|(_, length)| *length as u64)).expect("sizes"),
-        ),
-        piece_hashes: hashes.into(),
+        piece_length,
+        piece_hashes: hashes,
         files: entries.collect(),
-        private: false,
-        comment: None,
-        created_by: None,
-        creation_date: None,
-        source: None,
-        trackers: Vec::new(),
-        web_seeds: Vec::new(),
-        nodes: Vec::new(),
-        info_bytes: Arc::default(),
+        is_multi_file: files.len() > 1 || files[0].0 != name,
+        ..NewTorrent::default()
     };
-    (Arc::new(metainfo), contents)
+    (Arc::new(Metainfo::parse(&torrent.encode()).expect("a good torrent")), contents)
 }
 
 /// Waits until such an event comes; a minute at most.

@@ -1,0 +1,170 @@
+//! The connections of a torrent whose metadata is not known.
+
+use super::peer::{Acquaintance, Call, EarlyPeer};
+use crate::dial;
+use crate::limits::{FACT_QUEUE, HANDOVER_TIMEOUT, ORDER_QUEUE, REQUEST_QUEUE};
+use crate::listen::Incoming;
+use crate::rate_limit::RateLimit;
+use crate::session::Shared;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+use swarm::{ConnectFailure, Direction, MetadataFetch, PeerKey};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{sleep_until, timeout};
+use wire::{Connection, Fact, Order};
+
+/// What every connection starts from.
+pub(super) struct Ground {
+    pub(super) shared: Arc<Shared>,
+    pub(super) info_hash: [u8; 20],
+    pub(super) down: Arc<RateLimit>,
+    pub(super) up: Arc<RateLimit>,
+}
+
+/// All connections.
+pub(super) struct Peers {
+    ground: Ground,
+    lines: BTreeMap<PeerKey, mpsc::Sender<Call>>,
+    dials: JoinSet<(SocketAddr, Result<TcpStream, ConnectFailure>)>,
+    tasks: JoinSet<Option<Acquaintance>>,
+    facts: mpsc::Sender<(PeerKey, Vec<Fact>)>,
+    rng: fastrand::Rng,
+}
+
+impl Peers {
+    /// None yet; the receiver gets what they say.
+    pub(super) fn new(ground: Ground) -> (Self, mpsc::Receiver<(PeerKey, Vec<Fact>)>) {
+        let (facts, receiver) = mpsc::channel(FACT_QUEUE);
+        let (lines, dials, tasks) = (BTreeMap::new(), JoinSet::new(), JoinSet::new());
+        (Self { ground, lines, dials, tasks, facts, rng: fastrand::Rng::new() }, receiver)
+    }
+
+    /// Starts a connection to `address`; [`Self::dialled`] tells how it went.
+    pub(super) fn dial(&mut self, address: SocketAddr) {
+        let settings = &self.ground.shared.settings;
+        let (bind, is_blocked) = (settings.bind, settings.address_filter.blocks(address));
+        self.dials.spawn(async move {
+            let failed = Err(ConnectFailure::Unreachable);
+            (address, if is_blocked { failed } else { dial::connect(address, bind).await })
+        });
+    }
+
+    /// The next dial to end; pending while none is under way.
+    pub(super) async fn dialled(&mut self) -> (SocketAddr, Result<TcpStream, ConnectFailure>) {
+        loop {
+            match self.dials.join_next().await {
+                Some(Ok(ended)) => return ended,
+                Some(Err(_)) => {}
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Takes the end of a dial to the fetch, and its connection to a task.
+    pub(super) fn connected(
+        &mut self,
+        now: Instant,
+        fetch: &mut MetadataFetch,
+        address: SocketAddr,
+        stream: Result<TcpStream, ConnectFailure>,
+    ) {
+        match stream {
+            Ok(stream) => {
+                if let Ok(key) = fetch.handle_connected(now, address, Direction::Outgoing) {
+                    let connection = Connection::outgoing(self.config(address), self.rng.u64(..), now);
+                    self.start(key, (address, Direction::Outgoing), stream, connection);
+                }
+            }
+            Err(failure) => fetch.handle_connect_failed(now, address, failure),
+        }
+    }
+
+    /// Takes in a connection from outside, if there is room.
+    pub(super) fn admit(&mut self, now: Instant, fetch: &mut MetadataFetch, incoming: Incoming) {
+        let Incoming { stream, address, handshake } = incoming;
+        if self.ground.shared.settings.address_filter.blocks(address) {
+            return;
+        }
+        if let Ok(key) = fetch.handle_connected(now, address, Direction::Incoming) {
+            let connection = Connection::incoming(self.config(address), handshake, self.rng.u64(..), now);
+            self.start(key, (address, Direction::Incoming), stream, connection);
+        }
+    }
+
+    fn config(&self, remote: SocketAddr) -> wire::Config {
+        let port = self.ground.shared.port();
+        wire::Config {
+            info_hash: self.ground.info_hash,
+            peer_id: self.ground.shared.peer_id,
+            geometry: None,
+            metadata: None,
+            client: crate::torrent::client_name(),
+            listen_port: Some(port).filter(|port| *port != 0),
+            request_queue: REQUEST_QUEUE,
+            remote,
+            upload_only: false,
+        }
+    }
+
+    fn start(
+        &mut self,
+        key: PeerKey,
+        (address, direction): (SocketAddr, Direction),
+        stream: TcpStream,
+        connection: Connection,
+    ) {
+        while self.tasks.try_join_next().is_some() {}
+        let (line, calls) = mpsc::channel(ORDER_QUEUE);
+        self.lines.insert(key, line);
+        let acquaintance = Acquaintance { address, direction, stream, connection, unsent: Vec::new() };
+        let (facts, ground) = (self.facts.clone(), &self.ground);
+        let (down, up) = (Arc::clone(&ground.down), Arc::clone(&ground.up));
+        self.tasks.spawn(EarlyPeer { key, acquaintance, calls, facts, down, up }.run());
+    }
+
+    /// Passes an order on. A peer is asked for a few pieces at a time: one whose queue is full is stuck.
+    pub(super) fn order(&mut self, key: PeerKey, order: Order) {
+        if let Some(line) = self.lines.get(&key)
+            && line.try_send(Call::Orders(vec![order])).is_err()
+        {
+            self.lines.remove(&key);
+        }
+    }
+
+    /// A connection told its last fact.
+    pub(super) fn forget(&mut self, key: PeerKey) {
+        self.lines.remove(&key);
+    }
+
+    /// Ends every task; those that stand come out.
+    pub(super) async fn hand_over(&mut self) -> Vec<Acquaintance> {
+        self.dials.abort_all();
+        for line in self.lines.values() {
+            // A full queue means a stuck peer, which is no loss.
+            let _ = line.try_send(Call::HandOver);
+        }
+        self.lines.clear();
+        let mut acquaintances = Vec::new();
+        let gather = async {
+            while let Some(ended) = self.tasks.join_next().await {
+                acquaintances.extend(ended.ok().flatten());
+            }
+        };
+        // Tasks answer at once unless they wait for their facts to be taken; those are let go.
+        let _ = timeout(HANDOVER_TIMEOUT, gather).await;
+        self.tasks.abort_all();
+        acquaintances
+    }
+}
+
+/// Waits for a moment of the core's clock, or for ever.
+pub(super) async fn sleep_until_due(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}
