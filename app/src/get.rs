@@ -1,6 +1,7 @@
 //! `starling get`: one blocking command from a source to a verified image.
 
 mod follow;
+mod magnet;
 mod mirrored;
 mod options;
 mod place;
@@ -86,18 +87,22 @@ pub(crate) async fn fetch(
 ) -> Result<Outcome, Failure> {
     let started = Instant::now();
     let planner = Planner::new(args)?;
+    let met = match planner.magnet()? {
+        Some(link) => Some(Box::pin(magnet::find(args, link, report, stop)).await?),
+        None => None,
+    };
     let plan = tokio::select! {
-        plan = in_time(args, Box::pin(planner.plan())) => plan?,
+        plan = in_time(args, Box::pin(planner.plan(met))) => plan?,
         () = stop.wait() => {
             return Err(Failure::new(Kind::Interrupted, "interrupted before anything was fetched"));
         }
     };
     let (snapshot, time) = match plan {
-        Plan::Torrent(plan) if plan.checks.is_empty() => {
-            let added = add(args, &plan, (&args.output, Completion::Final), report).await?;
+        Plan::Torrent(mut plan) if plan.checks.is_empty() => {
+            let added = add(args, &mut plan, (&args.output, Completion::Final), report).await?;
             follow(args, added, started, (report, stop)).await?
         }
-        Plan::Torrent(plan) => Box::pin(fetch_checked(args, &plan, started, (report, stop))).await?,
+        Plan::Torrent(mut plan) => Box::pin(fetch_checked(args, &mut plan, started, (report, stop))).await?,
         Plan::Mirrored { fetcher, mirrors, checks } => {
             Box::pin(mirrored::fetch(args, (fetcher, mirrors, checks), report, stop)).await?
         }
@@ -109,12 +114,12 @@ pub(crate) async fn fetch(
 /// Fetches to where nobody takes the data for good, holds it against its checks, and only then goes on.
 async fn fetch_checked(
     args: &GetArgs,
-    plan: &TorrentPlan,
+    plan: &mut TorrentPlan,
     started: Instant,
     (report, stop): (&mut Report, &mut StopSignals),
 ) -> Result<(Snapshot, Duration), Failure> {
     make_output(args)?;
-    let metainfo = &plan.metainfo;
+    let metainfo = &Arc::clone(&plan.metainfo);
     let place = Place::begin(&args.output, &metainfo.name, &metainfo.info_hash().to_string())?;
     let added = add(args, plan, (place.folder(), Completion::Unchecked), report).await?;
     let (snapshot, time) = follow(args, added, started, (report, stop)).await?;
@@ -143,15 +148,18 @@ async fn in_time<T>(args: &GetArgs, future: impl Future<Output = Result<T, Failu
     })
 }
 
-/// Hands the torrent to a new session.
+/// Hands the torrent to a new session, or to the one that found its metadata.
 async fn add(
     args: &GetArgs,
-    plan: &TorrentPlan,
+    plan: &mut TorrentPlan,
     (folder, completion): (&Path, Completion),
     report: &mut Report,
 ) -> Result<(Torrent, Taken), Failure> {
     let add = describe(args, plan, (folder, completion)).await?;
-    let session = session::start(args)?;
+    let session = match plan.session.take() {
+        Some(session) => session,
+        None => session::start(args)?,
+    };
     let bytes_wanted = add.bytes_wanted();
     let torrent = session.add(add).await.map_err(|error| add_failure(&error))?;
     if completion != Completion::Told {

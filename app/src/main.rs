@@ -7,6 +7,7 @@ mod exit;
 mod get;
 mod import;
 mod log;
+mod magnet;
 mod options;
 mod reference;
 mod remote;
@@ -45,6 +46,7 @@ struct Cli {
 enum Command {
     Get(Box<get::GetArgs>),
     Show(show::ShowArgs),
+    Magnet(magnet::MagnetArgs),
     Verify(verify::VerifyArgs),
     Demo(demo::DemoArgs),
     Import(import::ImportArgs),
@@ -80,6 +82,7 @@ fn main() -> ExitCode {
     match cli.command {
         Command::Get(args) => get::run(&args),
         Command::Show(args) => show::run(&args),
+        Command::Magnet(args) => magnet::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Import(args) => import::run(&args),

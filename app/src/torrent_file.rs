@@ -59,7 +59,7 @@ fn not_even_bencode(bytes: &[u8]) -> Option<&'static str> {
     } else if bytes.starts_with(b"\x1f\x8b") {
         Some("not a torrent but gzip data; unpack it with gunzip first")
     } else if begins(b"magnet:") {
-        Some("not a torrent but the text of a magnet link, which is not supported yet")
+        Some("not a torrent but the text of a magnet link; give the link itself to starling get")
     } else {
         None
     }

@@ -8,6 +8,7 @@
 mod bottleneck;
 mod dht;
 mod disk;
+mod magnet;
 mod network;
 mod node;
 mod web_seed;
@@ -16,6 +17,7 @@ mod world;
 pub use bottleneck::{Bottleneck, FlowId, SharedPath};
 pub use dht::{DhtWorld, Ground, Member};
 pub use disk::DiskState;
+pub use magnet::{Gives, MagnetWorld};
 pub use network::Line;
 pub use node::{Behaviour, Node, NodeId};
 pub use web_seed::{Server, ServerState};

@@ -3,7 +3,7 @@
 use super::{GetArgs, Report, Taken};
 use crate::exit::{Failure, Kind};
 use crate::signals::StopSignals;
-use engine::{Event, Phase, Snapshot, Torrent, TorrentError};
+use engine::{Event, Phase, Snapshot, Torrent};
 use metainfo::Metainfo;
 use std::time::{Duration, Instant};
 use tokio::time::{MissedTickBehavior, interval};
@@ -97,11 +97,13 @@ impl<'a> Follow<'a> {
                 report.seeding(self.port);
             }
             Some(Event::SeedingDone) => return Some(Ok(())),
-            Some(Event::Failed(error @ TorrentError::Disk(_))) => {
+            Some(Event::Failed(error)) => {
                 let words = format_args!("{error}; what was verified is kept, and the same command resumes");
                 return Some(Err(Failure::new(Kind::Disk, words)));
             }
             Some(event @ (Event::PieceFailed { .. } | Event::Source { .. })) => report.event(&event),
+            // It is known since before.
+            Some(Event::Metadata { .. }) => {}
             None if self.completed_after.is_some() => return Some(Ok(())),
             None => return Some(Err(Failure::new(Kind::Failed, "the transfer ended without a reason"))),
         }
@@ -135,24 +137,25 @@ impl<'a> Follow<'a> {
 }
 
 /// `--timeout`: for how long nothing has moved.
-struct Watch {
+pub(super) struct Watch {
     limit: Option<Duration>,
-    /// Bytes checked, and bytes received that were good for something so far.
+    /// Bytes checked or of the metadata, and bytes received that were good for something so far.
     mark: (u64, u64),
     since: Instant,
     waited: Duration,
 }
 
 impl Watch {
-    const fn new(limit: Option<Duration>, now: Instant) -> Self {
+    pub(super) const fn new(limit: Option<Duration>, now: Instant) -> Self {
         Self { limit, mark: (0, 0), since: now, waited: Duration::ZERO }
     }
 
     /// Bytes count as they come in, not when their piece is whole: a piece may take long. Those that turn out bad
     /// are taken off again, so that a liar cannot keep us waiting for ever.
-    fn expired(&mut self, snapshot: &Snapshot, now: Instant) -> bool {
+    pub(super) fn expired(&mut self, snapshot: &Snapshot, now: Instant) -> bool {
         let received = snapshot.bytes_from_peers + snapshot.bytes_from_web_seeds;
-        let mark = (snapshot.bytes_checked, received.saturating_sub(snapshot.bytes_wasted));
+        let looked_at = snapshot.bytes_checked + snapshot.metadata_bytes;
+        let mark = (looked_at, received.saturating_sub(snapshot.bytes_wasted));
         let moved = mark.0 > self.mark.0 || mark.1 > self.mark.1;
         if moved || snapshot.phase == Phase::Finishing {
             self.mark = (self.mark.0.max(mark.0), self.mark.1.max(mark.1));
@@ -160,6 +163,11 @@ impl Watch {
         }
         self.waited = now.duration_since(self.since);
         self.limit.is_some_and(|limit| self.waited >= limit)
+    }
+
+    /// For how long nothing has moved.
+    pub(super) const fn waited(&self) -> Duration {
+        self.waited
     }
 
     fn words(&self, snapshot: &Snapshot) -> String {

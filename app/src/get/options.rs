@@ -17,7 +17,7 @@ const USUAL_WEB_SEED_CONNECTIONS: u16 = engine::WEB_SEED_CONNECTIONS as u16;
 
 const JSON: &str = "\
 Events of --json:
-  added, progress, piece_failed, source, verified, complete, seeding, error; their keys are in docs/get.md
+  metadata, added, progress, piece_failed, source, verified, complete, seeding, error; their keys are in docs/get.md
 
 Environment:
   STARLING_IMAGES_BASE_NAME  the address in the place of a distribution's site, as --images-base
@@ -32,6 +32,7 @@ Examples:
   starling get archlinux-2026.11.01-x86_64.iso.torrent -o ~/images
   starling get https://archlinux.org/releng/releases/2026.11.01/torrent/ --no-peers
   starling get debian.iso.torrent --seed-ratio 2 --up-limit 2MiB
+  starling get 'magnet:?xt=urn:btih:...&tr=...' -o ~/images
   starling get bundle.torrent --select '*.iso,SHA256SUMS'
   curl -s https://example.org/image.torrent | starling get - --json";
 
@@ -42,9 +43,9 @@ Examples:
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = format!("{}\n\n{JSON}\n\n{EXAMPLES}", exit::TABLE), after_help = exit::TABLE)]
 pub(crate) struct GetArgs {
-    /// A .torrent or .meta4 file, - for standard input, an http(s) URL, or a name: arch, debian, fedora, ubuntu
+    /// A .torrent or .meta4 file, - for standard input, an http(s) URL, a magnet link, or a name: arch, debian, ...
     ///
-    /// A name may have a version: arch:2026.11.01, arch:latest. The sums and signatures that its site publishes are
+    /// The names are arch, debian, fedora and ubuntu. A name may have a version: arch:2026.11.01, arch:latest. The sums and signatures that its site publishes are
     /// checked. ./arch is a file of that name.
     pub(crate) source: OsString,
 

@@ -1,18 +1,20 @@
 //! From SOURCE to what is fetched and what must be true of it.
 
 use super::GetArgs;
+use super::magnet::Met;
 use super::source::{self, Source};
 use super::wanted::{Wanted, gather_failure};
 use crate::exit::{Failure, Kind};
 use crate::torrent_file;
 use engine::{
-    Answer, FetchError, Fetcher, HttpSettings, NamedBy, is_metalink, read_torrent, without_credentials,
+    Answer, FetchError, Fetcher, HttpSettings, NamedBy, Session, is_metalink, read_torrent,
+    without_credentials,
 };
 use images::{
     Checks, Described, Location, Metalink, MirrorLinks, Mirrors, Release, Signature, Sum, gather, plain_name,
     read_document,
 };
-use metainfo::{FileIndex, Metainfo};
+use metainfo::{FileIndex, Magnet, Metainfo};
 use percent_encoding::percent_decode_str;
 use std::sync::Arc;
 use url::Url;
@@ -37,6 +39,8 @@ pub(super) struct TorrentPlan {
     /// Mirrors that the torrent does not name.
     pub(super) web_seeds: Vec<Url>,
     pub(super) checks: Checks,
+    /// The session that found its metadata and has met peers.
+    pub(super) session: Option<Session>,
 }
 
 /// What a document other than a torrent says about a file.
@@ -65,8 +69,22 @@ impl<'a> Planner<'a> {
         Ok(Self { args, wanted, fetcher })
     }
 
-    pub(super) async fn plan(&self) -> Result<Plan, Failure> {
+    /// The link, if SOURCE is one: its metadata is to be found before a plan can be made.
+    pub(super) fn magnet(&self) -> Result<Option<Magnet>, Failure> {
+        Ok(match Source::of(&self.args.source, &self.wanted.catalogue)? {
+            Source::Magnet(magnet) => Some(*magnet),
+            _ => None,
+        })
+    }
+
+    /// `met`: what a magnet link led to.
+    pub(super) async fn plan(&self, met: Option<Met>) -> Result<Plan, Failure> {
+        if let Some(met) = met {
+            return self.met(met).await;
+        }
         match Source::of(&self.args.source, &self.wanted.catalogue)? {
+            // Met before.
+            Source::Magnet(_) => Err(Failure::new(Kind::Failed, "the metadata is missing")),
             Source::Named { name, version } => self.named(&name, version.as_deref()).await,
             Source::Remote(url) => self.remote(&url).await,
             Source::Local => {
@@ -79,6 +97,19 @@ impl<'a> Planner<'a> {
                 self.torrent(metainfo, &from, None, Description::default()).await
             }
         }
+    }
+
+    async fn met(&self, met: Met) -> Result<Plan, Failure> {
+        let from = self.args.source.to_string_lossy();
+        let metainfo = Metainfo::clone(&met.metainfo);
+        let mut plan = self.torrent(metainfo, &from, None, Description::default()).await?;
+        if let Plan::Torrent(torrent) = &mut plan {
+            if torrent.selected.is_none() {
+                torrent.selected = met.selected()?;
+            }
+            torrent.session = met.session;
+        }
+        Ok(plan)
     }
 
     async fn named(&self, name: &str, version: Option<&str>) -> Result<Plan, Failure> {
@@ -146,6 +177,7 @@ impl<'a> Planner<'a> {
             selected,
             web_seeds: description.mirrors,
             checks,
+            session: None,
         }))
     }
 

@@ -68,6 +68,23 @@ impl Report {
         self.offer = command;
     }
 
+    /// The metadata of a magnet link is looked for.
+    pub(super) fn searching(&mut self, name: &str) {
+        name.clone_into(&mut self.name);
+        match &mut self.style {
+            Style::Quiet | Style::Json => {}
+            Style::Plain => log::line(&format!("{name}: looking for the metadata")),
+            Style::Terminal(terminal) => terminal.begin(name),
+        }
+    }
+
+    /// The metadata of a magnet link is here.
+    pub(super) fn found(&mut self, metainfo: &Metainfo) {
+        if let Style::Json = self.style {
+            json::print(&Line::metadata(metainfo));
+        }
+    }
+
     /// The torrent was taken in.
     pub(super) fn added(&mut self, metainfo: &Metainfo, bytes_wanted: u64) {
         self.name.clone_from(&metainfo.name);

@@ -52,7 +52,7 @@ pub(super) fn dht(args: &GetArgs) -> Option<DhtSettings> {
 }
 
 /// `--state-dir`, `$XDG_STATE_HOME/starling` or `~/.local/state/starling`.
-fn state_directory(args: &GetArgs) -> Option<PathBuf> {
+pub(super) fn state_directory(args: &GetArgs) -> Option<PathBuf> {
     // The base directory specification has relative paths ignored.
     let named = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let directory = args

@@ -4,7 +4,7 @@ use crate::exit::{Failure, Kind};
 use crate::torrent_file;
 use engine::{FetchError, Fetcher, NamedBy, read_torrent, without_credentials};
 use images::Catalogue;
-use metainfo::Metainfo;
+use metainfo::{Magnet, MagnetError, Metainfo};
 use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -17,6 +17,8 @@ use url::Url;
 pub(super) enum Source {
     /// A distribution, and perhaps a version of it.
     Named { name: String, version: Option<String> },
+    /// A torrent by its magnet link.
+    Magnet(Box<Magnet>),
     /// Something at a URL.
     Remote(Url),
     /// A file, or standard input.
@@ -26,6 +28,10 @@ pub(super) enum Source {
 impl Source {
     /// Tells what SOURCE is without looking at what is in it.
     pub(super) fn of(source: &OsStr, catalogue: &Catalogue) -> Result<Self, Failure> {
+        if let Some(text) = source.to_str().filter(|text| is_magnet(text)) {
+            let bad = |error: MagnetError| Failure::new(Kind::BadTorrent, error);
+            return Ok(Self::Magnet(Box::new(text.parse().map_err(bad)?)));
+        }
         if let Some(url) = remote(source)? {
             return Ok(match catalogue.of_torrent_page(&url) {
                 Some((distribution, version)) => {
@@ -52,15 +58,15 @@ impl Source {
     }
 }
 
+fn is_magnet(text: &str) -> bool {
+    text.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("magnet:"))
+}
+
 /// The URL, if SOURCE is one that can be fetched.
 fn remote(source: &OsStr) -> Result<Option<Url>, Failure> {
     let Some((scheme, _)) = source.to_str().and_then(|text| text.split_once(':')) else { return Ok(None) };
     let text = source.to_string_lossy();
     match scheme.to_ascii_lowercase().as_str() {
-        "magnet" => {
-            let words = "magnet links are not supported yet; give the .torrent file or its URL";
-            Err(Failure::new(Kind::BadTorrent, words))
-        }
         "http" | "https" => Url::parse(&text)
             .map(Some)
             .map_err(|error| Failure::new(Kind::Usage, format_args!("{text}: {error}"))),
@@ -146,6 +152,9 @@ mod tests {
         for local in ["./arch", "-", "./a:b.torrent", "no such.torrent"] {
             assert_eq!(source(local), Ok(Source::Local), "{local}");
         }
+        let link = format!("MAGNET:?xt=urn:btih:{}&dn=x", "0".repeat(40));
+        assert!(matches!(source(&link), Ok(Source::Magnet(magnet)) if magnet.name.as_deref() == Some("x")));
+        assert_eq!(source("magnet:?xt=urn:btih:00"), Err(Kind::BadTorrent));
         for wrong in ["nosuchdistro", "", "nosuchdistro:1", "arch:", "http://"] {
             assert_eq!(source(wrong), Err(Kind::Usage), "{wrong}");
         }
@@ -161,7 +170,6 @@ mod tests {
         assert_eq!(kind("HTTP://example.org/x"), Ok(true));
         assert_eq!(kind("./a:b.torrent"), Ok(false));
         assert_eq!(kind("-"), Ok(false));
-        assert_eq!(kind("magnet:?xt=urn:btih:00"), Err(Kind::BadTorrent));
         assert_eq!(kind("ftp://example.org/x.torrent"), Err(Kind::Usage));
         assert_eq!(kind("http://"), Err(Kind::Usage));
     }

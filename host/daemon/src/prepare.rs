@@ -31,16 +31,8 @@ impl Prepared {
     pub(crate) fn info_hash(&self) -> InfoHash {
         match &self.what {
             What::Torrent { metainfo, .. } => metainfo.info_hash(),
-            What::Magnet(magnet) => hash_of(magnet),
+            What::Magnet(magnet) => magnet.info_hash(),
         }
-    }
-}
-
-/// The hash that a link names.
-pub(crate) fn hash_of(magnet: &Magnet) -> InfoHash {
-    match (magnet.info_hash_v1, magnet.info_hash_v2) {
-        (Some(hash), _) => InfoHash::V1(hash),
-        (None, hash) => InfoHash::V2(hash.unwrap_or_default()),
     }
 }
 

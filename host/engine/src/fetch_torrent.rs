@@ -69,9 +69,7 @@ pub enum FetchError {
     #[error("{0} is empty; check the address")]
     Empty(String),
     /// A redirect to a magnet link.
-    #[error(
-        "{0} leads to a magnet link, which is not supported yet; look for a .torrent file on the same page"
-    )]
+    #[error("{0} leads to a magnet link; copy that link and give it instead")]
     Magnet(String),
     /// A Metalink document, which is not a torrent but leads to what it describes.
     #[error("it is a metalink, not a torrent; give its address to `starling get`")]

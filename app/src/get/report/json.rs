@@ -12,6 +12,11 @@ use std::path::Path;
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(super) enum Line<'a> {
+    Metadata {
+        name: &'a str,
+        info_hash: String,
+        size: u64,
+    },
     Added {
         name: &'a str,
         info_hash: String,
@@ -127,11 +132,20 @@ impl<'a> Line<'a> {
         }
     }
 
+    /// The line for a magnet link's metadata.
+    pub(super) fn metadata(metainfo: &'a Metainfo) -> Self {
+        Self::Metadata {
+            name: &metainfo.name,
+            info_hash: metainfo.info_hash().to_string(),
+            size: metainfo.info_bytes.len() as u64,
+        }
+    }
+
     pub(super) fn progress(snapshot: &Snapshot) -> Self {
         Self::Progress {
             phase: words::phase(snapshot.phase),
-            bytes_done: snapshot.bytes_done,
-            bytes_wanted: snapshot.bytes_wanted,
+            bytes_done: words::bytes_done(snapshot),
+            bytes_wanted: words::bytes_to_come(snapshot),
             bytes_from_peers: snapshot.bytes_from_peers,
             bytes_from_web_seeds: snapshot.bytes_from_web_seeds,
             bytes_wasted: snapshot.bytes_wasted,

@@ -61,8 +61,9 @@ impl Terminal {
     }
 
     pub(super) fn progress(&mut self, snapshot: &Snapshot) {
-        self.bar.set_length(snapshot.bytes_wanted.max(1));
-        self.bar.set_position(words::bytes_shown(snapshot).min(snapshot.bytes_wanted));
+        let wanted = words::bytes_to_come(snapshot);
+        self.bar.set_length(wanted.max(1));
+        self.bar.set_position(words::bytes_shown(snapshot).min(wanted));
         self.bar.set_message(self.details(snapshot));
     }
 
@@ -88,6 +89,7 @@ impl Terminal {
         let (down_arrow, up_arrow) = self.arrows;
         let (down, up) = (units::size(snapshot.down_rate), units::size(snapshot.up_rate));
         match snapshot.phase {
+            Phase::Metadata => format!("looking for the {phase}  peers {}", snapshot.peers_connected),
             Phase::Checking => format!("{phase} files that are here already"),
             Phase::Finishing => format!("{phase}: every piece is verified, the files are being synced"),
             Phase::Stopped | Phase::Failed => phase.to_owned(),

@@ -7,6 +7,7 @@ use std::time::Duration;
 /// The name of a phase, for people and for JSON.
 pub(super) const fn phase(phase: Phase) -> &'static str {
     match phase {
+        Phase::Metadata => "metadata",
         Phase::Checking => "checking",
         Phase::Downloading => "downloading",
         Phase::Finishing => "finishing",
@@ -19,8 +20,25 @@ pub(super) const fn phase(phase: Phase) -> &'static str {
 /// The bytes that the phase is about.
 pub(super) const fn bytes_shown(snapshot: &Snapshot) -> u64 {
     match snapshot.phase {
+        Phase::Metadata => snapshot.metadata_bytes,
         Phase::Checking => snapshot.bytes_checked,
         _ => snapshot.bytes_done,
+    }
+}
+
+/// Bytes that are here: of the metadata while that is looked for, else of the selected files.
+pub(super) const fn bytes_done(snapshot: &Snapshot) -> u64 {
+    match snapshot.phase {
+        Phase::Metadata => snapshot.metadata_bytes,
+        _ => snapshot.bytes_done,
+    }
+}
+
+/// How many of them there are to come to.
+pub(super) const fn bytes_to_come(snapshot: &Snapshot) -> u64 {
+    match snapshot.phase {
+        Phase::Metadata => snapshot.metadata_size,
+        _ => snapshot.bytes_wanted,
     }
 }
 
@@ -32,20 +50,23 @@ pub(super) fn ratio(snapshot: &Snapshot) -> f64 {
 /// One line about where a transfer stands.
 pub(super) fn summary(snapshot: &Snapshot) -> String {
     let phase = phase(snapshot.phase);
-    let (done, wanted) = (bytes_shown(snapshot), snapshot.bytes_wanted);
+    let (done, wanted) = (bytes_shown(snapshot), bytes_to_come(snapshot));
     let percent = if wanted == 0 { 100.0 } else { (done as f64 / wanted as f64 * 100.0).min(100.0) };
-    let (done, wanted) = (units::size(done), units::size(wanted));
+    let (done, total) = (units::size(done), units::size(wanted));
     let (down, up) = (units::size(snapshot.down_rate), units::size(snapshot.up_rate));
     match snapshot.phase {
-        Phase::Checking | Phase::Finishing | Phase::Stopped | Phase::Failed => {
-            format!("{phase} {percent:.1}% ({done} of {wanted})")
+        Phase::Metadata if wanted == 0 => {
+            format!("looking for the metadata, {} peers", snapshot.peers_connected)
+        }
+        Phase::Metadata | Phase::Checking | Phase::Finishing | Phase::Stopped | Phase::Failed => {
+            format!("{phase} {percent:.1}% ({done} of {total})")
         }
         Phase::Downloading => {
             let left = snapshot
                 .eta_seconds()
                 .map_or(String::new(), |eta| format!("{} left, ", units::duration(eta)));
             format!(
-                "{phase} {percent:.1}% ({done} of {wanted}), down {down}/s, up {up}/s, {left}{}",
+                "{phase} {percent:.1}% ({done} of {total}), down {down}/s, up {up}/s, {left}{}",
                 sources(snapshot)
             )
         }

@@ -1,14 +1,14 @@
 //! Taking torrents in.
 
 use super::Keeper;
-use super::book::{Book, Wish};
+use super::book::{Book, FileWishes, Wish};
 use super::command::Reply;
 use super::files::{choose, clear_uniform};
 use crate::api::events::{EventKind, Revision};
 use crate::catalogue::entry::{About, Dates, Entry, Number, Options, Progress, Status, Tracker};
 use crate::clock::unix_now;
-use crate::prepare::{self, Prepared, What};
-use crate::{AddError, AddRequest, Added, Settings};
+use crate::prepare::{Prepared, What};
+use crate::{AddError, AddRequest, Added, FileChoice, Settings};
 use metainfo::{Magnet, Metainfo};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -86,7 +86,7 @@ impl Keeper {
         let options = options(request, settings);
         let paused = request.paused.unwrap_or(!settings.start_added_torrents);
         let number = self.catalogue().next_number();
-        let info_hash = prepare::hash_of(magnet);
+        let info_hash = magnet.info_hash();
         let mut book = Book::new(number, info_hash);
         book.wish = if paused { Wish::Stop } else { Wish::Run };
         book.order = self.books.values().map(|book| book.order).max().map_or(0, |last| last + 1);
@@ -124,11 +124,43 @@ impl Keeper {
         Added { number, info_hash, name, duplicate: false }
     }
 
+    /// The metadata of a magnet link was found. Under the hash of the first version, where the link has only that of the
+    /// second, it is another torrent for everybody: it takes this one's place.
+    pub(super) fn found(&mut self, number: Number, metainfo: &Arc<Metainfo>, bytes: Arc<[u8]>) {
+        let info_hash = metainfo.info_hash();
+        if self.books.get(&number).is_none_or(|book| book.is_leaving() || book.info_hash == info_hash) {
+            self.learn(number, metainfo, bytes);
+            self.commit(|_| {});
+            return;
+        }
+        let Some((options, paused)) =
+            self.entry(number, |entry| (entry.options.clone(), entry.status == Status::Stopped))
+        else {
+            return;
+        };
+        let mut request = AddRequest::new(crate::Source::Metainfo(Vec::new()));
+        request.download_directory = Some(options.download_directory);
+        request.paused = Some(paused);
+        request.labels = options.labels;
+        let what = What::Torrent { metainfo: Arc::clone(metainfo), bytes };
+        if let Err(error) = self.take_in(Prepared { request, what }) {
+            self.fail(number, error.to_string());
+            return;
+        }
+        let (done, _) = tokio::sync::oneshot::channel();
+        self.remove(&[number], false, done);
+    }
+
     /// The metadata of a magnet link is here: from now on the torrent is one like others.
     fn learn(&mut self, number: Number, metainfo: &Arc<Metainfo>, bytes: Arc<[u8]>) {
         let is_known = self.entry(number, |entry| entry.about.has_metadata).unwrap_or(true);
         let Some(book) = self.books.get_mut(&number).filter(|_| !is_known) else { return };
-        book.magnet = None;
+        let magnet = book.magnet.take().and_then(|link| link.parse::<Magnet>().ok());
+        // They are the torrent's own from now on.
+        book.web_seeds.retain(|url| !metainfo.web_seeds.contains(url));
+        if let Some(magnet) = magnet {
+            select(&mut book.files, &magnet, metainfo);
+        }
         book.metainfo = Some(Arc::clone(metainfo));
         let file = Book::file_name(&book.info_hash);
         let bytes_wanted = super::files::bytes_wanted(metainfo, &book.files);
@@ -141,6 +173,8 @@ impl Keeper {
         self.changes.push(Change::RemoveFile(file.with_extension("magnet")));
         self.changes.push(Change::File(file, bytes));
         self.mark(number);
+        // The search, if one is under way, makes room for the torrent.
+        self.halt(number);
         self.reconcile(number);
     }
 
@@ -168,6 +202,20 @@ impl Keeper {
     pub(super) fn change_if(&self, number: Number, change: impl FnOnce(&mut Entry) -> bool) -> bool {
         self.catalogue().change_if(number, change)
     }
+}
+
+/// The files that a link selects (BEP 53), where the user made no choice.
+fn select(files: &mut FileWishes, magnet: &Magnet, metainfo: &Metainfo) {
+    let count = metainfo.files.len();
+    let chosen = magnet.selected.iter().copied().filter(|file| file.as_usize() < count).collect::<Vec<_>>();
+    if *files != FileWishes::default() || chosen.is_empty() {
+        return;
+    }
+    for choice in [FileChoice::Unwanted(Vec::new()), FileChoice::Wanted(chosen)] {
+        // Every index is there.
+        let _ = choose(files, &choice, count);
+    }
+    clear_uniform(files);
 }
 
 /// Where the data lies until it is complete, if not where it ends.

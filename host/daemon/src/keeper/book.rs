@@ -86,6 +86,8 @@ pub(crate) struct Book {
     pub(crate) stirred: bool,
     /// All data is to be hashed anew.
     pub(crate) verify: bool,
+    /// Its task looks for its metadata.
+    pub(crate) searches: bool,
     /// Its task was begun to hash what is there.
     pub(crate) checks: bool,
     /// Its files are being renamed: nobody may open them.
@@ -151,6 +153,7 @@ impl Book {
             recorded_asleep: false,
             stirred: false,
             verify: false,
+            searches: false,
             checks: false,
             renaming: false,
             renames: VecDeque::new(),

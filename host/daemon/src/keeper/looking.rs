@@ -139,6 +139,10 @@ fn progress(old: &Progress, snapshot: &Snapshot, base: Totals) -> Progress {
         ..*old
     };
     match snapshot.phase {
+        Phase::Metadata => Progress {
+            metadata: snapshot.metadata_bytes as f64 / snapshot.metadata_size.max(1) as f64,
+            ..transferred
+        },
         Phase::Checking => Progress {
             verified: snapshot.bytes_checked as f64 / snapshot.bytes_wanted.max(1) as f64,
             ..transferred
@@ -176,7 +180,9 @@ fn count_seconds(book: &mut Book, progress: &mut Progress, phase: Phase) {
     book.seen_at = now;
     book.rest_seconds = elapsed.fract();
     match phase {
-        Phase::Downloading | Phase::Finishing => progress.seconds_downloading += elapsed as u64,
+        Phase::Metadata | Phase::Downloading | Phase::Finishing => {
+            progress.seconds_downloading += elapsed as u64;
+        }
         Phase::Seeding => progress.seconds_seeding += elapsed as u64,
         Phase::Checking | Phase::Stopped | Phase::Failed => {}
     }

@@ -4,8 +4,8 @@ use super::book::{Book, Limits, Run};
 use super::{Keeper, News, files, waking};
 use crate::catalogue::entry::Number;
 use crate::{Preallocation, Tracker};
-use engine::{AddTorrent, AfterCompletion, Control, Session, Tuning};
-use metainfo::{FileIndex, Metainfo};
+use engine::{AddMagnet, AddTorrent, AfterCompletion, Control, Session, Tuning};
+use metainfo::{FileIndex, Magnet, Metainfo};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +16,8 @@ use url::Url;
 /// A torrent that has a task now.
 pub(crate) struct Opened {
     pub(crate) control: Control,
-    pub(crate) metainfo: Arc<Metainfo>,
+    /// `None` while it is looked for.
+    pub(crate) metainfo: Option<Arc<Metainfo>>,
 }
 
 impl Keeper {
@@ -41,6 +42,7 @@ impl Keeper {
         let limits = Limits::new();
         let opening = Opening {
             number,
+            magnet: book.magnet.as_ref().and_then(|link| link.parse().ok()),
             metainfo: book.metainfo.clone(),
             torrent_file,
             directory: book.place.clone().unwrap_or_else(|| options.download_directory.clone()),
@@ -98,6 +100,8 @@ pub(super) fn paths(book: &Book) -> std::collections::BTreeMap<FileIndex, PathBu
 /// What is needed to open a torrent.
 struct Opening {
     number: Number,
+    /// Its metadata is not known.
+    magnet: Option<Magnet>,
     metainfo: Option<Arc<Metainfo>>,
     torrent_file: PathBuf,
     directory: PathBuf,
@@ -130,7 +134,11 @@ impl Opening {
         drop(news.send(News::Ended(number)).await);
     }
 
-    async fn open(self, session: &Session) -> Result<(engine::Torrent, Arc<Metainfo>), String> {
+    async fn open(mut self, session: &Session) -> Result<(engine::Torrent, Option<Arc<Metainfo>>), String> {
+        if let Some(magnet) = self.magnet.take() {
+            let torrent = session.add_magnet(self.search(magnet)).map_err(|error| error.to_string())?;
+            return Ok((torrent, None));
+        }
         let metainfo = match self.metainfo {
             Some(metainfo) => metainfo,
             None => load(self.torrent_file).await?,
@@ -153,7 +161,20 @@ impl Opening {
             tuning: self.tuning,
         };
         let torrent = session.add(add).await.map_err(|error| error.to_string())?;
-        Ok((torrent, metainfo))
+        Ok((torrent, Some(metainfo)))
+    }
+
+    /// What is looked for while the metadata is not known.
+    fn search(self, magnet: Magnet) -> AddMagnet {
+        AddMagnet {
+            magnet,
+            peers: self.peers,
+            trackers: self.tuning.trackers,
+            use_peers: true,
+            max_peers: self.tuning.max_peers,
+            down: self.tuning.down,
+            up: self.tuning.up,
+        }
     }
 }
 

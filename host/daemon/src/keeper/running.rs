@@ -111,13 +111,14 @@ impl Keeper {
         }
         let faulty = self.entry(number, has_local_fault).unwrap_or(true);
         let has_metadata = self.entry(number, |entry| entry.about.has_metadata).unwrap_or(false);
+        let is_known = has_metadata || book.magnet.is_some();
         let wanted = (book.may_run() || book.verify) && !faulty;
         // One that was removed a moment ago still says goodbye; its end brings us back here.
         let mut leaving = self.leaving.range((book.info_hash, Number(0))..);
         let has_predecessor = leaving.next().is_some_and(|(hash, _)| *hash == book.info_hash);
         match &book.run {
             Run::Off if book.move_due => self.begin_move(number),
-            Run::Off if wanted && has_metadata && !has_predecessor => self.begin_to_run(number),
+            Run::Off if wanted && is_known && !has_predecessor => self.begin_to_run(number),
             Run::Asleep if !wanted || book.move_due => {
                 self.dismiss(number);
                 return self.reconcile(number);
@@ -179,7 +180,8 @@ impl Keeper {
             Ok(opened) => {
                 book.base = totals.unwrap_or_default();
                 book.seen_at = Instant::now();
-                book.metainfo = Some(opened.metainfo);
+                book.searches = opened.metainfo.is_none();
+                book.metainfo = opened.metainfo;
                 book.run = Run::On(opened.control);
                 self.awake.insert(number);
                 if book.is_leaving() || !book.may_run() && !self.checks_only(number) {
@@ -223,6 +225,7 @@ impl Keeper {
             Event::Checked { .. } => self.look_at(number),
             Event::Complete => self.complete(number),
             Event::Failed(error) => self.fail(number, error.to_string()),
+            Event::Metadata { metainfo, torrent_file } => self.found(number, &metainfo, torrent_file),
             Event::SeedingDone | Event::PieceFailed { .. } | Event::Source { .. } => {}
         }
     }
@@ -253,7 +256,9 @@ impl Keeper {
         if let Some(book) = self.books.get_mut(&number) {
             book.run = Run::Off;
             book.checks = false;
-            book.metainfo = book.metainfo.take().filter(|_| book.is_leaving());
+            // What was just found is needed at once, and its file may not be written yet.
+            let is_new = std::mem::take(&mut book.searches);
+            book.metainfo = book.metainfo.take().filter(|_| book.is_leaving() || is_new);
             book.limits = None;
         }
         self.change(number, |entry| {
@@ -320,7 +325,7 @@ impl Keeper {
             let left = entry.progress.bytes_left() > 0 || !entry.about.has_metadata;
             match phase {
                 Some((Phase::Checking, _)) => Status::Verifying,
-                Some((Phase::Downloading | Phase::Finishing, _)) => Status::Downloading,
+                Some((Phase::Metadata | Phase::Downloading | Phase::Finishing, _)) => Status::Downloading,
                 Some((Phase::Seeding, _)) => Status::Seeding,
                 Some((Phase::Stopped | Phase::Failed, _)) => Status::Stopped,
                 None if book.verify || book.checks => Status::QueuedToVerify,

@@ -210,3 +210,46 @@ async fn a_magnet_link_is_kept_and_becomes_a_torrent_when_its_file_is_added() {
     second.shutdown().await;
     assert_eq!(tree(&home.config().join("torrents")), [format!("{}.torrent", metainfo.info_hash())]);
 }
+
+#[tokio::test]
+async fn a_magnet_link_waits_over_restarts_and_its_metadata_needs_nobody_once_it_was_here() {
+    let (giver, taker) = (Home::new(), Home::new());
+    let sample = Sample::new("image", FILES, 10);
+    sample.write(&giver.downloads());
+    let giving = giver.start().await;
+    let seed = sample.add(&giving).await.number;
+    wait_for(&giving, seed, "seeding", |entry| entry.status() == Status::Seeding).await;
+    let hash = entry(&giving, seed, |it| it.hash_hex().to_owned());
+
+    let first = taker.start().await;
+    let link = format!("magnet:?xt=urn:btih:{hash}&so=0&x.pe=127.0.0.1:9");
+    let number = first.add(AddRequest::new(Source::Magnet(link))).await.unwrap().number;
+    assert_eq!(entry(&first, number, |it| it.name().to_owned()), hash);
+    wait_for(&first, number, "searching", |entry| entry.status() == Status::Downloading).await;
+    first.shutdown().await;
+
+    let second = taker.start().await;
+    let number = second.view(|catalogue| catalogue.iter().next().map(daemon::Entry::number)).unwrap();
+    wait_for(&second, number, "searching again", |entry| entry.status() == Status::Downloading).await;
+    let address = ([127, 0, 0, 1], giving.port()).into();
+    second.add_peers(number, vec![address]).await.unwrap();
+    wait_for(&second, number, "complete", |entry| {
+        entry.status() == Status::Seeding && entry.progress().bytes_left() == 0
+    })
+    .await;
+    assert_eq!(
+        entry(&second, number, |it| (it.name().to_owned(), it.progress().metadata)),
+        ("image".into(), 1.0)
+    );
+    assert!(taker.downloads().join("image/a/one.bin").exists(), "the file that the link selects");
+    assert!(!taker.downloads().join("image/two.bin").exists(), "a file that it does not select");
+    second.shutdown().await;
+    giving.shutdown().await;
+
+    let third = taker.start().await;
+    let number = third.view(|catalogue| catalogue.iter().next().map(daemon::Entry::number)).unwrap();
+    wait_for(&third, number, "seeding without anybody", |entry| entry.status() == Status::Seeding).await;
+    third.remove(vec![number], true).await.unwrap();
+    eventually("deleted", || std::fs::read_dir(taker.downloads()).is_ok_and(|mut it| it.next().is_none())).await;
+    third.shutdown().await;
+}
