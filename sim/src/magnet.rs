@@ -142,10 +142,7 @@ impl MagnetWorld {
             if let Some(due) = due {
                 self.queue(due.max(self.now), Happening::Look);
             }
-            let Some(Reverse(Queued(at, _, happening))) = self.queue.pop().filter(|next| next.0.0 <= end)
-            else {
-                return None;
-            };
+            let Reverse(Queued(at, _, happening)) = self.queue.pop().filter(|next| next.0.0 <= end)?;
             self.now = at;
             self.happen(happening);
         }
@@ -302,6 +299,7 @@ fn config(id: &[u8; 20], remote: SocketAddr, metadata: Option<Arc<[u8]>>) -> wir
         peer_id: PeerId(*id),
         geometry: metadata.is_some().then(|| Arc::new(Geometry::single(BLOCK_LENGTH, 1))),
         metadata,
+        exchange_peers: true,
         client: "simulated".to_owned(),
         listen_port: None,
         request_queue: 500,

@@ -116,8 +116,11 @@ class Libtorrent(Client):
 
     def begin(self, torrent, complete):
         self.session = libtorrent.session(self.settings)
-        what = libtorrent.add_torrent_params()
-        what.ti = libtorrent.torrent_info(torrent.path)
+        if torrent.path.startswith("magnet:"):
+            what = libtorrent.parse_magnet_uri(torrent.path)
+        else:
+            what = libtorrent.add_torrent_params()
+            what.ti = libtorrent.torrent_info(torrent.path)
         what.save_path = self.folder
         what.flags &= ~(libtorrent.torrent_flags.auto_managed | libtorrent.torrent_flags.paused)
         self.handle = self.session.add_torrent(what)
@@ -167,9 +170,12 @@ class Transmission(Client):
             json.dump(settings, f)
         self.spawn([self.program, "-f", "-g", self.work])
         wait_for(lambda: self.rpc("session-get"), 20, lambda: f"{self.name}'s RPC: {self.tail()}")
-        with open(torrent.path, "rb") as f:
-            metainfo = base64.b64encode(f.read()).decode()
-        self.rpc("torrent-add", metainfo=metainfo, **{"download-dir": self.folder, "paused": complete})
+        if torrent.path.startswith("magnet:"):
+            what = {"filename": torrent.path}
+        else:
+            with open(torrent.path, "rb") as f:
+                what = {"metainfo": base64.b64encode(f.read()).decode()}
+        self.rpc("torrent-add", **what, **{"download-dir": self.folder, "paused": complete})
         if complete:
             self.rpc("torrent-verify")
 

@@ -128,6 +128,10 @@ pub(crate) struct GetArgs {
     #[arg(long, help_heading = "Sources")]
     pub(crate) no_lsd: bool,
 
+    /// Do not exchange addresses with peers
+    #[arg(long, help_heading = "Sources")]
+    pub(crate) no_pex: bool,
+
     /// Do not look for peers in the distributed hash table
     #[arg(long, conflicts_with = "dht_bootstrap", help_heading = "Sources")]
     pub(crate) no_dht: bool,

@@ -18,6 +18,7 @@ pub(super) fn start(args: &GetArgs) -> Result<Session, Failure> {
         down_limit_bytes_per_second: args.down_limit,
         up_limit_bytes_per_second: args.up_limit,
         lsd: !args.no_lsd && !args.no_peers,
+        pex: !args.no_pex,
         dht: dht(args),
         listen: !args.no_peers,
         extra_ca: args.ca_file.clone(),

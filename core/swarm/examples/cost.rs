@@ -20,6 +20,7 @@ fn config(geometry: Arc<Geometry>) -> Config {
         sequential: false,
         seed: true,
         use_peers: true,
+        exchange_peers: false,
         max_peers: 2000,
         max_half_open: 20,
         max_peers_per_address: 2,

@@ -56,6 +56,8 @@ pub struct Config {
     pub seed: bool,
     /// Meet peers at all. False: only web seeds.
     pub use_peers: bool,
+    /// Exchange addresses with peers (BEP 11); never for a private torrent (BEP 27).
+    pub exchange_peers: bool,
     /// Connections held at most.
     pub max_peers: usize,
     /// Outgoing connections under way at most.

@@ -12,6 +12,7 @@ pub mod limits;
 mod metadata;
 mod peer;
 mod peer_list;
+mod pex;
 mod picker;
 mod pipeline;
 mod rate;

@@ -11,6 +11,12 @@ pub const CANDIDATES: usize = 1000;
 pub const CANDIDATES_AT_ONCE: usize = 200;
 /// Addresses taken from one peer by peer exchange in all, so that none fills the list alone.
 pub const CANDIDATES_FROM_ONE_PEER: usize = 300;
+/// Addresses told to one peer at once, of those that came and of those that went (BEP 11).
+pub const PEX_AT_ONCE: usize = 50;
+/// How often it is looked whether there is anything new to tell a peer.
+pub const PEX_LOOK: Duration = Duration::from_secs(5);
+/// The pause between two such messages to one peer (BEP 11).
+pub const PEX_EVERY: Duration = Duration::from_mins(1);
 /// Outgoing connections begun per second, so that a long list of addresses is not a storm.
 pub const CONNECTS_PER_SECOND: u32 = 30;
 /// Outgoing connections that may begin at once after a start: the first peers should come without waiting.

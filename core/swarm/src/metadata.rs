@@ -182,7 +182,7 @@ impl MetadataFetch {
                 self.on_piece(now, key, (piece, total_size), &bytes);
             }
             Fact::MetadataRejected(piece) => self.on_rejected(now, key, piece),
-            Fact::Peers(addresses) => self.handle_candidates(now, CandidateSource::Pex, &addresses),
+            Fact::Peers(addresses) => self.on_peers(now, key, &addresses),
             Fact::Closed(reason) => self.forget(now, key, reason),
             _ => return,
         }
@@ -200,6 +200,15 @@ impl MetadataFetch {
         }
         // We have nothing, of however many pieces.
         self.order(key, Order::Availability(Bitfield::new(1)));
+    }
+
+    /// Peer exchange: a stranger from elsewhere names nobody on this machine.
+    fn on_peers(&mut self, now: Instant, key: PeerKey, addresses: &[SocketAddr]) {
+        let Some(source) = self.sources.get(&key) else { return };
+        let local = source.address.ip().is_loopback();
+        let usable = addresses.iter().filter(|it| local || !it.ip().to_canonical().is_loopback());
+        let usable: Vec<SocketAddr> = usable.copied().collect();
+        self.handle_candidates(now, CandidateSource::Pex, &usable);
     }
 
     fn on_extended(&mut self, now: Instant, key: PeerKey, handshake: ExtendedHandshake) {

@@ -4,6 +4,7 @@ use crate::admission::{Held, Standing};
 use crate::choker::Client;
 use crate::contract::{Direction, PeerKey, SourceKey};
 use crate::limits;
+use crate::pex::{self, Exchange};
 use crate::picker::Pace;
 use crate::pipeline::Pipeline;
 use crate::rate::Rate;
@@ -55,6 +56,8 @@ pub(crate) struct Peer {
     /// Nothing to double for it either, until the clock says so.
     pub(crate) end_game_dry: bool,
     pub(crate) on_parole: bool,
+    /// What it was told of other peers, if it takes part in that.
+    pub(crate) exchange: Option<Exchange>,
     /// Addresses it told of (BEP 11).
     pub(crate) exchanged: usize,
 
@@ -102,6 +105,7 @@ impl Peer {
             dry_at: None,
             end_game_dry: false,
             on_parole: false,
+            exchange: None,
             exchanged: 0,
             up: Rate::new(now),
             bytes_down: 0,
@@ -116,6 +120,13 @@ impl Peer {
 
     pub(crate) const fn is_handshaken(&self) -> bool {
         self.id.is_some()
+    }
+
+    /// What others are told of it (BEP 11).
+    pub(crate) fn exchange_flags(&self) -> u8 {
+        let seed = if self.is_seed() { pex::SEED } else { 0 };
+        let reachable = if self.direction == Direction::Outgoing { pex::REACHABLE } else { 0 };
+        seed | reachable
     }
 
     /// It wants no more pieces.

@@ -27,6 +27,7 @@ pub(crate) fn config(geometry: Geometry) -> Config {
         sequential: false,
         seed: true,
         use_peers: true,
+        exchange_peers: true,
         max_peers: 50,
         max_half_open: 20,
         max_peers_per_address: 2,

@@ -41,6 +41,8 @@ pub struct Config {
     pub geometry: Option<Arc<Geometry>>,
     /// The info dict, given to peers that ask for it (BEP 9).
     pub metadata: Option<Arc<[u8]>>,
+    /// Take part in peer exchange (BEP 11); never for a private torrent (BEP 27).
+    pub exchange_peers: bool,
     /// Our name and version, told in the extension handshake.
     pub client: String,
     /// Where we listen; not told if `None`.
@@ -112,6 +114,10 @@ pub struct Connection {
     peer_is_interested: bool,
     /// What we last said about wanting pieces, or will say first.
     upload_only: bool,
+    /// The peer's number of peer exchange, if it takes part.
+    pex_number: Option<u8>,
+    /// When the peer last told of others.
+    pex_at: Option<Instant>,
     /// The peer's number of the upload-only message, if it takes one.
     upload_only_number: Option<u8>,
     /// Pieces the peer lets us ask for while choked.
@@ -179,6 +185,8 @@ impl Connection {
             we_are_interested: false,
             peer_is_interested: false,
             upload_only: config.upload_only,
+            pex_number: None,
+            pex_at: None,
             upload_only_number: None,
             allowed_fast: Vec::new(),
             haves_left: piece_count.saturating_add(HAVE_SLACK),

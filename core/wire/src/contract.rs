@@ -2,7 +2,7 @@
 //! orders come down. In the simulation these are function calls, in the engine a bounded channel.
 
 use metainfo::{Bitfield, BlockRequest, PeerId, PieceIndex};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// What a connection tells its swarm. Facts are already checked: an index in a fact lies inside the torrent,
 /// a block was asked for, and the order of messages is legal.
@@ -54,8 +54,8 @@ pub enum Fact {
     },
     /// The peer will not send this piece of the info dict.
     MetadataRejected(u32),
-    /// Peer exchange (BEP 11): addresses the peer knows.
-    Peers(Vec<std::net::SocketAddr>),
+    /// Peer exchange (BEP 11): addresses the peer knows, at most fifty of each family but for the first time.
+    Peers(Vec<SocketAddr>),
     /// The connection is over; always the last fact.
     Closed(Close),
 }
@@ -87,6 +87,13 @@ pub enum Order {
     UploadOnly(bool),
     /// Ask for a piece of the info dict (BEP 9). Answered by [`Fact::Metadata`] or [`Fact::MetadataRejected`], or never.
     AskMetadata(u32),
+    /// Tell of peers that came, with their flags, and of peers that went (BEP 11), if the peer takes part in that.
+    Peers {
+        /// Who came.
+        added: Vec<(SocketAddr, u8)>,
+        /// Who went.
+        dropped: Vec<SocketAddr>,
+    },
     /// Close the connection.
     Close(Close),
 }
@@ -104,6 +111,8 @@ pub struct ExtendedHandshake {
     pub listen_port: Option<u16>,
     /// Our address as the peer sees it (`yourip`).
     pub your_ip: Option<IpAddr>,
+    /// The peer takes part in peer exchange (BEP 11).
+    pub exchanges_peers: bool,
     /// Size of the info dict (BEP 9), as claimed by a peer that may be asked for it.
     pub metadata_size: Option<u32>,
 }

@@ -15,8 +15,12 @@ const LONGEST_FIXED: usize = 17;
 const ID_END: usize = 5;
 
 /// The extension messages that are kept; others are passed over.
-const EXTENSIONS_KEPT: [u8; 3] =
-    [crate::extended::HANDSHAKE, crate::extended::METADATA, crate::extended::UPLOAD_ONLY];
+const EXTENSIONS_KEPT: [u8; 4] = [
+    crate::extended::HANDSHAKE,
+    crate::extended::PEX,
+    crate::extended::METADATA,
+    crate::extended::UPLOAD_ONLY,
+];
 
 /// What the next bytes are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -10,6 +10,12 @@ use std::net::IpAddr;
 /// The number of the handshake itself.
 pub(crate) const HANDSHAKE: u8 = 0;
 
+/// Our number of peer exchange (BEP 11).
+pub(crate) const PEX: u8 = 1;
+
+/// The name of peer exchange.
+const PEX_NAME: &str = "ut_pex";
+
 /// Our number of the metadata messages (BEP 9).
 pub(crate) const METADATA: u8 = 2;
 
@@ -32,6 +38,8 @@ pub(crate) struct Received {
     pub(crate) told: ExtendedHandshake,
     /// The peer's number of the upload-only message, if it spoke of it; 0 turns it off.
     pub(crate) upload_only_number: Option<u8>,
+    /// The peer's number of peer exchange, likewise.
+    pub(crate) pex_number: Option<u8>,
     /// The peer's number of the metadata messages, likewise.
     pub(crate) metadata_number: Option<u8>,
 }
@@ -41,6 +49,9 @@ pub(crate) fn encode(config: &Config, upload_only: bool) -> Vec<u8> {
     let mut extensions = DictWriter::new();
     extensions.integer(METADATA_NAME, i64::from(METADATA));
     extensions.integer(UPLOAD_ONLY_NAME, i64::from(UPLOAD_ONLY));
+    if config.exchange_peers {
+        extensions.integer(PEX_NAME, i64::from(PEX));
+    }
     let mut dict = DictWriter::new();
     dict.dict("m", &extensions)
         .integer("reqq", i64::from(config.request_queue))
@@ -65,23 +76,25 @@ pub(crate) fn decode(content: &[u8]) -> Option<Received> {
     let root = document.root();
     root.dict()?;
     let integer = |key: &[u8]| root.get(key).and_then(Value::integer);
+    let number = |name: &str| {
+        let number = root.get(b"m").and_then(|names| names.get(name.as_bytes())).and_then(Value::integer);
+        number.and_then(|n| u8::try_from(n).ok())
+    };
     let told = ExtendedHandshake {
         client: root.get(b"v").and_then(Value::bytes).map(clean_name).filter(|name| !name.is_empty()),
         request_queue: integer(b"reqq").filter(|n| *n > 0).map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
         upload_only: integer(UPLOAD_ONLY_NAME.as_bytes()).map(|n| n != 0),
         listen_port: integer(b"p").and_then(|n| u16::try_from(n).ok()).filter(|port| *port != 0),
         your_ip: root.get(b"yourip").and_then(Value::bytes).and_then(address),
+        exchanges_peers: number(PEX_NAME).is_some_and(|number| number != 0),
         metadata_size: integer(b"metadata_size")
             .filter(|n| (1..=METADATA_SIZE).contains(n))
             .and_then(|n| u32::try_from(n).ok()),
     };
-    let number = |name: &str| {
-        let number = root.get(b"m").and_then(|names| names.get(name.as_bytes())).and_then(Value::integer);
-        number.and_then(|n| u8::try_from(n).ok())
-    };
     Some(Received {
         told,
         upload_only_number: number(UPLOAD_ONLY_NAME),
+        pex_number: number(PEX_NAME),
         metadata_number: number(METADATA_NAME),
     })
 }
@@ -138,6 +151,7 @@ mod tests {
             upload_only: Some(true),
             listen_port: None,
             your_ip: Some("2001:db8::7".parse().unwrap()),
+            exchanges_peers: false,
             metadata_size: None,
         };
         assert_eq!(received.told, expected);

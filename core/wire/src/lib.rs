@@ -1,4 +1,4 @@
-//! The peer wire protocol as a machine without input or output (BEP 3, 6, 9, 10, 21).
+//! The peer wire protocol as a machine without input or output (BEP 3, 6, 9, 10, 11, 21).
 //!
 //! A [`Connection`] is one peer: bytes and [`Order`]s go in, [`Fact`]s and bytes come out, time is an argument, and
 //! block payloads pass beside it. Whatever the other end sends, a connection never panics, keeps a bounded amount of
@@ -15,6 +15,7 @@
 //!     peer_id: PeerId([id; 20]),
 //!     geometry: Some(Arc::new(Geometry::new(BLOCK_LENGTH, [40_000]).unwrap())),
 //!     metadata: None,
+//!     exchange_peers: false,
 //!     client: "example 1".into(),
 //!     listen_port: None,
 //!     request_queue: 500,
@@ -64,6 +65,7 @@ mod limits;
 mod message;
 mod metadata;
 mod outbox;
+mod pex;
 mod requests;
 mod uploads;
 #[cfg(test)]

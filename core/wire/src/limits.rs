@@ -89,6 +89,15 @@ pub(crate) const EARLY_PIECES: u32 = 1 << 21;
 /// Pieces a peer may tell of one by one before the metadata is known, kept: a fast leech gets few hundred a minute.
 pub(crate) const EARLY_HAVES: usize = 16 * 1024;
 
+/// Addresses of each family taken from one message of peer exchange (BEP 11 allows fifty).
+pub(crate) const PEX_PEERS: usize = 50;
+
+/// Addresses of each family taken from the first such message, which tells of everybody.
+pub(crate) const PEX_FIRST_PEERS: usize = 200;
+
+/// Messages of peer exchange that come sooner after the last are passed over; BEP 11 has one a minute.
+pub(crate) const PEX_PAUSE: Duration = Duration::from_secs(30);
+
 /// Values in an extension handshake; honest ones have a few dozen.
 pub(crate) const HANDSHAKE_TOKENS: usize = 4096;
 
@@ -122,6 +131,8 @@ pub(crate) mod price {
     pub(crate) const UNCHOKE: u32 = 5;
     /// A DHT port: one a connection is plenty.
     pub(crate) const PORT: u32 = 10;
+    /// A message of peer exchange.
+    pub(crate) const PEERS: u32 = 50;
     /// An extension handshake: parsed, cleaned, told to the swarm.
     pub(crate) const EXTENDED_HANDSHAKE: u32 = 50;
     /// Each such many bytes of a message that is passed over, or of a bitfield told again, add one.

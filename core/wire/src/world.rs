@@ -30,6 +30,7 @@ pub(crate) fn config() -> Config {
         peer_id: PeerId(*b"-SL0100-aaaaaaaaaaaa"),
         geometry: Some(Arc::new(geometry())),
         metadata: None,
+        exchange_peers: false,
         client: "starling 0.1".into(),
         listen_port: Some(6881),
         request_queue: 500,

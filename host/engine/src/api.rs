@@ -32,6 +32,8 @@ pub struct Settings {
     pub lsd: bool,
     /// Find peers through the distributed hash table (BEP 5); `None` leaves it alone.
     pub dht: Option<DhtSettings>,
+    /// Exchange addresses with peers (BEP 11); private torrents never do.
+    pub pex: bool,
     /// Listen for peers at all. False: the port is not opened.
     pub listen: bool,
     /// Addresses that no connection is made with; whoever holds a clone may replace them at any time.
@@ -49,6 +51,7 @@ impl Default for Settings {
             down_limit_bytes_per_second: None,
             up_limit_bytes_per_second: None,
             lsd: true,
+            pex: true,
             dht: None,
             listen: true,
             address_filter: AddressFilter::default(),

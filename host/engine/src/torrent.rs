@@ -403,6 +403,7 @@ fn configure(add: &AddTorrent, shared: &Shared) -> swarm::Config {
         sequential: add.sequential,
         seed: add.after_completion.seed,
         use_peers: add.use_peers,
+        exchange_peers: exchanges_peers(add, shared),
         max_peers: add.tuning.max_peers.unwrap_or(MAX_PEERS),
         max_half_open: MAX_HALF_OPEN,
         max_peers_per_address: MAX_PEERS_PER_ADDRESS,
@@ -412,6 +413,11 @@ fn configure(add: &AddTorrent, shared: &Shared) -> swarm::Config {
         web_seed_connections: add.web_seed_connections,
         mirrors_may_lag: sources::is_new(&add.metainfo),
     }
+}
+
+/// A private torrent's peers are nobody else's business (BEP 27).
+fn exchanges_peers(add: &AddTorrent, shared: &Shared) -> bool {
+    shared.settings.pex && !add.metainfo.private
 }
 
 /// How we call ourselves to peers.

@@ -3,6 +3,7 @@
 use super::Swarm;
 use crate::contract::{CandidateSource, PeerKey, SourceKey};
 use crate::limits;
+use crate::pex::Exchange;
 use metainfo::{Bitfield, PeerId, PieceIndex};
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -59,6 +60,9 @@ impl Swarm {
         }
         if handshake.client.is_some() {
             peer.client = handshake.client;
+        }
+        if handshake.exchanges_peers && self.config.exchange_peers && peer.exchange.is_none() {
+            peer.exchange = Some(Exchange::new(now));
         }
         peer.upload_only = handshake.upload_only.unwrap_or(peer.upload_only);
         if let Some(port) = handshake.listen_port {
@@ -152,6 +156,9 @@ impl Swarm {
 
     /// Peer exchange: one peer's word goes only so far, and only a peer on this machine knows others on it.
     fn on_peers(&mut self, now: Instant, key: PeerKey, addresses: &[SocketAddr]) {
+        if !self.config.exchange_peers {
+            return;
+        }
         let Some(peer) = self.peers.get_mut(&key) else { return };
         let local = peer.address.ip().is_loopback();
         let left = limits::CANDIDATES_FROM_ONE_PEER.saturating_sub(peer.exchanged);

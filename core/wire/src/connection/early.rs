@@ -46,6 +46,7 @@ impl Early {
             upload_only: told.upload_only.or(before.upload_only),
             listen_port: told.listen_port.or(before.listen_port),
             your_ip: told.your_ip.or(before.your_ip),
+            exchanges_peers: told.exchanges_peers || before.exchanges_peers,
             metadata_size: told.metadata_size.or(before.metadata_size),
         });
     }
@@ -73,8 +74,17 @@ impl Connection {
 
     /// The metadata is known: from now on this is a connection like any other. What the peer said so far is told once
     /// more, from [`Fact::Handshaken`] on, now as far as it makes sense.
-    pub fn handle_metadata(&mut self, now: Instant, geometry: &Arc<Geometry>, info: &Arc<[u8]>) {
+    ///
+    /// `private`: it takes part in peer exchange no more (BEP 27).
+    pub fn handle_metadata(
+        &mut self,
+        now: Instant,
+        geometry: &Arc<Geometry>,
+        info: &Arc<[u8]>,
+        private: bool,
+    ) {
         let Some(early) = self.early.take() else { return };
+        self.config.exchange_peers &= !private;
         let piece_count = geometry.piece_count();
         self.config.metadata = Some(Arc::clone(info));
         self.geometry = Arc::clone(geometry);

@@ -2,7 +2,7 @@
 
 use super::Connection;
 use crate::message::Message;
-use crate::{Fact, Order, extended};
+use crate::{Fact, Order, extended, pex};
 use metainfo::{Bitfield, BlockRequest, PieceIndex};
 use std::time::Instant;
 
@@ -30,6 +30,11 @@ impl Connection {
             Order::AllowedFast(pieces) => self.allow_fast(now, &pieces),
             Order::UploadOnly(upload_only) => self.tell_upload_only(now, upload_only),
             Order::AskMetadata(piece) => self.ask_metadata(now, piece),
+            Order::Peers { added, dropped } => {
+                if let Some(number) = self.pex_number.filter(|_| self.config.exchange_peers) {
+                    self.send(now, &Message::Extended(number, &pex::encode(&added, &dropped)));
+                }
+            }
             Order::Close(why) => self.close(why),
         }
     }

@@ -6,11 +6,11 @@
 use super::early::Told;
 use super::{Connection, Payload, Phase};
 use crate::handshake::HANDSHAKE_LENGTH;
-use crate::limits::{ALLOWED_FAST_TAKEN, REQUEST_TOLERATED, price};
+use crate::limits::{ALLOWED_FAST_TAKEN, PEX_FIRST_PEERS, PEX_PAUSE, PEX_PEERS, REQUEST_TOLERATED, price};
 use crate::message::Message;
 use crate::requests::{Arrival, Rejection};
 use crate::uploads::Verdict;
-use crate::{Close, ExtendedHandshake, Fact, Handshake, Violation, extended};
+use crate::{Close, ExtendedHandshake, Fact, Handshake, Violation, extended, pex};
 use metainfo::{Bitfield, BlockRequest, PieceIndex};
 use std::time::Instant;
 
@@ -281,6 +281,9 @@ impl Connection {
         if !self.extended {
             return Err(Violation::Unexpected);
         }
+        if number == extended::PEX {
+            return self.on_peers(now, content);
+        }
         if number == extended::METADATA {
             return self.on_metadata(now, content);
         }
@@ -295,6 +298,9 @@ impl Connection {
         if let Some(number) = received.metadata_number {
             self.exchange.number = Some(number).filter(|number| *number != 0);
         }
+        if let Some(number) = received.pex_number {
+            self.pex_number = Some(number).filter(|number| *number != 0);
+        }
         // A size without a way to ask is of no use.
         received.told.metadata_size = received.told.metadata_size.filter(|_| self.exchange.number.is_some());
         if let Some(number) = received.upload_only_number {
@@ -304,6 +310,21 @@ impl Connection {
             early.extended(&received.told);
         }
         self.facts.push_back(Fact::Extended(received.told));
+        Ok(())
+    }
+
+    /// Peer exchange: what comes too soon is passed over, and what comes too often closes.
+    fn on_peers(&mut self, now: Instant, content: &[u8]) -> Judged {
+        if !self.config.exchange_peers {
+            return self.pay(now, price::PEERS);
+        }
+        let most = if self.pex_at.is_none() { PEX_FIRST_PEERS } else { PEX_PEERS };
+        if self.pex_at.is_some_and(|last| now.saturating_duration_since(last) < PEX_PAUSE) {
+            return self.pay(now, price::PEERS);
+        }
+        let peers = pex::decode(content, most).ok_or(Violation::BadExtension)?;
+        self.pex_at = Some(now);
+        self.facts.push_back(Fact::Peers(peers));
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! A connection against a scripted peer ([`Lone`]), and two connections against each other (`pair`).
 
+mod exchange;
 mod hostile;
 mod metadata;
 mod pair;

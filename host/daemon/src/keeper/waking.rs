@@ -98,6 +98,7 @@ fn settings(config: &mut Config) -> engine::Settings {
         bind: config.bind.or_else(|| bind(settings)),
         state_directory: Some(config.config_directory.clone()),
         lsd: settings.lpd,
+        pex: settings.pex,
         dht: settings.dht.then(engine::DhtSettings::default),
         address_filter: config.address_filter.clone(),
         ..engine::Settings::default()

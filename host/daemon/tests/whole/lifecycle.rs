@@ -250,6 +250,7 @@ async fn a_magnet_link_waits_over_restarts_and_its_metadata_needs_nobody_once_it
     let number = third.view(|catalogue| catalogue.iter().next().map(daemon::Entry::number)).unwrap();
     wait_for(&third, number, "seeding without anybody", |entry| entry.status() == Status::Seeding).await;
     third.remove(vec![number], true).await.unwrap();
-    eventually("deleted", || std::fs::read_dir(taker.downloads()).is_ok_and(|mut it| it.next().is_none())).await;
+    eventually("deleted", || std::fs::read_dir(taker.downloads()).is_ok_and(|mut it| it.next().is_none()))
+        .await;
     third.shutdown().await;
 }

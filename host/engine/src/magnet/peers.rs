@@ -102,6 +102,7 @@ impl Peers {
             peer_id: self.ground.shared.peer_id,
             geometry: None,
             metadata: None,
+            exchange_peers: self.ground.shared.settings.pex,
             client: crate::torrent::client_name(),
             listen_port: Some(port).filter(|port| *port != 0),
             request_queue: REQUEST_QUEUE,

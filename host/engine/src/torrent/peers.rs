@@ -24,6 +24,7 @@ pub(super) struct Settings {
     pub(super) info_hash: [u8; 20],
     pub(super) peer_id: PeerId,
     pub(super) geometry: Arc<Geometry>,
+    pub(super) exchange_peers: bool,
     /// The info dict, for peers that come by a magnet link.
     pub(super) info: Arc<[u8]>,
     pub(super) client: String,
@@ -39,6 +40,7 @@ impl Settings {
             info_hash: add.metainfo.wire_info_hash(),
             peer_id: shared.peer_id,
             geometry: Arc::clone(&add.metainfo.geometry),
+            exchange_peers: super::exchanges_peers(add, shared),
             info: Arc::clone(&add.metainfo.info_bytes),
             client: super::client_name(),
             listen_port: shared.port(),
@@ -149,6 +151,7 @@ impl Peers {
             peer_id: self.settings.peer_id,
             geometry: Some(Arc::clone(&self.settings.geometry)),
             metadata: Some(Arc::clone(&self.settings.info)).filter(|info| !info.is_empty()),
+            exchange_peers: self.settings.exchange_peers,
             client: self.settings.client.clone(),
             listen_port: Some(self.settings.listen_port),
             request_queue: self.settings.request_queue,
@@ -174,7 +177,8 @@ impl Peers {
             return;
         }
         if let Ok(key) = swarm.handle_connected(now, address, direction) {
-            connection.handle_metadata(now, &self.settings.geometry, &self.settings.info);
+            let private = !self.settings.exchange_peers;
+            connection.handle_metadata(now, &self.settings.geometry, &self.settings.info, private);
             let peer = self.open(key, stream, connection);
             self.tasks.spawn(peer.with_unsent(unsent).run());
         }

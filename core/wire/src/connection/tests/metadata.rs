@@ -136,7 +136,7 @@ fn what_was_said_before_the_metadata_is_told_after_it() {
     }
     lone.facts();
     lone.spoken();
-    lone.connection.handle_metadata(lone.now, &Arc::new(geometry()), &vec![1; 100].into());
+    lone.connection.handle_metadata(lone.now, &Arc::new(geometry()), &vec![1; 100].into(), false);
     let [(0, handshake)] = &extended(&lone.spoken())[..] else { panic!("one handshake") };
     assert_eq!(crate::extended::decode(handshake).unwrap().told.metadata_size, Some(100));
     let told = ExtendedHandshake {
@@ -170,7 +170,7 @@ fn what_turns_out_to_be_nonsense_closes_once_it_can_be_told() {
         let mut lone = early();
         lone.hear(&message);
         lone.assert_open();
-        lone.connection.handle_metadata(lone.now, &Arc::new(geometry()), &vec![1; 100].into());
+        lone.connection.handle_metadata(lone.now, &Arc::new(geometry()), &vec![1; 100].into(), false);
         lone.assert_violation(violation);
     }
 }

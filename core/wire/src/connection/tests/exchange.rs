@@ -1,0 +1,78 @@
+//! Peer exchange over one connection.
+
+use super::*;
+use std::net::SocketAddr;
+
+/// A peer that opened a connection to us and takes part.
+fn exchanging(exchange_peers: bool) -> Lone {
+    let now = origin();
+    let theirs = Handshake {
+        reserved: OUR_RESERVED,
+        info_hash: [0xaa; 20],
+        peer_id: PeerId(*b"-XX0001-bbbbbbbbbbbb"),
+    };
+    let connection = Connection::incoming(Config { exchange_peers, ..config() }, theirs, 1, now);
+    let mut lone = Lone { connection, now, kept: 0, thrown: 0 };
+    lone.hear(&Message::Extended(0, b"d1:md6:ut_pexi7eee"));
+    lone.order(Order::Availability(Bitfield::new(PIECE_COUNT)));
+    lone.facts();
+    lone
+}
+
+fn peers(hosts: std::ops::Range<u8>) -> Vec<(SocketAddr, u8)> {
+    hosts.map(|host| (SocketAddr::from(([10, 0, 0, host], 6881)), 2)).collect()
+}
+
+fn told(lone: &mut Lone, message: &[u8]) -> usize {
+    lone.hear(&Message::Extended(1, message));
+    let facts = lone.facts();
+    facts.iter().map(|fact| if let Fact::Peers(peers) = fact { peers.len() } else { 0 }).sum()
+}
+
+#[test]
+fn peers_are_told_under_the_number_that_the_other_end_gave() {
+    let mut lone = exchanging(true);
+    let said = lone.spoken();
+    assert!(said.windows(9).any(|part| part == b"6:ut_pexi"), "we take part");
+    let (added, dropped) = (peers(1..3), vec![peers(9..10)[0].0]);
+    lone.order(Order::Peers { added: added.clone(), dropped: dropped.clone() });
+    let mut expected = Vec::new();
+    Message::Extended(7, &crate::pex::encode(&added, &dropped)).encode(&mut expected);
+    assert_eq!(lone.spoken(), expected);
+}
+
+#[test]
+fn a_private_torrent_neither_tells_nor_listens() {
+    let mut lone = exchanging(false);
+    let said = lone.spoken();
+    assert!(!said.windows(6).any(|part| part == b"ut_pex"));
+    lone.order(Order::Peers { added: peers(1..3), dropped: Vec::new() });
+    assert!(lone.spoken().is_empty());
+    assert_eq!(told(&mut lone, &crate::pex::encode(&peers(1..3), &[])), 0);
+    lone.assert_open();
+}
+
+#[test]
+fn what_comes_too_soon_is_passed_over_and_a_flood_closes() {
+    let mut lone = exchanging(true);
+    lone.spoken();
+    let message = crate::pex::encode(&peers(0..255), &[]);
+    assert_eq!(told(&mut lone, &message), 200, "the first tells of everybody");
+    assert_eq!(told(&mut lone, &message), 0);
+    lone.pass(Duration::from_mins(1));
+    assert_eq!(told(&mut lone, &message), 50);
+    for _ in 0..100 {
+        if lone.connection.is_closed() {
+            break;
+        }
+        lone.hear(&Message::Extended(1, &message));
+    }
+    lone.assert_violation(Violation::Flood);
+}
+
+#[test]
+fn what_is_no_message_closes() {
+    let mut lone = exchanging(true);
+    lone.hear(&Message::Extended(1, b"i1e"));
+    lone.assert_violation(Violation::BadExtension);
+}
