@@ -67,7 +67,7 @@ fn sources_that_are_no_torrent_say_so_in_one_line() {
         (page, 4, "HTML page"),
         (empty, 4, "empty"),
         (cut, 4, "not a torrent"),
-        ("magnet:?xt=urn:btih:0123456789012345678901234567890123456789".into(), 4, "magnet"),
+        ("magnet:?xt=urn:btih:0123".into(), 4, "info-hash"),
         ("ftp://example.org/a.torrent".into(), 2, "http"),
     ] {
         let (found, error) = failed(&mut scratch.get(&source, "out"));
