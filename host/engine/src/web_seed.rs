@@ -1,8 +1,8 @@
 //! One web seed: files of the torrent on an HTTP server (BEP 19).
 //!
 //! A task takes ranges from the swarm one at a time and asks the server for the parts of files in them. The body
-//! is cut into blocks where it lies; each block needs the pool's leave before its first byte is read, so a disk
-//! that is slow closes the server's window, as it does a peer's.
+//! is copied into blocks while it is warm; each block needs a buffer of the pool before its first byte is read, so a
+//! disk that is slow closes the server's window, as it does a peer's.
 
 mod answer;
 mod cutter;
@@ -15,7 +15,6 @@ use crate::http::{Body, Client, Get, HttpError, Origin, Purpose, Response, Via, 
 use crate::limits::{MAX_REMEMBERED_REDIRECTS, REDIRECTS};
 use crate::rate_limit::RateLimit;
 use answer::{Answer, judge};
-use bytes::Bytes;
 use cutter::{Cutter, zeros};
 use metainfo::{FileIndex, Metainfo, Segment};
 use std::collections::BTreeMap;
@@ -38,7 +37,7 @@ pub(crate) struct WebSeedConfig {
     pub(crate) metainfo: Arc<Metainfo>,
     /// Where blocks go.
     pub(crate) store: TorrentStore,
-    /// Room for blocks.
+    /// Buffers for blocks.
     pub(crate) pool: BlockPool,
     /// Limit of bytes coming in.
     pub(crate) limit: Arc<RateLimit>,
@@ -154,7 +153,7 @@ impl WebSeed {
 
     /// Fetches a part of a file, or all of it from there on where the server cannot do less. Says how much came.
     async fn fetch_segment(&mut self, segment: Segment, cutter: &mut Cutter) -> Result<u64, FetchEnd> {
-        // The leave to hold the first block comes before the request, so that no answer waits for it.
+        // The buffer of the first block comes before the request, so that no answer waits for it.
         self.begin(cutter).await;
         let Opened { mut body, answer } = self.open(segment).await.map_err(FetchEnd::Failed)?;
         let length = match answer {
@@ -169,11 +168,13 @@ impl WebSeed {
                 Ok(None) => return Err(FetchEnd::Failed(Fault::CutOff)),
                 Err(error) => return Err(FetchEnd::Failed(self.failed(&error))),
             };
-            let came = bytes.len();
-            bytes.truncate(came.min(usize::try_from(left).unwrap_or(usize::MAX)));
+            bytes.truncate(bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX)));
             left -= bytes.len() as u64;
-            self.take(bytes, cutter).await;
-            self.config.limit.pace(came).await;
+            let step = self.config.limit.quantum().unwrap_or(bytes.len()).max(1);
+            for part in bytes.chunks(step) {
+                self.take(part, cutter).await;
+                self.config.limit.pace(part.len()).await;
+            }
         }
         body.finish().await;
         Ok(length)
@@ -275,27 +276,27 @@ impl WebSeed {
         fault::fault(error)
     }
 
-    /// Gets the pool's leave for the next block, if one is due.
+    /// Gets a buffer for the next block, if one is due.
     async fn begin(&mut self, cutter: &mut Cutter) {
-        if cutter.wants_permit() {
-            cutter.begin(self.config.pool.permit().await);
+        if cutter.wants_buffer() {
+            cutter.begin(self.config.pool.acquire().await);
         }
     }
 
     /// Hands bytes on to storage, block by block, and tells the swarm of those that are whole.
-    async fn take(&mut self, mut bytes: Bytes, cutter: &mut Cutter) {
+    async fn take(&mut self, mut bytes: &[u8], cutter: &mut Cutter) {
         let mut blocks = Vec::new();
         while !bytes.is_empty() {
-            if cutter.wants_permit() {
+            if cutter.wants_buffer() {
                 // Blocks held back here could be the very ones that the pool is out of.
-                let permit = if let Some(permit) = self.config.pool.try_permit() {
-                    permit
+                let buffer = if let Some(buffer) = self.config.pool.try_acquire() {
+                    buffer
                 } else {
                     self.store(&mut blocks);
-                    self.config.pool.permit().await
+                    self.config.pool.acquire().await
                 };
-                cutter.begin(permit);
-                if cutter.wants_permit() {
+                cutter.begin(buffer);
+                if cutter.wants_buffer() {
                     // The torrent ends here.
                     break;
                 }

@@ -5,7 +5,7 @@
 use metainfo::{BlockIndex, Geometry, InfoHash, PieceIndex};
 use sha1::{Digest, Sha1};
 use starling_storage::{
-    Block, BlockData, Disk, DiskConfig, DiskEvent, FileKind, Layout, LayoutFile, StateStore, TorrentLayout,
+    Block, Disk, DiskConfig, DiskEvent, FileKind, Layout, LayoutFile, StateStore, TorrentLayout,
 };
 use std::error::Error;
 use std::fs;
@@ -75,7 +75,7 @@ async fn measure(length: u64, piece_length: u32, folder: &Path) -> Result<(), Bo
         let mut buffer = disk.pool().acquire().await;
         buffer[..request.length as usize]
             .copy_from_slice(&piece[request.begin as usize..][..request.length as usize]);
-        burst.push(Block { request, data: BlockData::Pooled(buffer), source: 0 });
+        burst.push(Block { request, data: buffer, source: 0 });
         if burst.len() == BURST {
             store.write_all(&mut burst);
             tokio::task::yield_now().await;

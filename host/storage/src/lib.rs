@@ -36,13 +36,13 @@ mod transfer;
 mod verify;
 mod worker;
 
-pub use block::{Block, BlockData, SharedBlock};
+pub use block::Block;
 pub use check::CheckProgress;
 pub use disk::{Disk, DiskConfig};
 pub use errors::DiskError;
 pub use events::{BlockReport, DiskEvent};
 pub use layout::{FileKind, Layout, LayoutFile, TorrentLayout};
-pub use pool::{BlockBuffer, BlockPool, PoolPermit};
+pub use pool::{BlockBuffer, BlockPool};
 pub use relocate::{delete_data, move_data, rename_path};
 pub use resume::CheckReport;
 pub use state::{

@@ -1,6 +1,7 @@
 //! A piece under way: which blocks are there, in memory or flushed to disk, and how far it is hashed.
 
-use crate::block::{Block, BlockData};
+use crate::BlockBuffer;
+use crate::block::Block;
 use crate::events::BlockReport;
 use crate::hashing::{BlockDigester, PieceHasher};
 use metainfo::{BLOCK_LENGTH, BlockIndex};
@@ -9,7 +10,7 @@ use metainfo::{BLOCK_LENGTH, BlockIndex};
 enum Held {
     Absent,
     Memory {
-        data: BlockData,
+        data: BlockBuffer,
         source: u64,
     },
     /// Written to its place on disk, not yet verified.
@@ -67,7 +68,7 @@ impl Partial {
         let fits = block.request.begin.is_multiple_of(BLOCK_LENGTH)
             && index < self.blocks.len()
             && block.request.length == self.length(index)
-            && block.data.holds(block.request.length);
+            && block.data.len() >= block.request.length as usize;
         if !fits || !matches!(self.blocks[index], Held::Absent) {
             return;
         }
@@ -86,8 +87,7 @@ impl Partial {
     /// flushed. True if nothing is left to hash.
     fn hash_ahead(&mut self) -> bool {
         while let Some(Held::Memory { data, .. }) = self.blocks.get(self.hashed) {
-            let length = self.length(self.hashed);
-            data.slices(length).for_each(|slice| self.hasher.update(slice));
+            self.hasher.update(&data[..self.length(self.hashed) as usize]);
             self.hashed += 1;
         }
         self.hashed == self.blocks.len()
@@ -139,7 +139,7 @@ impl Partial {
                 open = true;
             }
             if let Some(run) = runs.last_mut() {
-                run.slices.extend(data.slices(self.length(index)));
+                run.slices.push(&data[..self.length(index) as usize]);
             }
         }
         runs
@@ -149,9 +149,9 @@ impl Partial {
     pub(crate) fn mark_flushed(&mut self, digester: &BlockDigester) {
         self.hash_ahead();
         for index in 0..self.blocks.len() {
-            let length = self.length(index);
+            let length = self.length(index) as usize;
             if let Held::Memory { data, source } = &self.blocks[index] {
-                let (source, digest) = (*source, digester.digest(data.slices(length)));
+                let (source, digest) = (*source, digester.digest(&data[..length]));
                 self.blocks[index] = Held::Flushed { source, digest };
             }
         }
@@ -163,7 +163,9 @@ impl Partial {
         let report = |(index, held): (usize, &Held)| {
             let (source, digest) = match held {
                 Held::Absent => return None,
-                Held::Memory { data, source } => (*source, digester.digest(data.slices(self.length(index)))),
+                Held::Memory { data, source } => {
+                    (*source, digester.digest(&data[..self.length(index) as usize]))
+                }
                 Held::Flushed { source, digest } => (*source, *digest),
             };
             Some(BlockReport { block: BlockIndex(index as u32), source, digest })
@@ -184,7 +186,7 @@ mod tests {
         let mut buffer = pool.try_acquire().unwrap();
         buffer.fill(fill);
         let request = BlockRequest { piece: PieceIndex(0), begin: index * BLOCK_LENGTH, length };
-        Block { request, data: BlockData::Pooled(buffer), source: u64::from(fill) }
+        Block { request, data: buffer, source: u64::from(fill) }
     }
 
     fn content() -> Vec<u8> {

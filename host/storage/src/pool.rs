@@ -54,38 +54,27 @@ impl BlockPool {
 
     /// A buffer, if one is free.
     pub fn try_acquire(&self) -> Option<BlockBuffer> {
-        Some(self.buffer(self.try_permit()?))
+        let permit = self.0.permits.try_acquire().ok();
+        if self.is_low() {
+            self.ask_for_relief();
+        }
+        permit.map(|permit| {
+            permit.forget();
+            self.buffer()
+        })
     }
 
     /// A buffer, as soon as one is free. Waiters are served in order.
     pub async fn acquire(&self) -> BlockBuffer {
-        let permit = self.permit().await;
-        self.buffer(permit)
-    }
-
-    /// The right to hold one block of foreign bytes, if the pool has room.
-    pub fn try_permit(&self) -> Option<PoolPermit> {
-        let permit = self.0.permits.try_acquire().ok().map(|permit| {
-            permit.forget();
-            PoolPermit(self.clone())
-        });
-        if self.is_low() {
-            self.ask_for_relief();
-        }
-        permit
-    }
-
-    /// The right to hold one block of foreign bytes, as soon as the pool has room.
-    pub async fn permit(&self) -> PoolPermit {
-        if let Some(permit) = self.try_permit() {
-            return permit;
+        if let Some(buffer) = self.try_acquire() {
+            return buffer;
         }
         match self.0.permits.acquire().await {
             Ok(permit) => permit.forget(),
             // The semaphore is never closed.
             Err(_closed) => std::future::pending().await,
         }
-        PoolPermit(self.clone())
+        self.buffer()
     }
 
     /// Blocks free now.
@@ -149,13 +138,14 @@ impl BlockPool {
         }
     }
 
-    fn buffer(&self, permit: PoolPermit) -> BlockBuffer {
+    /// A buffer for whoever took a permit.
+    fn buffer(&self) -> BlockBuffer {
         let recycled = self.free().pop();
         let bytes = recycled.unwrap_or_else(|| {
             self.0.allocated.fetch_add(1, Ordering::Relaxed);
             vec![0; BLOCK_LENGTH as usize].into_boxed_slice()
         });
-        BlockBuffer { bytes, permit }
+        BlockBuffer { bytes, pool: self.clone() }
     }
 
     fn free(&self) -> std::sync::MutexGuard<'_, Vec<Box<[u8]>>> {
@@ -163,19 +153,10 @@ impl BlockPool {
     }
 }
 
-/// Room for one block in the pool, given back on drop.
-pub struct PoolPermit(BlockPool);
-
-impl Drop for PoolPermit {
-    fn drop(&mut self) {
-        self.0.0.permits.add_permits(1);
-    }
-}
-
 /// 16 KiB of the pool, returned on drop. Its content is whatever the last user left.
 pub struct BlockBuffer {
     bytes: Box<[u8]>,
-    permit: PoolPermit,
+    pool: BlockPool,
 }
 
 impl Deref for BlockBuffer {
@@ -196,7 +177,8 @@ impl Drop for BlockBuffer {
     fn drop(&mut self) {
         // The buffer goes back before the permit does, so that whoever gets the permit finds it.
         let bytes = std::mem::take(&mut self.bytes);
-        self.permit.0.free().push(bytes);
+        self.pool.free().push(bytes);
+        self.pool.0.permits.add_permits(1);
     }
 }
 
@@ -209,14 +191,14 @@ mod tests {
         let pool = BlockPool::new(2);
         let mut first = pool.try_acquire().unwrap();
         first[0] = 7;
-        let second = pool.try_permit().unwrap();
+        let second = pool.try_acquire().unwrap();
         assert!(pool.try_acquire().is_none() && pool.available() == 0);
         drop(first);
         assert_eq!(pool.try_acquire().unwrap()[0], 7, "recycled, not zeroed again");
         drop(second);
-        assert_eq!((pool.available(), pool.allocated_bytes()), (2, 16384));
+        assert_eq!((pool.available(), pool.allocated_bytes()), (2, 2 * 16384));
         pool.trim();
-        assert_eq!(pool.allocated_bytes(), 0, "half of one, rounded up");
+        assert_eq!(pool.allocated_bytes(), 16384, "half of the idle ones");
     }
 
     #[test]

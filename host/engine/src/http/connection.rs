@@ -2,7 +2,7 @@
 
 use super::HttpError;
 use super::pool::Seat;
-use crate::limits::{HTTP2_WINDOW, MAX_HTTP_HEADER_BYTES, MAX_HTTP_HEADERS, TLS_TIMEOUT};
+use crate::limits::{HTTP2_WINDOW, MAX_HTTP_HEADER_BYTES, MAX_HTTP_HEADERS, MAX_HTTP_READ, TLS_TIMEOUT};
 use bytes::Bytes;
 use http_body_util::Empty;
 use hyper::body::Incoming;
@@ -36,7 +36,10 @@ impl Connection {
         T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
     {
         let mut builder = http1::Builder::new();
-        builder.max_buf_size(MAX_HTTP_HEADER_BYTES).max_headers(MAX_HTTP_HEADERS);
+        builder
+            .max_buf_size(MAX_HTTP_READ)
+            .max_header_size(MAX_HTTP_HEADER_BYTES)
+            .max_headers(MAX_HTTP_HEADERS);
         let (sender, driver) = builder.handshake(TokioIo::new(stream)).await?;
         let tasks = Tasks::default();
         tasks.execute(async move {

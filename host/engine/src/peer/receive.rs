@@ -9,7 +9,7 @@ use crate::limits::{READ_SCRATCH, SCATTER_BLOCKS};
 use metainfo::BLOCK_LENGTH;
 use std::io::{self, IoSliceMut};
 use std::time::Instant;
-use storage::{Block, BlockBuffer, BlockData, BlockPool};
+use storage::{Block, BlockBuffer, BlockPool};
 use tokio::net::TcpStream;
 use wire::Connection;
 
@@ -172,8 +172,7 @@ impl Receiver {
             && payload.wanted
             && let Some(buffer) = self.current.take()
         {
-            let data = BlockData::Pooled(buffer);
-            around.blocks.push(Block { request: payload.request, data, source: around.source });
+            around.blocks.push(Block { request: payload.request, data: buffer, source: around.source });
         }
     }
 

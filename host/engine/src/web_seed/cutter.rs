@@ -1,10 +1,8 @@
-//! Cuts a stream of bytes into blocks, without copying them.
+//! Cuts a stream of bytes into blocks.
 
-use crate::limits::MAX_BLOCK_PARTS;
-use bytes::{Bytes, BytesMut};
 use metainfo::{BLOCK_LENGTH, BlockIndex, BlockRequest, Geometry, PieceIndex};
 use std::sync::Arc;
-use storage::{Block, BlockData, PoolPermit, SharedBlock};
+use storage::{Block, BlockBuffer};
 
 /// Zeros for pad files, which are never fetched.
 static ZEROS: [u8; BLOCK_LENGTH as usize] = [0; BLOCK_LENGTH as usize];
@@ -15,63 +13,48 @@ pub(super) struct Cutter {
     source: u64,
     /// Torrent offset of the next byte.
     position: u64,
-    /// The block under way, and the bytes of it so far.
-    current: Option<(BlockRequest, PoolPermit)>,
-    parts: Vec<Bytes>,
-    have: u32,
+    /// The block under way, and how much of it is there.
+    current: Option<(BlockRequest, BlockBuffer)>,
+    have: usize,
 }
 
 impl Cutter {
     /// Begins at `position`, where a block begins. `source` goes with every block.
     pub(super) const fn new(geometry: Arc<Geometry>, position: u64, source: u64) -> Self {
-        Self { geometry, source, position, current: None, parts: Vec::new(), have: 0 }
+        Self { geometry, source, position, current: None, have: 0 }
     }
 
     /// Whether the next byte begins a block, so that [`Cutter::begin`] is due before [`Cutter::push`].
-    pub(super) const fn wants_permit(&self) -> bool {
+    pub(super) const fn wants_buffer(&self) -> bool {
         self.current.is_none()
     }
 
-    /// Begins the next block with the pool's leave.
-    pub(super) fn begin(&mut self, permit: PoolPermit) {
-        self.current = request_at(&self.geometry, self.position).map(|request| (request, permit));
+    /// Begins the next block in `buffer`.
+    pub(super) fn begin(&mut self, buffer: BlockBuffer) {
+        self.current = request_at(&self.geometry, self.position).map(|request| (request, buffer));
     }
 
-    /// Takes bytes off the front of `bytes`, to the end of the block at most; the block if that completes it.
-    pub(super) fn push(&mut self, bytes: &mut Bytes) -> Option<Block> {
-        let missing = self.current.as_ref()?.0.length - self.have;
-        let part = bytes.split_to(bytes.len().min(missing as usize));
-        self.position += part.len() as u64;
-        self.have += part.len() as u32;
-        if !part.is_empty() {
-            self.parts.push(part);
-        }
-        if self.parts.len() > MAX_BLOCK_PARTS {
-            self.join();
-        }
-        if self.have < self.current.as_ref()?.0.length {
+    /// Copies bytes off the front of `bytes`, to the end of the block at most; the block if that completes it.
+    pub(super) fn push(&mut self, bytes: &mut &[u8]) -> Option<Block> {
+        let (request, buffer) = self.current.as_mut()?;
+        let missing = &mut buffer[self.have..request.length as usize];
+        let length = missing.len().min(bytes.len());
+        let (part, rest) = bytes.split_at(length);
+        missing[..length].copy_from_slice(part);
+        *bytes = rest;
+        self.position += length as u64;
+        self.have += length;
+        if self.have < request.length as usize {
             return None;
         }
-        let (request, permit) = self.current.take()?;
         self.have = 0;
-        let segments = std::mem::take(&mut self.parts);
-        let data = BlockData::Shared(SharedBlock { segments, permit });
-        Some(Block { request, data, source: self.source })
-    }
-
-    /// Copies small parts together, so that they do not hold large buffers.
-    fn join(&mut self) {
-        let mut joined = BytesMut::with_capacity(BLOCK_LENGTH as usize);
-        for part in self.parts.drain(..) {
-            joined.extend_from_slice(&part);
-        }
-        self.parts.push(joined.freeze());
+        self.current.take().map(|(request, data)| Block { request, data, source: self.source })
     }
 }
 
 /// Up to a block of zeros.
-pub(super) fn zeros(length: u64) -> Bytes {
-    Bytes::from_static(&ZEROS[..length.min(u64::from(BLOCK_LENGTH)) as usize])
+pub(super) fn zeros(length: u64) -> &'static [u8] {
+    &ZEROS[..length.min(u64::from(BLOCK_LENGTH)) as usize]
 }
 
 fn request_at(geometry: &Geometry, position: u64) -> Option<BlockRequest> {
@@ -95,10 +78,10 @@ mod tests {
             let mut cutter = Cutter::new(Arc::clone(&geometry), 40_000, 9);
             let mut found = Vec::new();
             for part in content[40_000..].chunks(size) {
-                let mut bytes = Bytes::copy_from_slice(part);
+                let mut bytes = part;
                 while !bytes.is_empty() {
-                    if cutter.wants_permit() {
-                        cutter.begin(pool.try_permit().unwrap());
+                    if cutter.wants_buffer() {
+                        cutter.begin(pool.try_acquire().unwrap());
                     }
                     found.extend(cutter.push(&mut bytes));
                 }
@@ -112,14 +95,13 @@ mod tests {
             assert_eq!(shape, wanted, "in parts of {size}");
             let mut joined = Vec::new();
             for block in found {
-                let BlockData::Shared(SharedBlock { segments, .. }) = block.data else { panic!("pooled") };
-                assert!(segments.len() <= MAX_BLOCK_PARTS && block.source == 9);
-                joined.extend(segments.concat());
+                assert_eq!(block.source, 9);
+                joined.extend_from_slice(&block.data[..block.request.length as usize]);
             }
             assert_eq!(joined, content[40_000..], "in parts of {size}");
             assert_eq!(pool.available(), 100);
-            cutter.begin(pool.try_permit().unwrap());
-            assert!(cutter.wants_permit(), "nothing begins behind the end");
+            cutter.begin(pool.try_acquire().unwrap());
+            assert!(cutter.wants_buffer(), "nothing begins behind the end");
         }
     }
 }

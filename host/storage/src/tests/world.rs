@@ -4,7 +4,7 @@ use crate::backend::Backend;
 use crate::backend::faulty::Faulty;
 use crate::backend::fs::FileSystem;
 use crate::{
-    Block, BlockData, CheckReport, Disk, DiskConfig, DiskError, DiskEvent, FileKind, Layout, LayoutFile,
+    Block, CheckReport, Disk, DiskConfig, DiskError, DiskEvent, FileKind, Layout, LayoutFile,
     StateStore, TorrentLayout, TorrentStore, hashing,
 };
 use metainfo::{BlockIndex, BlockRequest, FileIndex, Geometry, InfoHash, PieceIndex};
@@ -181,7 +181,7 @@ impl Run {
     pub(super) async fn block(&self, world: &World, request: BlockRequest) -> Block {
         let mut buffer = timeout(PATIENCE, self.disk.pool().acquire()).await.expect("a block buffer");
         buffer[..request.length as usize].copy_from_slice(world.bytes(request));
-        Block { request, data: BlockData::Pooled(buffer), source: 1 }
+        Block { request, data: buffer, source: 1 }
     }
 
     pub(super) async fn write(&self, world: &World, request: BlockRequest) {
