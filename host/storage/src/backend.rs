@@ -32,6 +32,9 @@ pub(crate) trait Backend: Send + Sync {
     /// Writes at `offset`, at most `limits::SLICES` slices.
     fn write(&self, file: BorrowedFd<'_>, slices: &[IoSlice<'_>], offset: u64) -> io::Result<usize>;
 
+    /// Reserves the place of what is about to be written. Advice: the write tells what went wrong.
+    fn make_room(&self, file: BorrowedFd<'_>, offset: u64, length: u64);
+
     /// Waits until the file's bytes and length are on the device.
     fn sync(&self, file: BorrowedFd<'_>) -> io::Result<()>;
 

@@ -27,6 +27,7 @@ pub(crate) struct OpenFile {
     /// The file system cannot tell what is in memory.
     pub(crate) always_slow: AtomicBool,
     sparse: OnceLock<bool>,
+    on_ext4: OnceLock<bool>,
 }
 
 impl AsFd for OpenFile {
@@ -97,6 +98,7 @@ impl FilePool {
             writable: write,
             always_slow: AtomicBool::new(false),
             sparse: OnceLock::new(),
+            on_ext4: OnceLock::new(),
         });
         let mut open = self.lock();
         open.clock += 1;
@@ -137,6 +139,14 @@ impl OpenFile {
     /// Bytes in the file now.
     pub(crate) fn length(&self) -> Option<u64> {
         rustix::fs::fstat(&self.handle).ok().map(|stat| stat.st_size as u64)
+    }
+
+    /// Whether the file lies on ext4 (or its elders, which have the same number).
+    pub(crate) fn is_on_ext4(&self) -> bool {
+        const MAGIC: i64 = 0xef53;
+        *self.on_ext4.get_or_init(|| {
+            rustix::fs::fstatfs(&self.handle).is_ok_and(|system| system.f_type as i64 == MAGIC)
+        })
     }
 
     /// Whether the file had holes when this was first asked.

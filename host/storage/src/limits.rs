@@ -45,6 +45,10 @@ pub(crate) const HANDLE_FRACTION: u64 = 4;
 /// Slices in one vectored write at most (`IOV_MAX` on Linux).
 pub(crate) const SLICES: usize = 1024;
 
+/// From so many bytes on, room is made before they are written: ext4 then counts them in one go and not block by block,
+/// which saves a third of the write (64 us a MiB); the call itself costs 12 us. Other file systems do not gain.
+pub(crate) const ROOM_BYTES: u64 = 512 << 10;
+
 /// Written pieces are synced, and then recorded, at least this often.
 pub(crate) const SYNC_INTERVAL: Duration = Duration::from_secs(2);
 

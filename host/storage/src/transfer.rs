@@ -3,6 +3,7 @@
 use crate::DiskError;
 use crate::backend::{self, Access, Backend};
 use crate::file_pool::{FilePool, OpenFile, Slot};
+use crate::limits::ROOM_BYTES;
 use crate::partial::Run;
 use crate::torrent::{Place, Torrent};
 use metainfo::{BlockRequest, PieceIndex, Segment};
@@ -87,6 +88,9 @@ impl Transfer {
                 let mut slices = cursor.take(segment.length as usize);
                 let Some(extent) = locate(torrent, &segment) else { continue };
                 let file = self.open(torrent, extent.slot, Access::Create)?;
+                if extent.length >= ROOM_BYTES && file.is_on_ext4() {
+                    self.backend.make_room(file.as_fd(), extent.offset, extent.length);
+                }
                 backend::write_all(&*self.backend, file.as_fd(), &mut slices, extent.offset)
                     .map_err(|error| explain("write", torrent, extent.slot, &error))?;
                 if !written.contains(&extent.slot) {

@@ -83,6 +83,12 @@ impl Backend for Faulty {
         FileSystem.write(file, &[IoSlice::new(&bytes)], offset)
     }
 
+    fn make_room(&self, file: BorrowedFd<'_>, offset: u64, length: u64) {
+        if self.space.load(Ordering::SeqCst) >= length {
+            FileSystem.make_room(file, offset, length);
+        }
+    }
+
     fn sync(&self, file: BorrowedFd<'_>) -> io::Result<()> {
         if self.fail_syncs.load(Ordering::SeqCst) {
             return Err(Errno::IO.into());

@@ -33,6 +33,10 @@ impl Backend for FileSystem {
         Ok(rustix::io::pwritev(file, slices, offset)?)
     }
 
+    fn make_room(&self, file: BorrowedFd<'_>, offset: u64, length: u64) {
+        let _ = rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, offset, length);
+    }
+
     fn sync(&self, file: BorrowedFd<'_>) -> io::Result<()> {
         Ok(rustix::fs::fdatasync(file)?)
     }
