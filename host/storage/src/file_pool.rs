@@ -143,10 +143,9 @@ impl OpenFile {
 
     /// Whether the file lies on ext4 (or its elders, which have the same number).
     pub(crate) fn is_on_ext4(&self) -> bool {
-        const MAGIC: i64 = 0xef53;
-        *self.on_ext4.get_or_init(|| {
-            rustix::fs::fstatfs(&self.handle).is_ok_and(|system| system.f_type as i64 == MAGIC)
-        })
+        const MAGIC: u16 = 0xef53;
+        let ask = || rustix::fs::fstatfs(&self.handle).is_ok_and(|system| system.f_type == MAGIC.into());
+        *self.on_ext4.get_or_init(ask)
     }
 
     /// Whether the file had holes when this was first asked.

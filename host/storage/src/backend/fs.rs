@@ -60,3 +60,20 @@ impl Backend for FileSystem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn room_is_not_content() {
+        let file = tempfile::tempfile().unwrap();
+        FileSystem.make_room(file.as_fd(), 0, 1 << 20);
+        assert_eq!(file.metadata().unwrap().len(), 0);
+        FileSystem.write(file.as_fd(), &[IoSlice::new(b"abc")], 5).unwrap();
+        let mut found = [1; 9];
+        assert_eq!(FileSystem.read(file.as_fd(), &mut found, 0).unwrap(), 8);
+        assert_eq!(&found, b"\0\0\0\0\0abc\x01");
+    }
+}

@@ -4,8 +4,8 @@ use crate::backend::Backend;
 use crate::backend::faulty::Faulty;
 use crate::backend::fs::FileSystem;
 use crate::{
-    Block, CheckReport, Disk, DiskConfig, DiskError, DiskEvent, FileKind, Layout, LayoutFile,
-    StateStore, TorrentLayout, TorrentStore, hashing,
+    Block, CheckReport, Disk, DiskConfig, DiskError, DiskEvent, FileKind, Layout, LayoutFile, StateStore,
+    TorrentLayout, TorrentStore, hashing,
 };
 use metainfo::{BlockIndex, BlockRequest, FileIndex, Geometry, InfoHash, PieceIndex};
 use std::path::{Path, PathBuf};

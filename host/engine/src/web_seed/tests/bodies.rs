@@ -217,5 +217,5 @@ async fn a_limit_is_kept() {
     let start = Instant::now();
     assert_eq!(world.fetch_all().await.1, FetchEnd::Complete);
     let seconds = start.elapsed().as_secs_f64();
-    assert!((10.0..10.5).contains(&seconds), "{seconds} s for 10.2 s' worth of bytes");
+    assert!((10.0..10.3).contains(&seconds), "{seconds} s for 10.2 s' worth of bytes, 0.1 s of it saved up");
 }
