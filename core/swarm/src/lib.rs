@@ -15,6 +15,7 @@ mod peer_list;
 mod pex;
 mod picker;
 mod pipeline;
+mod priority;
 mod rate;
 mod smart_ban;
 mod stats;

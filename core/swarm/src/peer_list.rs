@@ -2,6 +2,7 @@
 
 use crate::contract::{CandidateSource, ConnectFailure};
 use crate::limits;
+use crate::priority::priority;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -36,6 +37,8 @@ struct Candidate {
 pub(crate) struct PeerList {
     candidates: BTreeMap<SocketAddr, Candidate>,
     own: BTreeSet<SocketAddr>,
+    /// How often peers said that they see us at an address.
+    seen_at: BTreeMap<IpAddr, u32>,
     connecting: usize,
     /// Where attempts would stand had they always been evenly spaced; may run ahead of the clock by the burst.
     paced_until: Instant,
@@ -44,12 +47,33 @@ pub(crate) struct PeerList {
 
 impl PeerList {
     pub(crate) fn new(now: Instant, rng: fastrand::Rng) -> Self {
-        Self { candidates: BTreeMap::new(), own: BTreeSet::new(), connecting: 0, paced_until: now, rng }
+        Self {
+            candidates: BTreeMap::new(),
+            own: BTreeSet::new(),
+            seen_at: BTreeMap::new(),
+            connecting: 0,
+            paced_until: now,
+            rng,
+        }
     }
 
     /// Attempts under way.
     pub(crate) const fn connecting(&self) -> usize {
         self.connecting
+    }
+
+    /// A peer says that it sees us at an address. Nobody is believed alone: the address said most counts.
+    pub(crate) fn seen_at(&mut self, address: IpAddr) {
+        let address = address.to_canonical();
+        if self.seen_at.len() < limits::OWN_ADDRESSES || self.seen_at.contains_key(&address) {
+            *self.seen_at.entry(address).or_default() += 1;
+        }
+    }
+
+    /// Our own address as peers of a family see it.
+    fn own_address(&self, is_ipv4: bool) -> Option<SocketAddr> {
+        let of_family = self.seen_at.iter().filter(|(address, _)| address.is_ipv4() == is_ipv4);
+        of_family.max_by_key(|(_, said)| **said).map(|(address, _)| SocketAddr::new(*address, 0))
     }
 
     /// Addresses not connected and not being tried.
@@ -99,16 +123,19 @@ impl PeerList {
     }
 
     /// The next address to connect to; it counts as being tried from now on. Addresses that failed least come
-    /// first, then those trusted most, system ports last, and chance decides.
+    /// first, then those trusted most, system ports last, and canonical priority (BEP 40) decides, or chance while our
+    /// own address is not known.
     pub(crate) fn next(&mut self, now: Instant) -> Option<SocketAddr> {
         if self.paced_until.saturating_duration_since(now) > BURST_AHEAD {
             return None;
         }
+        let own = [self.own_address(false), self.own_address(true)];
         let mut best = None;
         for (address, candidate) in &self.candidates {
             if candidate.state == State::Idle && candidate.next <= now {
-                let rank =
-                    (candidate.failures, address.port() < 1024, candidate.source, self.rng.u32(..), *address);
+                let own = own[usize::from(address.is_ipv4())];
+                let luck = own.map_or_else(|| self.rng.u32(..), |own| !priority(own, *address));
+                let rank = (candidate.failures, address.port() < 1024, candidate.source, luck, *address);
                 best = best.map_or(Some(rank), |least: (u8, bool, CandidateSource, u32, SocketAddr)| {
                     Some(least.min(rank))
                 });
@@ -298,6 +325,22 @@ mod tests {
             assert!(next - now <= Duration::from_secs(75));
             now = next;
         }
+    }
+
+    #[test]
+    fn once_our_address_is_known_canonical_priority_decides() {
+        let (mut list, now) = list();
+        let own: SocketAddr = "192.0.2.1:0".parse().unwrap();
+        list.seen_at("198.51.100.1".parse().unwrap());
+        list.seen_at(own.ip());
+        list.seen_at(own.ip());
+        for n in 1..20 {
+            list.add(now, CandidateSource::Tracker, SocketAddr::from(([10, n, 0, 1], 6881)));
+        }
+        let order: Vec<u32> =
+            std::iter::from_fn(|| list.next(now)).map(|address| priority(own, address)).collect();
+        assert_eq!(order.len(), 19);
+        assert!(order.is_sorted_by(|a, b| a >= b), "{order:?}");
     }
 
     #[test]

@@ -416,3 +416,28 @@ fn bitfield(pieces: std::ops::Range<u32>) -> Bitfield {
     }
     set
 }
+
+#[test]
+fn a_peer_is_not_asked_for_a_piece_that_it_lost() {
+    let mut world = world(4);
+    let peer = world.join(1, Script::seed(40)).unwrap();
+    world.tell(peer, Fact::DontHave(PieceIndex(7)));
+    world.run(20 * SECOND, |_| false);
+    assert_eq!(world.swarm.have().count(), 39);
+    assert!(!world.swarm.have().contains(PieceIndex(7)));
+    world.tell(peer, Fact::Have(PieceIndex(7)));
+    assert!(world.completes(10 * SECOND));
+}
+
+#[test]
+fn peers_hear_of_a_piece_that_we_lost() {
+    let mut world = world(4);
+    world.join(1, Script::seed(40)).unwrap();
+    world.run(10 * SECOND, |world| world.swarm.have().count() > 20);
+    let leech = world.join(2, Script { generous: false, ..Script::seed(40) }).unwrap();
+    let lost = world.swarm.have().iter().next().expect("a piece");
+    let now = world.now;
+    world.swarm.handle_storage(now, StorageFact::PieceLost(lost));
+    world.run(SECOND, |_| false);
+    assert_eq!(world.peer(leech).count(|order| *order == Order::DontHave(lost)), 1);
+}

@@ -114,6 +114,8 @@ pub struct Connection {
     peer_is_interested: bool,
     /// What we last said about wanting pieces, or will say first.
     upload_only: bool,
+    /// The peer's number of the message that a piece was lost, if it takes one.
+    dont_have_number: Option<u8>,
     /// The peer's number of peer exchange, if it takes part.
     pex_number: Option<u8>,
     /// When the peer last told of others.
@@ -185,6 +187,7 @@ impl Connection {
             we_are_interested: false,
             peer_is_interested: false,
             upload_only: config.upload_only,
+            dont_have_number: None,
             pex_number: None,
             pex_at: None,
             upload_only_number: None,

@@ -24,6 +24,8 @@ pub enum Fact {
     Availability(Bitfield),
     /// The peer got one more piece.
     Have(PieceIndex),
+    /// The peer lost a piece (BEP 54).
+    DontHave(PieceIndex),
     /// The peer chokes us. Without the fast extension every outstanding request is gone; the connection then
     /// tells a [`Fact::Rejected`] for each of them after this fact.
     Choked,
@@ -67,6 +69,8 @@ pub enum Order {
     Availability(Bitfield),
     /// One more piece is ours.
     Have(PieceIndex),
+    /// A piece is ours no more (BEP 54), told to a peer that speaks of that.
+    DontHave(PieceIndex),
     /// Ask for a block that is not being asked for. Answered by one [`Fact::BlockReceived`] or [`Fact::Rejected`], unless
     /// it is taken back.
     Request(BlockRequest),

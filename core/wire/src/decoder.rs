@@ -15,7 +15,8 @@ const LONGEST_FIXED: usize = 17;
 const ID_END: usize = 5;
 
 /// The extension messages that are kept; others are passed over.
-const EXTENSIONS_KEPT: [u8; 4] = [
+const EXTENSIONS_KEPT: [u8; 5] = [
+    crate::extended::DONT_HAVE,
     crate::extended::HANDSHAKE,
     crate::extended::PEX,
     crate::extended::METADATA,

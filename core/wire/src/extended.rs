@@ -25,6 +25,12 @@ const METADATA_NAME: &str = "ut_metadata";
 /// Our number of the upload-only message: one byte, 0 or 1, which some clients send beside BEP 21.
 pub(crate) const UPLOAD_ONLY: u8 = 3;
 
+/// Our number of the message that a piece was lost (BEP 54): four bytes, its index.
+pub(crate) const DONT_HAVE: u8 = 4;
+
+/// The name of that message.
+const DONT_HAVE_NAME: &str = "lt_donthave";
+
 /// The name of the upload-only message, and of the key of BEP 21.
 const UPLOAD_ONLY_NAME: &str = "upload_only";
 
@@ -38,6 +44,8 @@ pub(crate) struct Received {
     pub(crate) told: ExtendedHandshake,
     /// The peer's number of the upload-only message, if it spoke of it; 0 turns it off.
     pub(crate) upload_only_number: Option<u8>,
+    /// The peer's number of the message that a piece was lost, likewise.
+    pub(crate) dont_have_number: Option<u8>,
     /// The peer's number of peer exchange, likewise.
     pub(crate) pex_number: Option<u8>,
     /// The peer's number of the metadata messages, likewise.
@@ -47,6 +55,7 @@ pub(crate) struct Received {
 /// Our handshake.
 pub(crate) fn encode(config: &Config, upload_only: bool) -> Vec<u8> {
     let mut extensions = DictWriter::new();
+    extensions.integer(DONT_HAVE_NAME, i64::from(DONT_HAVE));
     extensions.integer(METADATA_NAME, i64::from(METADATA));
     extensions.integer(UPLOAD_ONLY_NAME, i64::from(UPLOAD_ONLY));
     if config.exchange_peers {
@@ -94,6 +103,7 @@ pub(crate) fn decode(content: &[u8]) -> Option<Received> {
     Some(Received {
         told,
         upload_only_number: number(UPLOAD_ONLY_NAME),
+        dont_have_number: number(DONT_HAVE_NAME),
         pex_number: number(PEX_NAME),
         metadata_number: number(METADATA_NAME),
     })
@@ -134,7 +144,7 @@ mod tests {
     #[test]
     fn ours_has_its_keys_in_order() {
         let bytes = encode(&config(), false);
-        let expected = b"d1:md11:upload_onlyi3e11:ut_metadatai2ee1:pi6881e4:reqqi500e11:upload_onlyi0e1:v12:starling 0.16:yourip4:\x7f\0\0\x01e";
+        let expected = b"d1:md11:lt_donthavei4e11:upload_onlyi3e11:ut_metadatai2ee1:pi6881e4:reqqi500e11:upload_onlyi0e1:v12:starling 0.16:yourip4:\x7f\0\0\x01e";
         assert_eq!(bytes, expected, "{}", bytes.escape_ascii());
     }
 

@@ -4,7 +4,7 @@ use super::Swarm;
 use crate::contract::{CandidateSource, PeerKey, SourceKey};
 use crate::limits;
 use crate::pex::Exchange;
-use metainfo::{Bitfield, PeerId, PieceIndex};
+use metainfo::{Bitfield, BlockRequest, PeerId, PieceIndex};
 use std::net::SocketAddr;
 use std::time::Instant;
 use wire::{Close, ExtendedHandshake, Fact, Order};
@@ -27,6 +27,7 @@ impl Swarm {
             Fact::Extended(handshake) => self.on_extended(now, peer, handshake),
             Fact::Availability(have) => self.on_availability(now, peer, have),
             Fact::Have(piece) => self.on_have(now, peer, piece),
+            Fact::DontHave(piece) => self.on_dont_have(now, peer, piece),
             Fact::Choked => self.on_choked(peer),
             Fact::Unchoked => self.on_unchoked(now, peer),
             Fact::Interested => self.on_interested(now, peer, true),
@@ -65,6 +66,9 @@ impl Swarm {
             peer.exchange = Some(Exchange::new(now));
         }
         peer.upload_only = handshake.upload_only.unwrap_or(peer.upload_only);
+        if let Some(address) = handshake.your_ip {
+            self.peer_list.seen_at(address);
+        }
         if let Some(port) = handshake.listen_port {
             self.on_listen_port(now, key, port);
         }
@@ -113,6 +117,31 @@ impl Swarm {
         }
         if peer.have.is_full() {
             self.close_if_useless(now, key);
+        }
+        self.note_interest(now, key);
+        self.refill(now, key);
+    }
+
+    /// The peer lost a piece (BEP 54).
+    fn on_dont_have(&mut self, now: Instant, key: PeerKey, piece: PieceIndex) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        if std::mem::take(&mut peer.uncounted) {
+            for piece in peer.have.iter() {
+                self.picker.piece_appears(piece);
+            }
+        }
+        if !peer.have.remove(piece) {
+            return;
+        }
+        self.picker.piece_disappears(piece);
+        if self.picker.is_missing(piece) {
+            peer.wanted = peer.wanted.saturating_sub(1);
+        }
+        let lost: Vec<BlockRequest> =
+            peer.outstanding.iter().filter(|request| request.piece == piece).copied().collect();
+        for request in lost {
+            self.take_back(key, request);
+            self.picker.release(SourceKey::Peer(key), request);
         }
         self.note_interest(now, key);
         self.refill(now, key);

@@ -100,11 +100,15 @@ impl Swarm {
         self.wake(now);
     }
 
-    /// A piece that was ours is not any more. Peers that were told of it cannot be told otherwise; requests for
-    /// it are rejected where they arrive.
+    /// A piece that was ours is not any more. Peers hear of it if they speak of that (BEP 54); requests for it are
+    /// rejected where they arrive.
     pub(super) fn on_piece_lost(&mut self, now: Instant, piece: PieceIndex) {
         if !self.have.remove(piece) {
             return;
+        }
+        let keys: Vec<_> = self.peers.keys().copied().collect();
+        for key in keys {
+            self.order(key, Order::DontHave(piece));
         }
         self.reset(now, piece);
         self.count_missing();

@@ -12,6 +12,11 @@ impl Connection {
         match order {
             Order::Availability(pieces) => self.tell_availability(now, &pieces),
             Order::Have(piece) => self.send(now, &Message::Have(piece)),
+            Order::DontHave(piece) => {
+                if let Some(number) = self.dont_have_number {
+                    self.send(now, &Message::Extended(number, &piece.0.to_be_bytes()));
+                }
+            }
             Order::Request(request) => self.ask(now, request),
             Order::Cancel(request) => {
                 if self.requests.cancel(request) {

@@ -281,6 +281,9 @@ impl Connection {
         if !self.extended {
             return Err(Violation::Unexpected);
         }
+        if number == extended::DONT_HAVE {
+            return self.on_dont_have(now, content);
+        }
         if number == extended::PEX {
             return self.on_peers(now, content);
         }
@@ -301,6 +304,9 @@ impl Connection {
         if let Some(number) = received.pex_number {
             self.pex_number = Some(number).filter(|number| *number != 0);
         }
+        if let Some(number) = received.dont_have_number {
+            self.dont_have_number = Some(number).filter(|number| *number != 0);
+        }
         // A size without a way to ask is of no use.
         received.told.metadata_size = received.told.metadata_size.filter(|_| self.exchange.number.is_some());
         if let Some(number) = received.upload_only_number {
@@ -310,6 +316,19 @@ impl Connection {
             early.extended(&received.told);
         }
         self.facts.push_back(Fact::Extended(received.told));
+        Ok(())
+    }
+
+    /// A piece is lost (BEP 54). Before the metadata is known the peer is taken at its earlier word, and rejects later.
+    fn on_dont_have(&mut self, now: Instant, content: &[u8]) -> Judged {
+        self.pay(now, price::PLAIN)?;
+        let bytes = <[u8; 4]>::try_from(content).map_err(|_| Violation::BadExtension)?;
+        let piece = PieceIndex(u32::from_be_bytes(bytes));
+        self.in_torrent(piece)?;
+        if self.early.is_none() {
+            self.settle_availability();
+            self.facts.push_back(Fact::DontHave(piece));
+        }
         Ok(())
     }
 

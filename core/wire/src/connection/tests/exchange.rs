@@ -76,3 +76,26 @@ fn what_is_no_message_closes() {
     lone.hear(&Message::Extended(1, b"i1e"));
     lone.assert_violation(Violation::BadExtension);
 }
+
+#[test]
+fn lost_pieces_are_told_to_those_who_ask_for_that() {
+    let mut lone = Lone::new();
+    lone.hear(&Message::Extended(0, b"d1:md11:lt_donthavei7eee"));
+    lone.hear(&Message::HaveAll);
+    lone.order(Order::Availability(Bitfield::full(PIECE_COUNT)));
+    lone.facts();
+    lone.spoken();
+    lone.order(Order::DontHave(PieceIndex(3)));
+    let mut expected = Vec::new();
+    Message::Extended(7, &[0, 0, 0, 3]).encode(&mut expected);
+    assert_eq!(lone.spoken(), expected);
+    lone.hear(&Message::Extended(4, &[0, 0, 0, 5]));
+    assert_eq!(lone.facts(), [Fact::DontHave(PieceIndex(5))]);
+    lone.hear(&Message::Extended(4, &PIECE_COUNT.to_be_bytes()));
+    lone.assert_violation(Violation::OutOfRange);
+    let mut plain = Lone::new();
+    plain.order(Order::Availability(Bitfield::full(PIECE_COUNT)));
+    plain.spoken();
+    plain.order(Order::DontHave(PieceIndex(3)));
+    assert!(plain.spoken().is_empty());
+}
