@@ -25,6 +25,8 @@ pub enum Gives {
     LiesOf(usize),
     /// Nothing: it does not have it either.
     Nothing,
+    /// Nothing but the addresses of these, by peer exchange.
+    Addresses(Vec<SocketAddr>),
     /// No answer to anything.
     Silence,
     /// Not even a connection.
@@ -67,6 +69,8 @@ struct Link {
     ours: Connection,
     theirs: Connection,
     is_silent: bool,
+    /// What the peer tells of others.
+    tells: Vec<SocketAddr>,
 }
 
 /// One client with a magnet link, and the peers it is told of.
@@ -113,8 +117,8 @@ impl MagnetWorld {
         }
     }
 
-    /// Adds peers, each with an address of its own, and tells the client of them.
-    pub fn introduce(&mut self, count: usize, gives: &Gives) -> Vec<IpAddr> {
+    /// Adds peers, each with an address of its own, that the client is not told of.
+    pub fn add(&mut self, count: usize, gives: &Gives) -> Vec<SocketAddr> {
         let mut addresses = Vec::new();
         for _ in 0..count {
             let number = self.members.len() as u16 + 1;
@@ -123,6 +127,12 @@ impl MagnetWorld {
             self.members.insert(address, gives.clone());
             addresses.push(address);
         }
+        addresses
+    }
+
+    /// Adds peers, and tells the client of them as a tracker would.
+    pub fn introduce(&mut self, count: usize, gives: &Gives) -> Vec<IpAddr> {
+        let mut addresses = self.add(count, gives);
         self.rng.shuffle(&mut addresses);
         self.fetch.handle_candidates(self.now, CandidateSource::Tracker, &addresses);
         addresses.into_iter().map(|address| address.ip()).collect()
@@ -206,12 +216,14 @@ impl MagnetWorld {
             Gives::Truth => Some(Arc::clone(&self.info)),
             Gives::Lies => Some(content(&mut self.rng, self.info.len())),
             Gives::LiesOf(size) => Some(content(&mut self.rng, *size)),
-            Gives::Nothing | Gives::Silence | Gives::NoConnection => None,
+            Gives::Nothing | Gives::Addresses(_) | Gives::Silence | Gives::NoConnection => None,
         };
         let mut id = *b"-SIM000-peer........";
         id[12..16].copy_from_slice(&address_bytes(address));
         let theirs = Connection::incoming(config(&id, address, metadata), hello, self.rng.u64(..), now);
-        self.links.insert(key, Link { ours, theirs, is_silent: gives == Gives::Silence });
+        let is_silent = gives == Gives::Silence;
+        let tells = if let Gives::Addresses(addresses) = gives { addresses } else { Vec::new() };
+        self.links.insert(key, Link { ours, theirs, is_silent, tells });
     }
 
     /// Carries everything out that is to be done at this moment.
@@ -259,8 +271,16 @@ impl MagnetWorld {
         let now = self.now;
         let facts: Vec<Fact> = std::iter::from_fn(|| link.ours.poll_fact()).collect();
         while let Some(fact) = link.theirs.poll_fact() {
-            if matches!(fact, Fact::Handshaken { .. }) {
-                link.theirs.handle_order(now, Order::Availability(Bitfield::full(1)));
+            match fact {
+                Fact::Handshaken { .. } => {
+                    link.theirs.handle_order(now, Order::Availability(Bitfield::full(1)));
+                }
+                Fact::Extended(_) => {
+                    let added = std::mem::take(&mut link.tells).into_iter().map(|address| (address, 0));
+                    link.theirs
+                        .handle_order(now, Order::Peers { added: added.collect(), dropped: Vec::new() });
+                }
+                _ => {}
             }
         }
         let (mut down, mut up) = (Vec::new(), Vec::new());

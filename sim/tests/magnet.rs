@@ -64,3 +64,14 @@ fn magnet_is_found_the_same_way_twice() {
     let seed = seed(301);
     assert_eq!(run(seed), run(seed));
 }
+
+#[test]
+fn magnet_over_pex() {
+    let mut world = MagnetWorld::new(seed(401), 60_000, LATENCY);
+    let honest = world.add(3, &Gives::Truth);
+    // Nobody whom the tracker names has the metadata; one of them knows who does.
+    world.introduce(2, &Gives::Nothing);
+    world.introduce(1, &Gives::Addresses(honest));
+    let took = world.run(Duration::from_mins(1));
+    assert!(took.is_some_and(|took| took < Duration::from_secs(3)), "{took:?}");
+}
