@@ -12,7 +12,7 @@ mod tests;
 
 use crate::decoder::Decoder;
 use crate::flood::Bucket;
-use crate::handshake::{HANDSHAKE_LENGTH, OUR_RESERVED};
+use crate::handshake::{HANDSHAKE_LENGTH, OUR_RESERVED, OUR_RESERVED_WITH_DHT};
 use crate::limits::{
     CHEAP_BURST, CHEAP_PER_SECOND, CHURN_LEAST, CHURN_PER_SECOND, CHURN_QUEUES, HANDSHAKE_TIMEOUT,
     HAVE_SLACK, KEEPALIVE_AFTER, KEEPALIVE_SPREAD, SILENCE_TIMEOUT, UNREQUESTED_BLOCKS, UNREQUESTED_REJECTS,
@@ -43,6 +43,9 @@ pub struct Config {
     pub metadata: Option<Arc<[u8]>>,
     /// Take part in peer exchange (BEP 11); never for a private torrent (BEP 27).
     pub exchange_peers: bool,
+    /// Where our node of the DHT listens (BEP 5), told to peers that have one; 0 for one that only asks. `None` without a
+    /// node, and for a private torrent (BEP 27).
+    pub dht_port: Option<u16>,
     /// Our name and version, told in the extension handshake.
     pub client: String,
     /// Where we listen; not told if `None`.
@@ -105,6 +108,10 @@ pub struct Connection {
     fast: bool,
     /// The peer speaks the extension protocol.
     extended: bool,
+    /// The peer has a node of the DHT.
+    dht: bool,
+    /// The peer told where that is.
+    dht_told: bool,
     /// We told what we have.
     availability_sent: bool,
     /// The peer told what it has, or began to ask and send without.
@@ -181,6 +188,8 @@ impl Connection {
             close: None,
             fast: false,
             extended: false,
+            dht: false,
+            dht_told: false,
             availability_sent: false,
             availability_known: false,
             we_are_choked: true,
@@ -205,7 +214,7 @@ impl Connection {
 
     fn send_handshake(&mut self, now: Instant) {
         let ours = Handshake {
-            reserved: OUR_RESERVED,
+            reserved: if self.config.dht_port.is_some() { OUR_RESERVED_WITH_DHT } else { OUR_RESERVED },
             info_hash: self.config.info_hash,
             peer_id: self.config.peer_id,
         };

@@ -58,6 +58,8 @@ pub enum Fact {
     MetadataRejected(u32),
     /// Peer exchange (BEP 11): addresses the peer knows, at most fifty of each family but for the first time.
     Peers(Vec<SocketAddr>),
+    /// The peer's node of the DHT (BEP 5), told once, as claimed.
+    DhtNode(SocketAddr),
     /// The connection is over; always the last fact.
     Closed(Close),
 }

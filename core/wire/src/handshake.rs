@@ -12,6 +12,9 @@ const PROTOCOL: &[u8; 20] = b"\x13BitTorrent protocol";
 /// Reserved bits we set: extension protocol (BEP 10) and fast extension (BEP 6).
 pub(crate) const OUR_RESERVED: [u8; 8] = [0, 0, 0, 0, 0, 0x10, 0, 0x04];
 
+/// The same with a node of the DHT (BEP 5).
+pub(crate) const OUR_RESERVED_WITH_DHT: [u8; 8] = [0, 0, 0, 0, 0, 0x10, 0, 0x05];
+
 /// A handshake, either end's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Handshake {

@@ -157,6 +157,20 @@ pub(crate) fn announce(shared: &Shared, info_hash: [u8; 20]) -> Option<DhtSearch
     shared.dht.as_ref()?.find(info_hash, mood, &[])
 }
 
+/// A peer says that it has a node.
+pub(crate) fn meet(shared: &Shared, node: SocketAddr) {
+    if let Some(dht) = &shared.dht {
+        // A task that is overwhelmed has nodes enough.
+        let _ = dht.commands.try_send(Command::Contacts(vec![node]));
+    }
+}
+
+/// Where peers are told that our node is; 0 for one that only asks, `None` without one.
+pub(crate) fn told_port(shared: &Shared) -> Option<u16> {
+    let is_read_only = shared.settings.dht.as_ref().is_some_and(|dht| dht.read_only);
+    shared.dht.as_ref().map(|_| if is_read_only { 0 } else { shared.port() })
+}
+
 /// Looks for peers of a magnet link.
 pub(crate) fn find_magnet(magnet: &metainfo::Magnet, shared: &Shared) -> Option<DhtSearch> {
     shared.dht.as_ref()?.find(magnet.info_hash().wire_bytes(), Mood::default(), &magnet.nodes)

@@ -264,6 +264,10 @@ impl MagnetTask {
             if matches!(fact, Fact::Closed(_)) {
                 self.peers.forget(key);
             }
+            if let Fact::DhtNode(node) = fact {
+                dht::meet(&self.shared, node);
+                continue;
+            }
             self.fetch.handle_fact(now(), key, fact);
         }
     }

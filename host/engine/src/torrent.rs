@@ -13,7 +13,7 @@ pub(crate) mod sources;
 pub(crate) mod trackers;
 
 use crate::api::{AddTorrent, Event, Phase, Snapshot, SourceKind};
-use crate::dht::DhtSearch;
+use crate::dht::{self, DhtSearch};
 use crate::dormitory::{Dormitory, Sleeper};
 use crate::limits::{
     FACT_BATCHES_A_TURN, FACT_QUEUE, GOODBYE_TIMEOUT, IDLE_SNAPSHOT_INTERVAL, MAX_HALF_OPEN, MAX_PEERS,
@@ -288,6 +288,10 @@ impl TorrentTask {
             if let Fact::Closed(reason) = &fact {
                 tracing::debug!(?key, ?reason, "a connection ended");
                 self.peers.forget(key);
+            }
+            if let Fact::DhtNode(node) = fact {
+                dht::meet(&self.shared, node);
+                continue;
             }
             self.swarm.handle_fact(now, key, fact);
         }

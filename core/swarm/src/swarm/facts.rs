@@ -37,8 +37,8 @@ impl Swarm {
             Fact::BlockReceived(request) => self.on_block(now, peer, request),
             Fact::Rejected(request) => self.on_rejected(now, peer, request),
             Fact::Uploaded(bytes) => self.on_uploaded(now, peer, bytes),
-            // It is known already.
-            Fact::Metadata { .. } | Fact::MetadataRejected(_) => {}
+            // The metadata is known already, and nodes of the DHT are the host's business.
+            Fact::Metadata { .. } | Fact::MetadataRejected(_) | Fact::DhtNode(_) => {}
             Fact::Peers(addresses) => self.on_peers(now, peer, &addresses),
             Fact::Closed(reason) => self.on_closed(now, peer, reason),
         }

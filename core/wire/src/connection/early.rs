@@ -75,7 +75,7 @@ impl Connection {
     /// The metadata is known: from now on this is a connection like any other. What the peer said so far is told once
     /// more, from [`Fact::Handshaken`] on, now as far as it makes sense.
     ///
-    /// `private`: it takes part in peer exchange no more (BEP 27).
+    /// `private`: it takes part in peer exchange and DHT no more (BEP 27).
     pub fn handle_metadata(
         &mut self,
         now: Instant,
@@ -85,6 +85,7 @@ impl Connection {
     ) {
         let Some(early) = self.early.take() else { return };
         self.config.exchange_peers &= !private;
+        self.config.dht_port = self.config.dht_port.filter(|_| !private);
         let piece_count = geometry.piece_count();
         self.config.metadata = Some(Arc::clone(info));
         self.geometry = Arc::clone(geometry);

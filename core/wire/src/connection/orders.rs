@@ -60,6 +60,9 @@ impl Connection {
         if self.extended {
             self.send_extended_handshake(now);
         }
+        if let Some(port) = self.config.dht_port.filter(|port| self.dht && *port != 0) {
+            self.send(now, &Message::Port(port));
+        }
     }
 
     pub(super) fn send_extended_handshake(&mut self, now: Instant) {

@@ -12,6 +12,7 @@ use crate::requests::{Arrival, Rejection};
 use crate::uploads::Verdict;
 use crate::{Close, ExtendedHandshake, Fact, Handshake, Violation, extended, pex};
 use metainfo::{Bitfield, BlockRequest, PieceIndex};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 /// The judgement of one message.
@@ -47,6 +48,7 @@ impl Connection {
             self.phase = Phase::Open;
             self.fast = theirs.fast();
             self.extended = theirs.extended();
+            self.dht = theirs.dht();
             let (fast, extended) = (self.fast, self.extended);
             if let Some(early) = &mut self.early {
                 early.peer_id = Some(theirs.peer_id);
@@ -109,8 +111,7 @@ impl Connection {
             Message::Reject(request) => self.on_reject(request),
             Message::Extended(number, content) => self.on_extended(now, number, content),
             Message::KeepAlive => self.pay(now, price::PLAIN),
-            // Nothing is done with it: the peer's DHT node is no business of a connection without one of ours.
-            Message::Port(_) => self.pay(now, price::PORT),
+            Message::Port(port) => self.on_port(now, port),
             Message::Unknown(_, length) => self.pay(now, price::PLAIN + length / price::UNKNOWN_BYTES),
         }
     }
@@ -316,6 +317,15 @@ impl Connection {
             early.extended(&received.told);
         }
         self.facts.push_back(Fact::Extended(received.told));
+        Ok(())
+    }
+
+    /// Where the peer's node of the DHT is; told once, so that nobody is made to ask strangers again and again.
+    fn on_port(&mut self, now: Instant, port: u16) -> Judged {
+        self.pay(now, price::PORT)?;
+        if self.config.dht_port.is_some() && port != 0 && !std::mem::replace(&mut self.dht_told, true) {
+            self.facts.push_back(Fact::DhtNode(SocketAddr::new(self.config.remote.ip(), port)));
+        }
         Ok(())
     }
 

@@ -103,6 +103,7 @@ impl Peers {
             geometry: None,
             metadata: None,
             exchange_peers: self.ground.shared.settings.pex,
+            dht_port: crate::dht::told_port(&self.ground.shared),
             client: crate::torrent::client_name(),
             listen_port: Some(port).filter(|port| *port != 0),
             request_queue: REQUEST_QUEUE,

@@ -25,6 +25,7 @@ pub(super) struct Settings {
     pub(super) peer_id: PeerId,
     pub(super) geometry: Arc<Geometry>,
     pub(super) exchange_peers: bool,
+    pub(super) dht_port: Option<u16>,
     /// The info dict, for peers that come by a magnet link.
     pub(super) info: Arc<[u8]>,
     pub(super) client: String,
@@ -41,6 +42,7 @@ impl Settings {
             peer_id: shared.peer_id,
             geometry: Arc::clone(&add.metainfo.geometry),
             exchange_peers: super::exchanges_peers(add, shared),
+            dht_port: crate::dht::told_port(shared).filter(|_| !add.metainfo.private),
             info: Arc::clone(&add.metainfo.info_bytes),
             client: super::client_name(),
             listen_port: shared.port(),
@@ -152,6 +154,7 @@ impl Peers {
             geometry: Some(Arc::clone(&self.settings.geometry)),
             metadata: Some(Arc::clone(&self.settings.info)).filter(|info| !info.is_empty()),
             exchange_peers: self.settings.exchange_peers,
+            dht_port: self.settings.dht_port,
             client: self.settings.client.clone(),
             listen_port: Some(self.settings.listen_port),
             request_queue: self.settings.request_queue,

@@ -99,3 +99,40 @@ fn lost_pieces_are_told_to_those_who_ask_for_that() {
     plain.order(Order::DontHave(PieceIndex(3)));
     assert!(plain.spoken().is_empty());
 }
+
+/// A peer that has a node of the DHT, or none, opened a connection to us.
+fn with_node(ours: Option<u16>, theirs: bool) -> Lone {
+    let now = origin();
+    let mut reserved = OUR_RESERVED;
+    reserved[7] |= u8::from(theirs);
+    let theirs = Handshake { reserved, info_hash: [0xaa; 20], peer_id: PeerId(*b"-XX0001-bbbbbbbbbbbb") };
+    let connection = Connection::incoming(Config { dht_port: ours, ..config() }, theirs, 1, now);
+    let mut lone = Lone { connection, now, kept: 0, thrown: 0 };
+    lone.facts();
+    lone
+}
+
+#[test]
+fn nodes_of_the_dht_are_told_where_both_have_one() {
+    let port = |bytes: &[u8]| bytes.windows(7).any(|part| part == [0, 0, 0, 3, 9, 0x1a, 0xe1]);
+    for (ours, theirs, told) in
+        [(Some(6881), true, true), (Some(6881), false, false), (Some(0), true, false), (None, true, false)]
+    {
+        let mut lone = with_node(ours, theirs);
+        assert_eq!(lone.spoken()[27] & 1 != 0, ours.is_some(), "the bit in the handshake");
+        lone.order(Order::Availability(Bitfield::new(PIECE_COUNT)));
+        assert_eq!(port(&lone.spoken()), told, "{ours:?} {theirs}");
+    }
+}
+
+#[test]
+fn the_peers_node_comes_up_once_and_only_to_those_who_have_one() {
+    let mut lone = with_node(Some(0), true);
+    lone.hear(&Message::Port(0));
+    lone.hear(&Message::Port(4000));
+    lone.hear(&Message::Port(4001));
+    assert_eq!(lone.facts(), [Fact::DhtNode("127.0.0.1:4000".parse().unwrap())]);
+    let mut lone = with_node(None, true);
+    lone.hear(&Message::Port(4000));
+    assert!(lone.facts().is_empty());
+}
