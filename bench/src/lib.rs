@@ -1,0 +1,1 @@
+//! What our own code costs, measured without any other client.
