@@ -91,9 +91,37 @@ impl Bitfield {
 
     /// The pieces in the set, ascending.
     pub fn iter(&self) -> impl Iterator<Item = PieceIndex> + '_ {
-        self.bytes.iter().enumerate().flat_map(|(i, &byte)| {
-            (0..8).filter(move |bit| byte & (0x80 >> bit) != 0).map(move |bit| PieceIndex(i as u32 * 8 + bit))
+        self.common(self, PieceIndex(0))
+    }
+
+    /// The pieces from `from` on that are in both sets, ascending; 64 are looked at in one step.
+    pub fn common<'a>(&'a self, other: &'a Self, from: PieceIndex) -> impl Iterator<Item = PieceIndex> + 'a {
+        let first = from.0 / 64;
+        (first..self.length.div_ceil(64)).flat_map(move |at| {
+            let from = if at == first { u64::MAX >> (from.0 % 64) } else { u64::MAX };
+            let mut both = self.word(at) & other.word(at) & from;
+            std::iter::from_fn(move || {
+                let bit = both.leading_zeros();
+                both &= !((1 << 63) >> bit.min(63));
+                (bit < 64).then_some(PieceIndex(at * 64 + bit))
+            })
         })
+    }
+
+    /// How many pieces are in both sets.
+    pub fn count_common(&self, other: &Self) -> u32 {
+        (0..self.length.div_ceil(64)).map(|at| (self.word(at) & other.word(at)).count_ones()).sum()
+    }
+
+    /// The pieces `64 * at` to `64 * at + 63`, the first one in the high bit.
+    fn word(&self, at: u32) -> u64 {
+        let rest = self.bytes.get(at as usize * 8..).unwrap_or_default();
+        match rest.first_chunk() {
+            Some(bytes) => u64::from_be_bytes(*bytes),
+            None => {
+                rest.iter().zip(0u32..).fold(0, |word, (byte, at)| word | u64::from(*byte) << (56 - 8 * at))
+            }
+        }
     }
 }
 
@@ -107,6 +135,26 @@ mod tests {
         assert!(Bitfield::from_bytes(&[0xff, 0xc0], 9).is_none());
         assert!(Bitfield::from_bytes(&[0xff], 9).is_none());
         assert!(Bitfield::from_bytes(&[], 0).is_some());
+    }
+
+    #[test]
+    fn what_two_sets_have_in_common_is_found_from_anywhere() {
+        for length in [1, 63, 64, 65, 128, 200] {
+            let set_of = |step: u32| {
+                let mut set = Bitfield::new(length);
+                (0..length)
+                    .filter(|piece| piece % step == 0)
+                    .for_each(|piece| _ = set.insert(PieceIndex(piece)));
+                set
+            };
+            let (twos, threes) = (set_of(2), set_of(3));
+            for from in [0, 1, 62, 63, 64, 65, 127, 128, 199, 500] {
+                let expected: Vec<u32> = (from..length).filter(|piece| piece % 6 == 0).collect();
+                let found: Vec<u32> = twos.common(&threes, PieceIndex(from)).map(|piece| piece.0).collect();
+                assert_eq!(found, expected, "{length} pieces from {from}");
+            }
+            assert_eq!(twos.count_common(&threes) as usize, twos.common(&threes, PieceIndex(0)).count());
+        }
     }
 
     #[test]
