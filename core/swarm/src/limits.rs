@@ -37,6 +37,9 @@ pub const BANS: usize = 10_000;
 pub const OWN_ADDRESSES: usize = 64;
 /// Connections gone whose blocks may still have to answer for a failed piece.
 pub const DEPARTED: usize = 2000;
+/// Connections from one address of the local network, or of this machine: a host with a dozen clients is somebody's
+/// server, and nobody we must be afraid of.
+pub const PEERS_PER_LOCAL_HOST: usize = 32;
 /// A connection this young is not evicted as idle: its handshake and first messages are under way.
 pub const NEWCOMER_GRACE: Duration = Duration::from_secs(1);
 /// A connection that traded nothing for this long counts as idle when room is needed.
@@ -92,6 +95,10 @@ pub const WHOLE_PIECE_WITHIN: Duration = Duration::from_secs(20);
 /// Pieces stored before rarity counts: until then the picks are random, and shared, so that there soon is
 /// something to trade.
 pub const RANDOM_FIRST_PIECES: u32 = 4;
+/// Pieces looked at in order of rarity, before it is taken for granted that a source has few of the rare ones.
+pub const RAREST_LOOKED_AT: usize = 64;
+/// Pieces of such a source of which the rarest is taken: the others are about as common.
+pub const RAREST_COMPARED: usize = 64;
 /// Pieces begun by peers at most, in bytes: what a full block pool may be split over.
 pub const PARTIAL_BYTES: u64 = 256 << 20;
 /// Pieces begun by peers at least, so that large pieces still allow several sources.
@@ -112,6 +119,9 @@ pub const FAILED_ATTEMPTS: usize = 8;
 
 // ---- serving
 
+/// How long a stored piece waits for others before peers are told of it: one message and one wakeup a peer for all
+/// of them, and nobody has to wait long for something to ask for.
+pub const NEWS_GATHER: Duration = Duration::from_millis(50);
 /// How often it is decided anew whom to serve.
 pub const RECHOKE_EVERY: Duration = Duration::from_secs(10);
 /// How long an optimistic unchoke lasts.

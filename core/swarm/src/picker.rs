@@ -4,7 +4,7 @@
 //! The picker knows pieces, blocks and the keys of sources; it knows no connection, no rate and no time.
 //!
 //! - `rarity`: the order of untouched pieces, kept by swaps.
-//! - `partial`: the blocks of a piece under way.
+//! - `partial`, `partials`: the blocks of a piece under way, and all such pieces.
 //! - `choice`: which piece a source works on next.
 //! - `end_game`: blocks asked of a second source once none is free.
 //! - `range`: runs of blocks for web seeds.
@@ -12,6 +12,7 @@
 mod choice;
 mod end_game;
 mod partial;
+mod partials;
 mod range;
 mod rarity;
 #[cfg(test)]
@@ -24,7 +25,8 @@ pub(crate) use range::{Run, RunAsk, TakeOver};
 use crate::contract::SourceKey;
 use crate::limits;
 use metainfo::{BLOCK_LENGTH, Bitfield, BlockIndex, BlockRequest, Geometry, PieceIndex};
-use partial::{Block, Owner, Partial};
+use partial::{Owner, Partial};
+use partials::Partials;
 use rarity::Rarity;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -51,9 +53,7 @@ pub(crate) struct Picker {
     wanted: Bitfield,
     stored: Bitfield,
     rarity: Rarity,
-    partials: BTreeMap<PieceIndex, Partial>,
-    /// Wanted partial pieces with a free block.
-    joinable: BTreeSet<PieceIndex>,
+    partials: Partials,
     /// Pieces that start over, but not yet.
     resting: BTreeSet<PieceIndex>,
     /// Blocks of stored pieces that nobody said had arrived.
@@ -62,8 +62,6 @@ pub(crate) struct Picker {
     suspects: BTreeSet<PieceIndex>,
     /// Per source: the piece it works on.
     current: BTreeMap<SourceKey, PieceIndex>,
-    /// Block tables of pieces done with.
-    spare: Vec<Vec<Block>>,
     sequential: bool,
     /// No piece before this one is untouched.
     first_untouched: u32,
@@ -86,13 +84,11 @@ impl Picker {
             wanted: Bitfield::new(pieces),
             stored: have.clone(),
             rarity: Rarity::new(pieces),
-            partials: BTreeMap::new(),
-            joinable: BTreeSet::new(),
+            partials: Partials::new(pieces),
             resting: BTreeSet::new(),
             unconfirmed: BTreeSet::new(),
             suspects: BTreeSet::new(),
             current: BTreeMap::new(),
-            spare: Vec::new(),
             sequential,
             first_untouched: 0,
             epoch: 0,
@@ -109,14 +105,19 @@ impl Picker {
 
     /// Whether no wanted block is left that nobody was asked for.
     pub(crate) fn is_end_game(&self) -> bool {
-        self.rarity.order().is_empty() && self.joinable.is_empty() && self.resting.is_empty()
+        self.rarity.order().is_empty() && self.resting.is_empty() && self.joinable().next().is_none()
     }
 
     /// Bytes of wanted blocks that nobody was asked for, a short last block taken for a whole one.
     pub(crate) fn free_bytes(&self) -> u64 {
         let untouched = self.rarity.order().len() as u64 * u64::from(self.geometry.piece_length());
-        let open = self.joinable.iter().filter_map(|piece| self.partials.get(piece));
-        untouched + open.map(|partial| u64::from(partial.free) * u64::from(BLOCK_LENGTH)).sum::<u64>()
+        let open = self.joinable().map(|partial| u64::from(partial.free) * u64::from(BLOCK_LENGTH));
+        untouched + open.sum::<u64>()
+    }
+
+    /// Wanted pieces under way with a free block.
+    fn joinable(&self) -> impl Iterator<Item = &Partial> {
+        self.partials.iter().filter(|partial| partial.free > 0 && self.wanted.contains(partial.piece))
     }
 
     /// Pieces under way.
@@ -128,6 +129,11 @@ impl Picker {
     /// Whether a piece is wanted and not stored.
     pub(crate) fn is_missing(&self, piece: PieceIndex) -> bool {
         self.wanted.contains(piece) && !self.stored.contains(piece)
+    }
+
+    /// How many of the peers that are counted have `piece`.
+    pub(crate) fn availability(&self, piece: PieceIndex) -> u32 {
+        self.rarity.count(piece)
     }
 
     /// One more peer has `piece`.
@@ -151,22 +157,11 @@ impl Picker {
         self.epoch += 1;
         for index in 0..self.geometry.piece_count() {
             let piece = PieceIndex(index);
-            if self.is_missing(piece) && !self.partials.contains_key(&piece) && !self.resting.contains(&piece)
-            {
+            if self.is_missing(piece) && !self.partials.contains(piece) && !self.resting.contains(&piece) {
                 self.make_untouched(piece);
             } else {
                 self.rarity.remove(piece);
             }
-            self.note_joinable(piece);
-        }
-    }
-
-    /// Keeps `joinable` true for one piece.
-    fn note_joinable(&mut self, piece: PieceIndex) {
-        if self.is_missing(piece) && self.partials.get(&piece).is_some_and(|partial| partial.free > 0) {
-            self.joinable.insert(piece);
-        } else {
-            self.joinable.remove(&piece);
         }
     }
 
@@ -182,21 +177,9 @@ impl Picker {
     }
 
     /// Makes an untouched piece a partial one.
-    fn begin(&mut self, piece: PieceIndex, owner: Owner) -> &mut Partial {
+    fn begin(&mut self, piece: PieceIndex, owner: Owner) {
         self.rarity.remove(piece);
-        let table = self.spare.pop().unwrap_or_default();
-        let blocks = self.geometry.block_count(piece);
-        self.partials.entry(piece).or_insert_with(|| Partial::new(table, blocks, owner))
-    }
-
-    /// Makes a partial piece no longer one; nothing of it is kept.
-    fn drop_partial(&mut self, piece: PieceIndex) {
-        self.joinable.remove(&piece);
-        if let Some(partial) = self.partials.remove(&piece)
-            && self.spare.len() < limits::SPARE_TABLES
-        {
-            self.spare.push(partial.blocks);
-        }
+        self.partials.begin(piece, self.geometry.block_count(piece), owner);
     }
 
     /// A block arrived from `source`.
@@ -211,22 +194,21 @@ impl Picker {
         }
         let held = self
             .partials
-            .get(&piece)
+            .get(piece)
             .and_then(|partial| partial.blocks.get(block.as_usize()))
             .is_some_and(|state| state.is_held_by(source));
         // Storage may have thrown away what came before it gave up a piece: only answers to newer requests count.
         if !held && self.suspects.contains(&piece) {
             return Arrival::Useless;
         }
-        if !self.partials.contains_key(&piece) {
+        if !self.partials.contains(piece) {
             self.begin(piece, Owner::Shared);
         }
-        let Some(partial) = self.partials.get_mut(&piece) else { return Arrival::Useless };
+        let Some(partial) = self.partials.get_mut(piece) else { return Arrival::Useless };
         let mut others = partial.blocks[block.as_usize()].holders;
         if !partial.receive(block) {
             return Arrival::Useless;
         }
-        self.note_joinable(piece);
         for other in others.iter_mut().filter(|other| **other == Some(source)) {
             *other = None;
         }
@@ -236,25 +218,23 @@ impl Picker {
     /// `source` will not send this block, or was told not to.
     pub(crate) fn release(&mut self, source: SourceKey, request: BlockRequest) {
         let Some(block) = Self::block_of(request) else { return };
-        let Some(partial) = self.partials.get_mut(&request.piece) else { return };
+        let Some(partial) = self.partials.get_mut(request.piece) else { return };
         if !partial.release(block, source) {
             return;
         }
         self.epoch += 1;
         if partial.received == 0 && partial.free as usize == partial.blocks.len() {
-            self.drop_partial(request.piece);
+            self.partials.remove(request.piece);
             if self.is_missing(request.piece) {
                 self.make_untouched(request.piece);
             }
-        } else {
-            self.note_joinable(request.piece);
         }
     }
 
     /// `source` is gone: the pieces it had for itself are open to all. Its blocks must have been released.
     pub(crate) fn forget_source(&mut self, source: SourceKey) {
         self.current.remove(&source);
-        for partial in self.partials.values_mut().filter(|partial| partial.owner.is(source)) {
+        for partial in self.partials.iter_mut().filter(|partial| partial.owner.is(source)) {
             partial.owner = Owner::Shared;
             self.epoch += 1;
         }
@@ -263,7 +243,7 @@ impl Picker {
     /// The piece is verified and on disk. True if that is news.
     pub(crate) fn piece_stored(&mut self, piece: PieceIndex) -> bool {
         self.expect_confirmation(piece);
-        self.drop_partial(piece);
+        self.partials.remove(piece);
         self.resting.remove(&piece);
         self.rarity.remove(piece);
         self.suspects.remove(&piece);
@@ -272,7 +252,7 @@ impl Picker {
 
     /// Storage may tell of a whole piece before a peer told of its last blocks.
     fn expect_confirmation(&mut self, piece: PieceIndex) {
-        let Some(partial) = self.partials.get(&piece) else { return };
+        let Some(partial) = self.partials.get(piece) else { return };
         for (at, block) in (0..).zip(&partial.blocks) {
             if !block.received && self.unconfirmed.len() < limits::UNCONFIRMED {
                 self.unconfirmed.extend(self.geometry.block(piece, BlockIndex(at)));
@@ -284,7 +264,7 @@ impl Picker {
     /// [`Self::piece_returns`]. Returns who was asked for blocks of it, so that they be told.
     pub(crate) fn piece_reset(&mut self, piece: PieceIndex) -> Vec<(SourceKey, BlockRequest)> {
         let awaited = self.holders_of(piece);
-        self.drop_partial(piece);
+        self.partials.remove(piece);
         self.stored.remove(piece);
         self.suspects.insert(piece);
         self.resting.insert(piece);
@@ -303,7 +283,7 @@ impl Picker {
 
     /// Who was asked for which blocks of a piece.
     fn holders_of(&self, piece: PieceIndex) -> Vec<(SourceKey, BlockRequest)> {
-        let Some(partial) = self.partials.get(&piece) else { return Vec::new() };
+        let Some(partial) = self.partials.get(piece) else { return Vec::new() };
         let blocks = partial.blocks.iter().enumerate();
         blocks
             .filter_map(|(at, block)| Some((block, self.geometry.block(piece, BlockIndex(at as u32))?)))

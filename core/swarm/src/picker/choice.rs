@@ -77,7 +77,7 @@ impl Picker {
                 piece
             }
         };
-        let Some(partial) = self.partials.get_mut(&piece) else { return };
+        let Some(partial) = self.partials.get_mut(piece) else { return };
         // A piece nobody works on any more becomes the work of whoever takes it up.
         if !partial.is_awaited() && partial.owner == Owner::Shared {
             match ask.pace {
@@ -92,7 +92,6 @@ impl Picker {
             out.extend(self.geometry.block(piece, block));
         }
         self.current.insert(ask.source, piece);
-        self.note_joinable(piece);
     }
 
     fn next_step(&self, ask: &Ask<'_>) -> Option<Step> {
@@ -100,9 +99,11 @@ impl Picker {
             return self.first_in_line(ask);
         }
         if let Some(piece) = self.current.get(&ask.source)
-            && self.joinable.contains(piece)
+            && let Some(partial) = self.partials.get(*piece)
+            && partial.free > 0
+            && self.wanted.contains(*piece)
             && ask.may(*piece)
-            && self.partials.get(piece).is_some_and(|partial| open_to(partial, ask.source, true))
+            && open_to(partial, ask.source, true)
         {
             return Some(Step::Join(*piece));
         }
@@ -139,69 +140,60 @@ impl Picker {
 
     /// The lowest piece with a free block.
     fn first_in_line(&self, ask: &Ask<'_>) -> Option<Step> {
-        let joinable = self.joinable.iter().copied().find(|piece| {
-            ask.may(*piece) && self.partials.get(piece).is_some_and(|it| open_to(it, ask.source, false))
-        });
+        let open =
+            self.joinable().filter(|partial| open_to(partial, ask.source, false) && ask.may(partial.piece));
+        let joinable = open.map(|partial| partial.piece).min();
         let end = joinable.map_or(self.geometry.piece_count(), |piece| piece.0);
-        let untouched = (self.first_untouched..end)
-            .map(PieceIndex)
-            .find(|piece| self.is_untouched(*piece) && ask.may(*piece));
+        let untouched = ask.have.common(self.rarity.untouched(), PieceIndex(self.first_untouched));
+        let untouched = untouched.take_while(|piece| piece.0 < end).find(|piece| ask.may(*piece));
         untouched.map(Step::Begin).or(joinable.map(Step::Join))
     }
 
     /// The piece under way with the fewest free blocks; `shared`: only where no one source is at work.
     fn join(&self, ask: &Ask<'_>, shared: bool) -> Option<Step> {
-        let open = self.joinable.iter().filter_map(|piece| {
-            let partial = self.partials.get(piece)?;
-            (open_to(partial, ask.source, shared) && ask.may(*piece)).then_some((partial.free, *piece))
-        });
-        open.min().map(|(_, piece)| Step::Join(piece))
+        let open =
+            self.joinable().filter(|partial| open_to(partial, ask.source, shared) && ask.may(partial.piece));
+        open.map(|partial| (partial.free, partial.piece)).min().map(|(_, piece)| Step::Join(piece))
     }
 
     /// A piece under way that nobody works on any more.
     fn left_behind(&self, ask: &Ask<'_>) -> Option<Step> {
-        let alone = self.joinable.iter().filter_map(|piece| {
-            let partial = self.partials.get(piece)?;
-            let alone = !partial.is_awaited() && open_to(partial, ask.source, true);
-            (alone && ask.may(*piece)).then_some((partial.free, *piece))
+        let alone = self.joinable().filter(|partial| {
+            !partial.is_awaited() && open_to(partial, ask.source, true) && ask.may(partial.piece)
         });
-        alone.min().map(|(_, piece)| Step::Join(piece))
+        alone.map(|partial| (partial.free, partial.piece)).min().map(|(_, piece)| Step::Join(piece))
     }
 
-    /// The rarest untouched piece. A source with few pieces is looked through instead of the whole order.
+    /// The rarest untouched piece. Most sources have one of the first; of others some pieces are compared.
     fn rarest(&self, ask: &Ask<'_>) -> Option<Step> {
-        let order = self.rarity.order();
-        let few = ask.only.map_or(ask.have.count() as usize, <[PieceIndex]>::len);
-        let piece = if few.saturating_mul(8) < order.len() {
-            let placed = |piece| Some((self.rarity.position(piece).filter(|_| ask.may(piece))?, piece));
-            let best = match ask.only {
-                Some(only) => only.iter().copied().filter_map(placed).min(),
-                None => ask.have.iter().filter_map(placed).min(),
-            };
-            best.map(|(_, piece)| piece)
-        } else {
-            order.iter().copied().find(|piece| ask.may(*piece))
-        };
-        piece.map(Step::Begin)
+        let first = self.rarity.order().iter().take(limits::RAREST_LOOKED_AT).copied();
+        let rare = first.filter(|_| ask.only.is_none()).find(|piece| ask.may(*piece));
+        rare.or_else(|| self.some(ask).min_by_key(|piece| self.rarity.position(*piece))).map(Step::Begin)
     }
 
     /// Any untouched piece, by chance.
     fn any(&self, ask: &Ask<'_>) -> Option<Step> {
-        let order = self.rarity.order();
-        if order.is_empty() {
-            return None;
-        }
-        // A place by hash of the source: the same source keeps to its place while the order stands still.
-        let start = self.chance(ask.source) as usize % order.len();
-        let (before, after) = order.split_at(start);
-        after.iter().chain(before).copied().find(|piece| ask.may(*piece)).map(Step::Begin)
+        self.some(ask).next().map(Step::Begin)
     }
 
-    /// The untouched piece that most peers have.
+    /// The untouched piece that most peers have, as far as one looks.
     fn most_common(&self, ask: &Ask<'_>) -> Option<Step> {
-        let untouched =
-            self.rarity.order().iter().rev().copied().find(|piece| ask.may(*piece)).map(Step::Begin);
+        let untouched = self.some(ask).max_by_key(|piece| self.rarity.position(*piece)).map(Step::Begin);
         untouched.or_else(|| self.join(ask, true))
+    }
+
+    /// A few untouched pieces that the source has, from a place on that is left to chance. The same source keeps to its
+    /// place while nothing changes.
+    fn some<'a>(&'a self, ask: &'a Ask<'_>) -> impl Iterator<Item = PieceIndex> + 'a {
+        let untouched = self.rarity.untouched();
+        let from = PieceIndex((self.chance(ask.source) % u64::from(untouched.length().max(1))) as u32);
+        let all = || {
+            let before = ask.have.common(untouched, PieceIndex(0)).take_while(move |piece| *piece < from);
+            ask.have.common(untouched, from).chain(before)
+        };
+        let all = ask.only.is_none().then(all).into_iter().flatten();
+        let only = ask.only.into_iter().flatten().copied().filter(|piece| self.is_untouched(*piece));
+        only.chain(all).filter(|piece| ask.may(*piece)).take(limits::RAREST_COMPARED)
     }
 
     fn chance(&self, source: SourceKey) -> u64 {

@@ -28,17 +28,18 @@ impl Picker {
             return;
         }
         let goal = out.len() + count;
-        for (piece, partial) in self.partials.iter_mut().rev() {
-            if out.len() >= goal {
-                return;
-            }
+        for partial in self.partials.iter_mut() {
+            let piece = partial.piece;
             let alone = matches!(partial.owner, Owner::Only(_)) && !ask.may_share();
-            if alone || !partial.is_awaited() || !self.wanted.contains(*piece) || !ask.may(*piece) {
+            if alone || !partial.is_awaited() || !self.wanted.contains(piece) || !ask.may(piece) {
                 continue;
             }
             for at in (0..partial.blocks.len()).rev() {
-                let Some(request) = self.geometry.block(*piece, BlockIndex(at as u32)) else { continue };
-                if out.len() < goal && is_due(&partial.blocks[at], ask.source, request, rivals) {
+                if out.len() >= goal {
+                    return;
+                }
+                let Some(request) = self.geometry.block(piece, BlockIndex(at as u32)) else { continue };
+                if is_due(&partial.blocks[at], ask.source, request, rivals) {
                     partial.add_holder(BlockIndex(at as u32), ask.source);
                     out.push(request);
                 }
@@ -57,14 +58,10 @@ impl Ask<'_> {
 /// Whether one more source should be asked for a block.
 pub(super) fn is_due(block: &Block, source: SourceKey, request: BlockRequest, rivals: &dyn Rivals) -> bool {
     let holders = block.holders().count();
-    let room = if block.holders().all(|holder| rivals.is_snubbed(holder)) {
-        limits::HOLDERS
-    } else {
-        limits::HOLDERS - 1
-    };
-    !block.received
-        && holders > 0
-        && holders < room
-        && !block.is_held_by(source)
+    if block.received || holders == 0 || holders >= limits::HOLDERS || block.is_held_by(source) {
+        return false;
+    }
+    let last = holders == limits::HOLDERS - 1;
+    (!last || block.holders().all(|holder| rivals.is_snubbed(holder)))
         && block.holders().all(|holder| rivals.is_late(holder, request))
 }

@@ -2,7 +2,7 @@
 
 use crate::contract::SourceKey;
 use crate::limits;
-use metainfo::BlockIndex;
+use metainfo::{BlockIndex, PieceIndex};
 
 /// One block of a piece under way.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,6 +48,7 @@ impl Owner {
 /// A piece under way.
 #[derive(Clone, Debug)]
 pub(crate) struct Partial {
+    pub(crate) piece: PieceIndex,
     pub(crate) blocks: Vec<Block>,
     pub(crate) owner: Owner,
     /// Blocks nobody was asked for.
@@ -60,10 +61,10 @@ pub(crate) struct Partial {
 
 impl Partial {
     /// A piece of `blocks` free blocks, in a table that held another piece before.
-    pub(crate) fn new(mut table: Vec<Block>, blocks: u32, owner: Owner) -> Self {
+    pub(crate) fn new(piece: PieceIndex, mut table: Vec<Block>, blocks: u32, owner: Owner) -> Self {
         table.clear();
         table.resize(blocks as usize, Block::default());
-        Self { blocks: table, owner, free: blocks, received: 0, first_free: 0 }
+        Self { piece, blocks: table, owner, free: blocks, received: 0, first_free: 0 }
     }
 
     /// Some source was asked for a block that did not arrive yet.

@@ -142,11 +142,11 @@ impl Picker {
 
     /// Reserves the free blocks `from..to` of one piece and says how many they were.
     fn reserve(&mut self, source: SourceKey, piece: PieceIndex, from: u32, to: u32) -> u32 {
-        if !self.partials.contains_key(&piece) {
+        if !self.partials.contains(piece) {
             let suspect = self.suspects.contains(&piece);
             self.begin(piece, if suspect { Owner::Only(source) } else { Owner::One(source) });
         }
-        let Some(partial) = self.partials.get_mut(&piece) else { return 0 };
+        let Some(partial) = self.partials.get_mut(piece) else { return 0 };
         let mut taken = 0;
         for block in partial.blocks.iter_mut().take(to as usize).skip(from as usize) {
             if block.is_free() {
@@ -155,7 +155,6 @@ impl Picker {
             }
         }
         partial.free -= taken;
-        self.note_joinable(piece);
         taken
     }
 
@@ -163,15 +162,15 @@ impl Picker {
     /// `least` blocks.
     fn reserve_rest(&mut self, ask: &RunAsk<'_>, least: u32) -> Option<Run> {
         let wanted = ask.blocks();
-        let rows = self.joinable.iter().filter(|piece| !ask.excluded.contains(**piece)).filter_map(|piece| {
-            let partial = self.partials.get(piece)?;
+        let open = self.joinable().filter(|partial| !ask.excluded.contains(partial.piece));
+        let rows = open.filter_map(|partial| {
             let mine = !matches!(partial.owner, Owner::Only(owner) if owner != ask.source);
             let (from, to) = partial.free_run().filter(|_| mine)?;
-            Some((*piece, from, to))
+            Some((partial.piece, from, to))
         });
-        let fit = |(_, from, to): &(PieceIndex, u32, u32)| {
+        let fit = |(piece, from, to): &(PieceIndex, u32, u32)| {
             let length = to - from;
-            if length >= wanted { (0, length) } else { (1, u32::MAX - length) }
+            if length >= wanted { (0, length, *piece) } else { (1, u32::MAX - length, *piece) }
         };
         let (piece, from, to) = rows.min_by_key(fit).filter(|(_, from, to)| to - from >= least)?;
         let to = to.min(from.saturating_add(wanted));
@@ -188,7 +187,7 @@ impl Picker {
         let pieces =
             (run.offset / piece_length) as u32..(run.offset + run.length).div_ceil(piece_length) as u32;
         'pieces: for piece in pieces.rev().map(PieceIndex) {
-            let Some(partial) = self.partials.get_mut(&piece) else { continue };
+            let Some(partial) = self.partials.get_mut(piece) else { continue };
             // A piece that is to name a culprit stays with one source.
             let closed = matches!(partial.owner, Owner::Only(_)) || excluded.contains(piece);
             for at in (0..partial.blocks.len()).rev() {
@@ -235,12 +234,13 @@ impl Picker {
             return None;
         }
         let mut best: Option<(u32, PieceIndex, u32, u32)> = None;
-        for (piece, partial) in &self.partials {
-            if !partial.is_awaited() || !self.wanted.contains(*piece) || excluded.contains(*piece) {
+        for partial in self.partials.iter() {
+            let piece = partial.piece;
+            if !partial.is_awaited() || !self.wanted.contains(piece) || excluded.contains(piece) {
                 continue;
             }
             let late = |at: u32| {
-                let request = self.geometry.block(*piece, BlockIndex(at))?;
+                let request = self.geometry.block(piece, BlockIndex(at))?;
                 super::end_game::is_due(&partial.blocks[at as usize], source, request, rivals).then_some(())
             };
             let (mut count, mut first, mut last) = (0, None, 0);
@@ -252,11 +252,11 @@ impl Picker {
             if let Some(first) = first
                 && best.is_none_or(|(most, ..)| count > most)
             {
-                best = Some((count, *piece, first, last + 1));
+                best = Some((count, piece, first, last + 1));
             }
         }
         let (_, piece, from, to) = best?;
-        let partial = self.partials.get_mut(&piece)?;
+        let partial = self.partials.get_mut(piece)?;
         let mut blocks = 0;
         for at in from..to {
             let block = partial.blocks[at as usize];

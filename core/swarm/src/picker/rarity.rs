@@ -4,7 +4,7 @@
 //! each piece is. A piece whose availability changes by one crosses one bucket border by one swap; inside a
 //! bucket the order is random, so ties are.
 
-use metainfo::PieceIndex;
+use metainfo::{Bitfield, PieceIndex};
 
 const ABSENT: u32 = u32::MAX;
 
@@ -13,6 +13,8 @@ const ABSENT: u32 = u32::MAX;
 pub(crate) struct Rarity {
     counts: Vec<u32>,
     order: Vec<PieceIndex>,
+    /// The pieces in `order`.
+    untouched: Bitfield,
     /// Per piece: where it is in `order`.
     positions: Vec<u32>,
     /// `ends[a]`: one past the last place in `order` of pieces with availability `a`.
@@ -24,6 +26,7 @@ impl Rarity {
         Self {
             counts: vec![0; pieces as usize],
             order: Vec::new(),
+            untouched: Bitfield::new(pieces),
             positions: vec![ABSENT; pieces as usize],
             ends: vec![0],
         }
@@ -34,8 +37,12 @@ impl Rarity {
         &self.order
     }
 
+    /// The pieces in the order, as a set.
+    pub(crate) const fn untouched(&self) -> &Bitfield {
+        &self.untouched
+    }
+
     /// How many peers have `piece`.
-    #[cfg(test)]
     pub(crate) fn count(&self, piece: PieceIndex) -> u32 {
         self.counts.get(piece.as_usize()).copied().unwrap_or(0)
     }
@@ -69,6 +76,7 @@ impl Rarity {
         }
         let mut at = self.order.len() as u32;
         self.order.push(piece);
+        self.untouched.insert(piece);
         self.positions[piece.as_usize()] = at;
         let bucket = self.counts[piece.as_usize()] as usize;
         for higher in (bucket + 1..self.ends.len()).rev() {
@@ -91,6 +99,7 @@ impl Rarity {
             at = last;
         }
         self.order.pop();
+        self.untouched.remove(piece);
         self.positions[piece.as_usize()] = ABSENT;
         true
     }
@@ -146,9 +155,10 @@ mod tests {
                     _ => { rarity.lower(index, &mut rng); counts[i] = counts[i].saturating_sub(1); }
                 }
                 prop_assert_eq!(rarity.order().len(), inside.iter().filter(|in_it| **in_it).count());
+                prop_assert_eq!(rarity.order().len(), rarity.untouched().count() as usize);
                 prop_assert!(rarity.order().is_sorted_by_key(|piece| counts[piece.as_usize()]));
                 for (at, piece) in rarity.order().iter().enumerate() {
-                    prop_assert!(inside[piece.as_usize()]);
+                    prop_assert!(inside[piece.as_usize()] && rarity.untouched().contains(*piece));
                     prop_assert_eq!(rarity.position(*piece), Some(at as u32));
                     prop_assert_eq!(rarity.count(*piece), counts[piece.as_usize()]);
                 }

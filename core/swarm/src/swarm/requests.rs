@@ -7,6 +7,7 @@ use crate::peer::Peer;
 use crate::picker::{Arrival, Ask, Rivals};
 use crate::web_seed::WebSeeds;
 use metainfo::{BlockRequest, Geometry};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use wire::Order;
@@ -19,6 +20,8 @@ pub(super) struct Field<'a> {
     pub(super) geometry: &'a Geometry,
     /// How long the source that asks would take.
     pub(super) own_delay: Duration,
+    /// The peer last judged: blocks side by side mostly lie with the same one.
+    pub(super) judged: Cell<Option<(PeerKey, bool)>>,
 }
 
 impl Field<'_> {
@@ -39,13 +42,27 @@ impl Field<'_> {
             }
         }
     }
+
+    /// Whether the holder brings the block much later than the source that asks would. A peer brings its blocks in order,
+    /// so that the answer is the same for all of them.
+    fn judge(&self, holder: SourceKey, request: BlockRequest) -> bool {
+        let Some((delay, silence)) = self.outlook(holder, request) else { return true };
+        let soon = self.own_delay * 2 + limits::END_GAME_MARGIN;
+        delay > soon || silence > soon.max(limits::STALLED_AFTER)
+    }
 }
 
 impl Rivals for Field<'_> {
     fn is_late(&self, holder: SourceKey, request: BlockRequest) -> bool {
-        let Some((delay, silence)) = self.outlook(holder, request) else { return true };
-        let soon = self.own_delay * 2 + limits::END_GAME_MARGIN;
-        delay > soon || silence > soon.max(limits::STALLED_AFTER)
+        let SourceKey::Peer(key) = holder else { return self.judge(holder, request) };
+        if let Some((judged, is_late)) = self.judged.get()
+            && judged == key
+        {
+            return is_late;
+        }
+        let is_late = self.judge(holder, request);
+        self.judged.set(Some((key, is_late)));
+        is_late
     }
 
     fn is_snubbed(&self, holder: SourceKey) -> bool {
@@ -109,6 +126,7 @@ impl Swarm {
                 web_seeds: &self.web_seeds,
                 geometry: &self.config.geometry,
                 own_delay: peer.pipeline.delay(now, peer.outstanding.len() + picked.len()),
+                judged: Cell::new(None),
             };
             let before = picked.len();
             self.picker.pick_again(&ask, room - before, &field, picked);
@@ -122,10 +140,13 @@ impl Swarm {
 
     /// Something became free: every peer with room is asked again.
     pub(super) fn refill_all(&mut self, now: Instant) {
-        let keys: Vec<_> = self.peers.values().filter(|peer| peer.is_askable(now)).map(|it| it.key).collect();
-        for key in keys {
-            self.refill(now, key);
+        let mut keys = std::mem::take(&mut self.keys);
+        keys.clear();
+        keys.extend(self.peers.values().filter(|peer| peer.is_askable(now)).map(|peer| peer.key));
+        for key in &keys {
+            self.refill(now, *key);
         }
+        self.keys = keys;
     }
 
     /// A block came from a peer.

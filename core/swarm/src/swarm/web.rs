@@ -10,6 +10,7 @@ use crate::limits;
 use crate::picker::{Run, RunAsk, TakeOver};
 use crate::web_seed::{Carried, Field, Greeting, Need, Prospect, Thief, Verdict};
 use metainfo::{BlockRequest, PieceIndex};
+use std::cell::Cell;
 use std::time::Instant;
 
 impl Swarm {
@@ -179,6 +180,7 @@ impl Swarm {
             web_seeds: &self.web_seeds,
             geometry: &self.config.geometry,
             own_delay: latency,
+            judged: Cell::new(None),
         };
         self.picker.pick_run_again(source, mirror.excluded(), &rivals)
     }
