@@ -41,14 +41,23 @@ pub(crate) enum Verdict {
 pub(crate) struct Admission {
     pub(crate) most: usize,
     pub(crate) most_per_host: usize,
+    /// From one host of the local network, or this machine.
+    pub(crate) most_per_local_host: usize,
 }
 
 impl Admission {
+    /// So many connections in all, and from one host; the local network's hosts may have more.
+    pub(crate) fn new(most: usize, most_per_host: usize) -> Self {
+        let most_per_host = most_per_host.max(1);
+        Self { most, most_per_host, most_per_local_host: most_per_host.max(limits::PEERS_PER_LOCAL_HOST) }
+    }
+
     /// Whether a connection with `host` is taken in. `named`: the user named the address, and may name several
     /// of one host.
     pub(crate) fn judge(self, host: IpAddr, named: bool, held: &[Held]) -> Verdict {
         let neighbours = || held.iter().filter(|it| group(it.host) == group(host));
-        if !named && neighbours().count() >= self.most_per_host {
+        let most_per_host = if is_local(host) { self.most_per_local_host } else { self.most_per_host };
+        if !named && neighbours().count() >= most_per_host {
             return match worst(neighbours()) {
                 Some(it) if it.standing == Standing::Idle => Verdict::Replace(it.key),
                 _ => Verdict::Refuse(Refusal::TooManyFromAddress),
@@ -78,6 +87,14 @@ fn is_expendable(held: &Held) -> bool {
     }
 }
 
+/// Whether the host is this machine or in its network, where nobody meets strangers.
+fn is_local(host: IpAddr) -> bool {
+    match host.to_canonical() {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
+}
+
 /// What counts as one host: an IPv4 address, or an IPv6 /64, which one machine can hold whole.
 pub(crate) fn group(host: IpAddr) -> IpAddr {
     match host.to_canonical() {
@@ -90,7 +107,7 @@ pub(crate) fn group(host: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    const ADMISSION: Admission = Admission { most: 3, most_per_host: 2 };
+    const ADMISSION: Admission = Admission { most: 3, most_per_host: 2, most_per_local_host: 3 };
 
     fn held(key: u32, host: &str, standing: Standing, age: u64) -> Held {
         Held { key: PeerKey(key), host: host.parse().unwrap(), standing, age: Duration::from_secs(age) }
@@ -122,6 +139,18 @@ mod tests {
         let mut old = full;
         old[1].age = limits::IDLE_AFTER;
         assert_eq!(ADMISSION.judge(host("10.0.0.4"), false, &old), Verdict::Replace(PeerKey(2)));
+    }
+
+    #[test]
+    fn a_host_of_the_local_network_has_more_places() {
+        for (ours, strange) in
+            [("192.168.1.7", "192.0.2.7"), ("fe80::7", "2001:db8::7"), ("127.0.0.1", "1.0.0.1")]
+        {
+            let two_of = |host| [held(1, host, Standing::Trading, 9), held(2, host, Standing::Promising, 9)];
+            assert_eq!(ADMISSION.judge(host(ours), false, &two_of(ours)), Verdict::Admit);
+            let refused = Verdict::Refuse(Refusal::TooManyFromAddress);
+            assert_eq!(ADMISSION.judge(host(strange), false, &two_of(strange)), refused);
+        }
     }
 
     #[test]

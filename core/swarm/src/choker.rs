@@ -8,7 +8,6 @@
 use crate::contract::PeerKey;
 use crate::limits;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// One peer as the choker sees it.
@@ -39,38 +38,70 @@ struct Account {
     took_nothing: bool,
 }
 
-/// Decides anew every [`limits::RECHOKE_EVERY`].
+/// What one peer is worth; larger is served first.
+type Rank = (u64, Reverse<u64>, Duration);
+
+/// One interested peer in a round.
+#[derive(Clone, Copy, Debug)]
+struct Ranked {
+    rank: Rank,
+    key: PeerKey,
+    /// It never got anything of us.
+    is_fresh: bool,
+}
+
+/// Decides anew every [`limits::RECHOKE_EVERY`]. Its lists are used again from round to round.
 #[derive(Debug)]
 pub(crate) struct Choker {
     slots: usize,
-    accounts: BTreeMap<PeerKey, Account>,
+    /// In order of the keys.
+    accounts: Vec<(PeerKey, Account)>,
+    /// Those of the round before.
+    before: Vec<(PeerKey, Account)>,
+    ranked: Vec<Ranked>,
+    chosen: Vec<PeerKey>,
     optimistic: Option<(PeerKey, Instant)>,
     rng: fastrand::Rng,
 }
 
 impl Choker {
     pub(crate) const fn new(slots: usize, rng: fastrand::Rng) -> Self {
-        Self { slots, accounts: BTreeMap::new(), optimistic: None, rng }
+        Self {
+            slots,
+            accounts: Vec::new(),
+            before: Vec::new(),
+            ranked: Vec::new(),
+            chosen: Vec::new(),
+            optimistic: None,
+            rng,
+        }
     }
 
-    /// The peers to serve for the next round, of the interested ones.
-    pub(crate) fn rechoke(&mut self, now: Instant, giving_only: bool, clients: &[Client]) -> Vec<PeerKey> {
+    /// The peers to serve for the next round, of the interested ones, in order of their keys; so are `clients`.
+    pub(crate) fn rechoke(&mut self, now: Instant, giving_only: bool, clients: &[Client]) -> &[PeerKey] {
         self.balance(clients);
-        let mut ranked: Vec<&Client> = clients.iter().filter(|client| client.interested).collect();
+        let mut ranked = std::mem::take(&mut self.ranked);
+        ranked.clear();
+        ranked.extend(clients.iter().filter(|client| client.interested).map(|client| Ranked {
+            rank: self.rank(now, giving_only, client),
+            key: client.key,
+            is_fresh: client.bytes_up == 0,
+        }));
+        // Who comes first of equals is left to chance.
         self.rng.shuffle(&mut ranked);
-        ranked.sort_by_cached_key(|client| Reverse(self.rank(now, giving_only, client)));
-        let mut chosen: Vec<PeerKey> = ranked.iter().map(|client| client.key).collect();
-        if giving_only || chosen.len() <= self.slots {
-            chosen.truncate(self.slots);
-            return chosen;
+        ranked.sort_unstable_by_key(|it| Reverse(it.rank));
+        let by_chance = !giving_only && ranked.len() > self.slots;
+        let by_rank = if by_chance { self.slots.saturating_sub(1).max(1) } else { self.slots };
+        let (best, left_out) = ranked.split_at(by_rank.min(ranked.len()));
+        self.chosen.clear();
+        self.chosen.extend(best.iter().map(|it| it.key));
+        if self.chosen.len() < self.slots {
+            let lucky = self.choose_optimistic(now, left_out);
+            self.chosen.extend(lucky);
         }
-        let left_out = chosen.split_off(self.slots.saturating_sub(1).max(1));
-        if chosen.len() < self.slots
-            && let Some(lucky) = self.choose_optimistic(now, &left_out, clients)
-        {
-            chosen.push(lucky);
-        }
-        chosen
+        self.chosen.sort_unstable();
+        self.ranked = ranked;
+        &self.chosen
     }
 
     /// Whom to serve with a slot that became free between two rounds.
@@ -91,25 +122,24 @@ impl Choker {
 
     /// Brings the accounts up to date.
     fn balance(&mut self, clients: &[Client]) {
-        let mut accounts = std::mem::take(&mut self.accounts);
+        std::mem::swap(&mut self.accounts, &mut self.before);
+        self.accounts.clear();
         for client in clients {
-            let old = accounts.remove(&client.key).unwrap_or_default();
+            let old = account(&self.before, client.key);
             let fresh = client.bytes_down.saturating_sub(old.bytes_down);
-            self.accounts.insert(
-                client.key,
-                Account {
-                    bytes_down: client.bytes_down,
-                    bytes_up: client.bytes_up,
-                    given: old.given / 2 + fresh,
-                    took_nothing: client.bytes_up == old.bytes_up,
-                },
-            );
+            let new = Account {
+                bytes_down: client.bytes_down,
+                bytes_up: client.bytes_up,
+                given: old.given / 2 + fresh,
+                took_nothing: client.bytes_up == old.bytes_up,
+            };
+            self.accounts.push((client.key, new));
         }
     }
 
     /// Larger is served first: what it gave lately, how little it owes us, then whose turn it is.
-    fn rank(&self, now: Instant, giving_only: bool, client: &Client) -> (u64, Reverse<u64>, Duration) {
-        let account = self.accounts.get(&client.key).copied().unwrap_or_default();
+    fn rank(&self, now: Instant, giving_only: bool, client: &Client) -> Rank {
+        let account = account(&self.accounts, client.key);
         let given = if giving_only { 0 } else { account.given };
         let debt = if giving_only { 0 } else { client.bytes_up.saturating_sub(client.bytes_down) };
         let held = now.saturating_duration_since(client.since);
@@ -125,30 +155,37 @@ impl Choker {
         (given, Reverse(debt), turn)
     }
 
-    fn choose_optimistic(
-        &mut self,
-        now: Instant,
-        left_out: &[PeerKey],
-        clients: &[Client],
-    ) -> Option<PeerKey> {
-        if let Some((key, since)) = self.optimistic
+    fn choose_optimistic(&mut self, now: Instant, left_out: &[Ranked]) -> Option<PeerKey> {
+        let previous = self.optimistic.filter(|(key, _)| left_out.iter().any(|it| it.key == *key));
+        if let Some((key, since)) = previous
             && now.saturating_duration_since(since) < limits::OPTIMISTIC_EVERY
-            && left_out.contains(&key)
         {
             return Some(key);
         }
-        let fresh = |key: &PeerKey| clients.iter().any(|client| client.key == *key && client.bytes_up == 0);
-        let previous = self.optimistic.map(|(key, _)| key);
+        let previous = previous.map(|(key, _)| key).filter(|_| left_out.len() > 1);
+        let others = || left_out.iter().filter(|it| Some(it.key) != previous);
         // Newcomers three times as likely: they have had no chance to give anything.
-        let tickets: Vec<PeerKey> = left_out
-            .iter()
-            .filter(|key| Some(**key) != previous || left_out.len() == 1)
-            .flat_map(|key| std::iter::repeat_n(*key, if fresh(key) { 3 } else { 1 }))
-            .collect();
-        let lucky = self.rng.choice(tickets)?;
-        self.optimistic = Some((lucky, now));
-        Some(lucky)
+        let tickets = |it: &Ranked| if it.is_fresh { 3 } else { 1 };
+        let all: usize = others().map(tickets).sum();
+        if all == 0 {
+            return None;
+        }
+        let mut ticket = self.rng.usize(..all);
+        let lucky = others().find(|it| {
+            let is_lucky = ticket < tickets(it);
+            ticket = ticket.saturating_sub(tickets(it));
+            is_lucky
+        })?;
+        self.optimistic = Some((lucky.key, now));
+        Some(lucky.key)
     }
+}
+
+/// The account of one peer in a list in order of the keys.
+fn account(accounts: &[(PeerKey, Account)], key: PeerKey) -> Account {
+    accounts
+        .binary_search_by_key(&key, |(key, _)| *key)
+        .map_or_else(|_| Account::default(), |at| accounts[at].1)
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ pub struct Config {
     pub max_peers: usize,
     /// Outgoing connections under way at most.
     pub max_half_open: usize,
-    /// Connections from one address (IPv6: one /64) at most.
+    /// Connections from one address (IPv6: one /64) at most; those of the local network may have more.
     pub max_peers_per_address: usize,
     /// Peers served at once, the optimistic one counted.
     pub upload_slots: usize,

@@ -88,10 +88,7 @@ impl MetadataFetch {
     /// A fetch that knows nobody yet.
     pub fn new(config: MetadataConfig, seed: u64, now: Instant) -> Self {
         Self {
-            admission: Admission {
-                most: config.max_peers,
-                most_per_host: config.max_peers_per_address.max(1),
-            },
+            admission: Admission::new(config.max_peers, config.max_peers_per_address),
             config,
             sources: BTreeMap::new(),
             next_source: 0,

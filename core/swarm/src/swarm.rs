@@ -17,7 +17,7 @@ mod stored;
 mod web;
 
 use crate::bans::Bans;
-use crate::choker::Choker;
+use crate::choker::{Choker, Client};
 use crate::contract::{
     CandidateSource, Config, Direction, Event, Output, PeerKey, StorageFact, WebSeedKey, WebSeedOrder,
 };
@@ -70,8 +70,13 @@ pub struct Swarm {
     turnover_at: Instant,
     /// When the pause of a web seed ends.
     web_seed_at: Option<Instant>,
-    /// Reused from pick to pick.
+    /// Stored pieces that peers were not told of, and when they are.
+    news: Vec<PieceIndex>,
+    news_at: Option<Instant>,
+    /// Reused from pick to pick, and from round to round.
     picked: Vec<BlockRequest>,
+    keys: Vec<PeerKey>,
+    clients: Vec<Client>,
 }
 
 impl Swarm {
@@ -81,8 +86,7 @@ impl Swarm {
         let mut rng = fastrand::Rng::with_seed(seed);
         let picker =
             Picker::new(config.geometry.clone(), &config.wanted, &have, config.sequential, rng.u64(..));
-        let admission =
-            Admission { most: config.max_peers, most_per_host: config.max_peers_per_address.max(1) };
+        let admission = Admission::new(config.max_peers, config.max_peers_per_address);
         let mut swarm = Self {
             admission,
             have,
@@ -108,7 +112,11 @@ impl Swarm {
             rechoke_at: now + limits::RECHOKE_EVERY,
             turnover_at: now + limits::TURNOVER_EVERY,
             web_seed_at: None,
+            news: Vec::new(),
+            news_at: None,
             picked: Vec::new(),
+            keys: Vec::new(),
+            clients: Vec::new(),
             config,
         };
         swarm.count_missing();
@@ -179,6 +187,9 @@ impl Swarm {
             return;
         }
         self.end_rests(now);
+        if self.news_at.is_some_and(|at| now >= at) {
+            self.tell_news();
+        }
         if now >= self.tick_at {
             self.tick_at = now + limits::TICK;
             self.tick(now);
@@ -196,7 +207,7 @@ impl Swarm {
         let tick = busy.then_some(self.tick_at);
         let connect = self.may_connect().then(|| self.peer_list.next_at()).flatten();
         let rest = self.resting.front().map(|(until, _)| *until);
-        [tick, connect, self.web_seed_at, rest].into_iter().flatten().min()
+        [tick, connect, self.web_seed_at, self.news_at, rest].into_iter().flatten().min()
     }
 
     /// The next thing to be done.
@@ -238,21 +249,18 @@ impl Swarm {
 
     /// How many connected peers have each piece.
     pub fn availability(&self) -> Vec<u32> {
-        let mut counts = vec![0; self.config.geometry.piece_count() as usize];
-        for peer in self.peers.values() {
-            for piece in peer.have.iter() {
-                counts[piece.as_usize()] += 1;
-            }
-        }
-        counts
+        let complete = self.peers.values().filter(|peer| peer.uncounted).count() as u32;
+        let pieces = (0..self.config.geometry.piece_count()).map(PieceIndex);
+        pieces.map(|piece| self.picker.availability(piece) + complete).collect()
     }
 
     /// The wanted pieces that miss and that somebody connected has. A web seed in use has them all.
     pub fn available(&self, now: Instant) -> Bitfield {
         let mut available = Bitfield::new(self.config.geometry.piece_count());
-        let from_web = self.web_seeds(now).any(|seed| seed.state != WebSeedState::Dropped);
+        let everything = self.web_seeds(now).any(|seed| seed.state != WebSeedState::Dropped)
+            || self.peers.values().any(|peer| peer.uncounted);
         for piece in self.config.wanted.iter().filter(|piece| !self.have.contains(*piece)) {
-            if from_web || self.peers.values().any(|peer| peer.have.contains(piece)) {
+            if everything || self.picker.availability(piece) > 0 {
                 available.insert(piece);
             }
         }
@@ -288,6 +296,7 @@ impl Swarm {
         self.told_complete = true;
         // What still comes is of no use to anybody.
         self.cancel_all_ranges();
+        self.tell_news();
         self.outputs.push_back(Output::Event(Event::Complete));
         if self.is_silent() {
             self.fall_silent(now);
@@ -298,6 +307,8 @@ impl Swarm {
 
     /// Cancels and closes everything.
     fn fall_silent(&mut self, now: Instant) {
+        self.news.clear();
+        self.news_at = None;
         self.cancel_all_ranges();
         let keys: Vec<_> = self.peers.keys().copied().collect();
         for key in keys {

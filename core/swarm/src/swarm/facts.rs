@@ -48,6 +48,8 @@ impl Swarm {
         if !self.welcome(now, key, id) {
             return;
         }
+        // The newcomer hears of all pieces at once; those who are here have heard of them by then.
+        self.tell_news();
         let Some(peer) = self.peers.get_mut(&key) else { return };
         (peer.id, peer.fast, peer.extended) = (Some(id), fast, extended);
         let have = self.have.clone();

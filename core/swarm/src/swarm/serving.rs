@@ -4,8 +4,8 @@ use super::Swarm;
 use crate::choker::Client;
 use crate::contract::PeerKey;
 use crate::limits;
+use crate::peer::Peer;
 use metainfo::PieceIndex;
-use std::collections::BTreeSet;
 use std::time::Instant;
 use wire::{Close, Order};
 
@@ -23,8 +23,12 @@ impl Swarm {
         }
     }
 
-    fn clients(&self) -> Vec<Client> {
-        self.peers.values().filter(|peer| peer.is_handshaken()).map(crate::peer::Peer::client_view).collect()
+    /// Everybody as the choker sees them, in a list that is used again: whoever takes it puts it back.
+    fn take_clients(&mut self) -> Vec<Client> {
+        let mut clients = std::mem::take(&mut self.clients);
+        clients.clear();
+        clients.extend(self.peers.values().filter(|peer| peer.is_handshaken()).map(Peer::client_view));
+        clients
     }
 
     /// Gives free slots away at once.
@@ -32,25 +36,29 @@ impl Swarm {
         if self.is_silent() {
             return;
         }
-        let mut clients = self.clients();
+        let mut clients = self.take_clients();
         while let Some(key) = self.choker.next_in_line(now, self.missing == 0, &clients) {
             for client in clients.iter_mut().filter(|client| client.key == key) {
                 client.served = true;
             }
             self.set_choking(now, key, false);
         }
+        self.clients = clients;
     }
 
     /// Decides anew whom to serve.
     pub(super) fn rechoke(&mut self, now: Instant) {
-        let clients = self.clients();
-        let served: BTreeSet<_> = self.choker.rechoke(now, self.missing == 0, &clients).into_iter().collect();
-        for client in clients {
-            let serve = served.contains(&client.key);
-            if serve != client.served {
-                self.set_choking(now, client.key, !serve);
-            }
+        let clients = self.take_clients();
+        let mut changed = std::mem::take(&mut self.keys);
+        changed.clear();
+        let chosen = self.choker.rechoke(now, self.missing == 0, &clients);
+        let is_changed = |client: &&Client| chosen.binary_search(&client.key).is_ok() != client.served;
+        changed.extend(clients.iter().filter(is_changed).map(|client| client.key));
+        for key in &changed {
+            let is_choked = self.peers.get(key).is_some_and(|peer| peer.am_choking);
+            self.set_choking(now, *key, !is_choked);
         }
+        (self.clients, self.keys) = (clients, changed);
     }
 
     fn set_choking(&mut self, now: Instant, key: PeerKey, choking: bool) {
@@ -112,7 +120,7 @@ impl Swarm {
             if self.peers.get(&key).is_some_and(|peer| peer.extended && peer.is_handshaken()) {
                 self.order(key, Order::UploadOnly(true));
             }
-            if self.peers.get(&key).is_some_and(crate::peer::Peer::is_seed) {
+            if self.peers.get(&key).is_some_and(Peer::is_seed) {
                 self.close(now, key, Close::NothingToTrade);
             }
         }

@@ -19,17 +19,33 @@ impl Swarm {
         self.have.insert(piece);
         self.stats.pieces_stored += 1;
         self.missing -= u32::from(was_missing);
-        let keys: Vec<_> = self.peers.keys().copied().collect();
-        for key in keys {
-            let Some(peer) = self.peers.get_mut(&key).filter(|peer| peer.is_handshaken()) else { continue };
-            if !peer.have.contains(piece) {
-                self.order(key, Order::Have(piece));
-            } else if was_missing {
+        self.news.push(piece);
+        self.news_at.get_or_insert(now + limits::NEWS_GATHER);
+        if was_missing {
+            let mut keys = std::mem::take(&mut self.keys);
+            keys.clear();
+            for peer in self.peers.values_mut().filter(|peer| peer.have.contains(piece)) {
                 peer.wanted = peer.wanted.saturating_sub(1);
-                self.note_interest(now, key);
+                if peer.wanted == 0 {
+                    keys.push(peer.key);
+                }
             }
+            for key in &keys {
+                self.note_interest(now, *key);
+            }
+            self.keys = keys;
         }
         self.look_for_completion(now);
+    }
+
+    /// Tells everybody of the pieces that are new here and that they lack.
+    pub(super) fn tell_news(&mut self) {
+        self.news_at = None;
+        for peer in self.peers.values().filter(|peer| peer.is_handshaken()) {
+            let lacking = self.news.iter().filter(|piece| !peer.have.contains(**piece));
+            self.outputs.extend(lacking.map(|piece| Output::Peer(peer.key, Order::Have(*piece))));
+        }
+        self.news.clear();
     }
 
     pub(super) fn on_piece_failed(&mut self, now: Instant, piece: PieceIndex, blocks: Vec<BlockDigest>) {
@@ -110,6 +126,7 @@ impl Swarm {
         for key in keys {
             self.order(key, Order::DontHave(piece));
         }
+        self.news.retain(|new| *new != piece);
         self.reset(now, piece);
         self.count_missing();
         self.told_complete &= self.missing == 0;
