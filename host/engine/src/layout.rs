@@ -2,9 +2,8 @@
 
 use crate::api::AddTorrent;
 use metainfo::{Bitfield, InfoHash, Metainfo, PieceIndex};
-use std::path::PathBuf;
 use std::sync::Arc;
-use storage::{FileKind, Layout, LayoutFile, TorrentLayout};
+use storage::{Layout, TorrentLayout};
 
 impl AddTorrent {
     /// The pieces that hold a byte of a selected file.
@@ -43,21 +42,7 @@ impl AddTorrent {
     }
 }
 
-/// Sizes, hashes and file names of a v1 or hybrid torrent, as storage wants them.
+/// Sizes, hashes and file names of a torrent, as storage wants them, filed under one of its info-hashes.
 pub fn layout(metainfo: &Metainfo, info_hash: InfoHash) -> Layout {
-    let files = metainfo.files.iter().map(|file| {
-        let kind = match &file.symlink {
-            _ if file.pad => FileKind::Pad,
-            Some(target) => FileKind::Symlink { target: target.iter().collect() },
-            None => FileKind::Data { executable: file.executable },
-        };
-        LayoutFile { path: file.path.iter().collect::<PathBuf>(), kind }
-    });
-    Layout {
-        name: metainfo.name.clone(),
-        info_hash,
-        geometry: Arc::clone(&metainfo.geometry),
-        hashes: Arc::clone(&metainfo.piece_hashes),
-        files: files.collect(),
-    }
+    Layout { info_hash, ..Layout::new(metainfo) }
 }

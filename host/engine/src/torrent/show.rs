@@ -3,7 +3,7 @@
 use super::sources::WebSeeds;
 use crate::api::{AddTorrent, Event, Phase, Snapshot, SourceKind, SourceSnapshot, TrackerWord};
 use crate::limits::{AVAILABLE_INTERVAL, EVENTS_UNTOLD, GOODBYE_TIMEOUT, RATE_WINDOW};
-use metainfo::{Bitfield, Geometry};
+use metainfo::{Bitfield, Geometry, PieceIndex};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use swarm::{CandidateSource, Swarm, WebSeedState};
@@ -209,11 +209,25 @@ impl Rates {
 
 /// Bytes of the pieces in both sets.
 pub(super) fn bytes_of(geometry: &Geometry, wanted: &Bitfield, have: &Bitfield) -> u64 {
-    if wanted.is_full() && have.is_full() {
-        return geometry.total_length();
+    let whole = u64::from(wanted.count_common(have)) * u64::from(geometry.piece_length());
+    let last = PieceIndex(geometry.piece_count().saturating_sub(1));
+    let short = wanted.contains(last) && have.contains(last);
+    whole - if short { u64::from(geometry.piece_length() - geometry.piece_size(last)) } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_last_piece_counts_for_what_it_is() {
+        let geometry = Geometry::new(100, [950]).unwrap();
+        let mut have = Bitfield::full(10);
+        assert_eq!(bytes_of(&geometry, &have, &have), 950);
+        have.remove(PieceIndex(3));
+        assert_eq!(bytes_of(&geometry, &Bitfield::full(10), &have), 850);
+        have.remove(PieceIndex(9));
+        assert_eq!(bytes_of(&geometry, &have, &Bitfield::full(10)), 800);
+        assert_eq!(bytes_of(&Geometry::new(100, []).unwrap(), &Bitfield::new(0), &Bitfield::new(0)), 0);
     }
-    have.iter()
-        .filter(|piece| wanted.contains(*piece))
-        .map(|piece| u64::from(geometry.piece_size(piece)))
-        .sum()
 }
