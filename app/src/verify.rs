@@ -6,7 +6,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use metainfo::Metainfo;
 use serde_json::{Value, json};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,7 +18,7 @@ const WRONG: u8 = Kind::Failed as u8;
 /// Check data on disk against a torrent.
 ///
 /// Exit codes: 0 every file is there, whole and right; 1 something is missing or wrong; 2 usage; 4 the torrent is
-/// damaged or of a kind that cannot be verified yet; 5 the data is there but cannot be read.
+/// damaged; 5 the data is there but cannot be read.
 #[derive(Args, Debug)]
 pub(crate) struct VerifyArgs {
     /// The .torrent file; - reads it from standard input
@@ -39,7 +39,7 @@ pub(crate) struct VerifyArgs {
 
 /// Runs `starling verify`.
 pub(crate) fn run(args: &VerifyArgs) -> ExitCode {
-    let metainfo = match read_torrent(&args.source) {
+    let metainfo = match torrent_file::load(&args.source) {
         Ok(metainfo) => metainfo,
         Err(failure) => return failure.told(),
     };
@@ -65,17 +65,6 @@ pub(crate) fn run(args: &VerifyArgs) -> ExitCode {
         _ if report.is_good() => ExitCode::SUCCESS,
         _ => ExitCode::from(WRONG),
     }
-}
-
-fn read_torrent(source: &OsStr) -> Result<Metainfo, Failure> {
-    let metainfo = torrent_file::load(source)?;
-    if metainfo.info_hash_v1.is_none() {
-        let source = source.to_string_lossy();
-        let words =
-            format_args!("{source}: a v2-only torrent (BEP 52): starling can show it but not verify it yet");
-        return Err(Failure::new(Kind::BadTorrent, words));
-    }
-    Ok(metainfo)
 }
 
 fn progress_bar(args: &VerifyArgs, bytes: u64) -> ProgressBar {

@@ -37,6 +37,7 @@ async fn measure(length: u64, piece_length: u32, folder: &Path) -> Result<(), Bo
         name: "image".into(),
         info_hash: InfoHash::V1([1; 20]),
         hashes: (0..geometry.piece_count()).map(hash).collect(),
+        roots: Arc::default(),
         geometry: geometry.clone(),
         files: vec![LayoutFile { path: "image".into(), kind: FileKind::Data { executable: false } }],
     });

@@ -1,5 +1,7 @@
 //! Hashing what is on disk, on all cores, several pieces side by side on each.
 
+mod leaves;
+
 use crate::DiskError;
 use crate::backend::Access;
 use crate::hashing;
@@ -97,9 +99,13 @@ impl Check<'_> {
             let first = shared.next.fetch_add(shared.batch, Ordering::Relaxed);
             let Some(rest) = self.pieces.get(first..).filter(|rest| !rest.is_empty()) else { break };
             let batch = &rest[..rest.len().min(shared.batch)];
-            // Only the last piece is shorter than the others.
-            for alike in batch.chunk_by(|a, b| self.size(*a) == self.size(*b)) {
-                self.hash(alike, shared, &mut buffer, &mut mine);
+            if self.torrent.layout.roots.is_empty() {
+                // Only the last piece is shorter than the others.
+                for alike in batch.chunk_by(|a, b| self.size(*a) == self.size(*b)) {
+                    self.hash(alike, shared, &mut buffer, &mut mine);
+                }
+            } else {
+                self.hash_leaves(batch, &mut buffer, &mut mine);
             }
             let looked_at: u64 = batch.iter().map(|piece| self.size(*piece)).sum();
             let bytes_checked = shared.checked.fetch_add(looked_at, Ordering::Relaxed) + looked_at;

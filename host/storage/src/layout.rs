@@ -13,8 +13,10 @@ pub struct Layout {
     pub info_hash: InfoHash,
     /// Sizes of pieces and files.
     pub geometry: Arc<Geometry>,
-    /// SHA-1 of each piece.
+    /// SHA-1 of each piece; empty for a v2-only torrent.
     pub hashes: Arc<[[u8; 20]]>,
+    /// Root of each piece's merkle tree, of a v2-only torrent (BEP 52); empty for others.
+    pub roots: Arc<[[u8; 32]]>,
     /// The files in torrent order, as many as the geometry has.
     pub files: Vec<LayoutFile>,
 }
@@ -59,7 +61,7 @@ pub struct TorrentLayout {
 }
 
 impl Layout {
-    /// The layout of a v1 or hybrid torrent.
+    /// The layout of a torrent. A hybrid one is looked at as v1, a v2-only one can be checked and no more.
     pub fn new(metainfo: &Metainfo) -> Self {
         let files = metainfo.files.iter().map(|file| {
             let kind = match &file.symlink {
@@ -74,6 +76,7 @@ impl Layout {
             info_hash: metainfo.info_hash(),
             geometry: metainfo.geometry.clone(),
             hashes: metainfo.piece_hashes.clone(),
+            roots: if metainfo.info_hash_v1.is_none() { piece_roots(metainfo) } else { Arc::default() },
             files: files.collect(),
         }
     }
@@ -82,4 +85,17 @@ impl Layout {
     pub(crate) fn piece_hash(&self, piece: PieceIndex) -> Option<&[u8; 20]> {
         self.hashes.get(piece.as_usize())
     }
+}
+
+/// What the blocks of each piece hash to: a node of its file's piece layer, or the root of a file that is one piece.
+fn piece_roots(metainfo: &Metainfo) -> Arc<[[u8; 32]]> {
+    let geometry = &metainfo.geometry;
+    let mut roots = vec![[0; 32]; geometry.piece_count() as usize];
+    for (index, file) in (0..).map(FileIndex).zip(&metainfo.files) {
+        let Some(root) = file.pieces_root else { continue };
+        for (at, piece) in geometry.file_pieces(index).enumerate() {
+            roots[piece as usize] = file.piece_layer.get(at).copied().unwrap_or(root);
+        }
+    }
+    roots.into()
 }

@@ -4,4 +4,5 @@ mod download;
 mod faults;
 mod files;
 mod resume;
+mod roots;
 mod world;

@@ -68,6 +68,7 @@ impl World {
             info_hash: InfoHash::V1(hashing::sha1(&content)),
             geometry: Arc::new(geometry),
             hashes: hashes.into(),
+            roots: Arc::default(),
             files: files.iter().map(file).collect(),
         };
         Self {
