@@ -49,8 +49,11 @@ fn prepare(path: &str) -> Option<Box<dyn FnMut()>> {
             Box::new(move || _ = node.ask("get_peers"))
         }
         "hash-dispatch" => {
-            let block = [7; 55];
-            Box::new(move || _ = black_box(hash::sha1_many(&[&[&block[..]]; 8])))
+            let block = [7u8; 55];
+            Box::new(move || {
+                let message: &[&[u8]] = &[&block];
+                black_box(hash::sha1_many(&[message; 8]));
+            })
         }
         _ => return None,
     })

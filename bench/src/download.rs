@@ -171,5 +171,6 @@ pub(crate) fn config(geometry: &Arc<Geometry>) -> Config {
         web_seed_policy: WebSeedPolicy::default(),
         web_seed_connections: 96,
         mirrors_may_lag: false,
+        exchange_peers: true,
     }
 }

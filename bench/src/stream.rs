@@ -36,6 +36,7 @@ impl Stream {
             request_queue: 500,
             remote: SocketAddr::from(([10, 0, 0, 1], 6881)),
             upload_only: false,
+            exchange_peers: true,
         };
         // The fast extension, so that chokes and cancels are answered.
         let theirs =
