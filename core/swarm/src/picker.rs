@@ -117,7 +117,13 @@ impl Picker {
 
     /// Wanted pieces under way with a free block.
     fn joinable(&self) -> impl Iterator<Item = &Partial> {
-        self.partials.iter().filter(|partial| partial.free > 0 && self.wanted.contains(partial.piece))
+        self.partials.joinable()
+    }
+
+    /// Keeps [`Self::joinable`] true for one piece.
+    fn note_joinable(&mut self, piece: PieceIndex) {
+        let has_free = self.partials.get(piece).is_some_and(|partial| partial.free > 0);
+        self.partials.set_joinable(piece, has_free && self.wanted.contains(piece));
     }
 
     /// Pieces under way.
@@ -162,6 +168,7 @@ impl Picker {
             } else {
                 self.rarity.remove(piece);
             }
+            self.note_joinable(piece);
         }
     }
 
@@ -209,6 +216,7 @@ impl Picker {
         if !partial.receive(block) {
             return Arrival::Useless;
         }
+        self.note_joinable(piece);
         for other in others.iter_mut().filter(|other| **other == Some(source)) {
             *other = None;
         }
@@ -228,6 +236,8 @@ impl Picker {
             if self.is_missing(request.piece) {
                 self.make_untouched(request.piece);
             }
+        } else {
+            self.note_joinable(request.piece);
         }
     }
 

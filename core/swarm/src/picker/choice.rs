@@ -92,6 +92,7 @@ impl Picker {
             out.extend(self.geometry.block(piece, block));
         }
         self.current.insert(ask.source, piece);
+        self.note_joinable(piece);
     }
 
     fn next_step(&self, ask: &Ask<'_>) -> Option<Step> {

@@ -10,6 +10,8 @@ const ABSENT: u32 = u32::MAX;
 #[derive(Clone, Debug)]
 pub(crate) struct Partials {
     list: Vec<Partial>,
+    /// The first so many of `list` may be joined.
+    joinable: usize,
     /// Per piece: where it is in `list`.
     places: Vec<u32>,
     /// Block tables of pieces done with.
@@ -18,7 +20,7 @@ pub(crate) struct Partials {
 
 impl Partials {
     pub(crate) fn new(pieces: u32) -> Self {
-        Self { list: Vec::new(), places: vec![ABSENT; pieces as usize], spare: Vec::new() }
+        Self { list: Vec::new(), joinable: 0, places: vec![ABSENT; pieces as usize], spare: Vec::new() }
     }
 
     fn place(&self, piece: PieceIndex) -> Option<usize> {
@@ -40,6 +42,25 @@ impl Partials {
     pub(crate) fn get_mut(&mut self, piece: PieceIndex) -> Option<&mut Partial> {
         let place = self.place(piece)?;
         self.list.get_mut(place)
+    }
+
+    /// Those that may be joined, in no order that means anything.
+    pub(crate) fn joinable(&self) -> impl Iterator<Item = &Partial> {
+        self.list[..self.joinable].iter()
+    }
+
+    /// Says whether a piece under way may be joined; a new one may not.
+    pub(crate) fn set_joinable(&mut self, piece: PieceIndex, joinable: bool) {
+        let Some(place) = self.place(piece).filter(|place| (*place < self.joinable) != joinable) else {
+            return;
+        };
+        // The border between the two kinds moves over one piece, which changes places with this one.
+        let border = if joinable { self.joinable } else { self.joinable - 1 };
+        self.list.swap(place, border);
+        for place in [place, border] {
+            self.places[self.list[place].piece.as_usize()] = place as u32;
+        }
+        self.joinable = if joinable { border + 1 } else { border };
     }
 
     /// All of them, in no order that means anything.
@@ -64,6 +85,7 @@ impl Partials {
 
     /// Forgets a piece.
     pub(crate) fn remove(&mut self, piece: PieceIndex) {
+        self.set_joinable(piece, false);
         let Some(place) = self.place(piece) else { return };
         let done = self.list.swap_remove(place);
         self.places[piece.as_usize()] = ABSENT;
@@ -87,10 +109,15 @@ mod tests {
             partials.begin(PieceIndex(piece), piece + 1, Owner::Shared);
         }
         partials.begin(PieceIndex(9), 1, Owner::Shared);
+        for piece in [3, 1, 2, 3] {
+            partials.set_joinable(PieceIndex(piece), true);
+        }
+        partials.set_joinable(PieceIndex(2), false);
         partials.remove(PieceIndex(0));
         partials.remove(PieceIndex(3));
         partials.remove(PieceIndex(3));
         assert_eq!(partials.len(), 2);
+        assert_eq!(partials.joinable().map(|partial| partial.piece.0).collect::<Vec<_>>(), [1]);
         for piece in 0..4 {
             let blocks = partials.get(PieceIndex(piece)).map(|partial| partial.blocks.len());
             assert_eq!(blocks, matches!(piece, 1 | 2).then_some(piece as usize + 1));

@@ -155,6 +155,7 @@ impl Picker {
             }
         }
         partial.free -= taken;
+        self.note_joinable(piece);
         taken
     }
 
