@@ -2,6 +2,7 @@
 //! CPU-seconds per GiB, three runs each in turn. Needs 2 GiB in the folder named, or in the current one.
 
 use rustix::fs::{FallocateFlags, fallocate, sendfile};
+use rustix::net::SendFlags;
 use rustix::time::{ClockId, clock_gettime};
 use std::fs::File;
 use std::io::{self, IoSlice, Read, Write};
@@ -119,7 +120,7 @@ fn send_read(file: &File, socket: &mut TcpStream, batch: usize, together: usize)
 fn send_file(file: &File, socket: &mut TcpStream) -> io::Result<()> {
     let mut offset = 0;
     for end in (BLOCK..=TOTAL).step_by(BLOCK) {
-        socket.write_all(&HEADER)?;
+        rustix::net::send(&*socket, &HEADER, SendFlags::MORE)?;
         while offset < end as u64 {
             let left = end - offset as usize;
             sendfile(&*socket, file, Some(&mut offset), left)?;
