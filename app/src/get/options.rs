@@ -140,6 +140,10 @@ pub(crate) struct GetArgs {
     #[arg(long, value_name = "HOST:PORT", value_parser = parse_node, help_heading = "Sources")]
     pub(crate) dht_bootstrap: Vec<(String, u16)>,
 
+    /// Speak uTP with peers: beside TCP, not at all, or nothing else
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = Utp::On, help_heading = "Sources")]
+    pub(crate) utp: Utp,
+
     /// The SHA-256 that the image must have
     #[arg(long, value_name = "HEX", value_parser = parse_sha256, help_heading = "Verifying")]
     pub(crate) sha256: Option<Sum>,
@@ -212,6 +216,15 @@ pub(crate) enum Policy {
     #[default]
     Balanced,
     Fallback,
+}
+
+/// When uTP is spoken with peers.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum Utp {
+    Off,
+    #[default]
+    On,
+    Only,
 }
 
 impl From<Policy> for WebSeedPolicy {

@@ -1,8 +1,9 @@
 //! The session that `get` fetches in: its port, its limits, and where it keeps its state.
 
 use super::GetArgs;
+use super::options::Utp;
 use crate::exit::{Failure, Kind};
-use engine::{DhtSettings, Session, Settings, StartError};
+use engine::{DhtSettings, Session, Settings, StartError, Transports};
 use std::path::PathBuf;
 
 /// The port tried first when none is asked for.
@@ -20,6 +21,7 @@ pub(super) fn start(args: &GetArgs) -> Result<Session, Failure> {
         lsd: !args.no_lsd && !args.no_peers,
         pex: !args.no_pex,
         dht: dht(args),
+        transports: transports(args),
         listen: !args.no_peers,
         extra_ca: args.ca_file.clone(),
         ..Settings::default()
@@ -37,6 +39,16 @@ pub(super) fn start(args: &GetArgs) -> Result<Session, Failure> {
             }
             Ok(session) => return Ok(session),
         }
+    }
+}
+
+/// What carries connections to peers. TCP first costs less, and a peer that cannot be reached so may be by uTP.
+fn transports(args: &GetArgs) -> Transports {
+    match args.utp {
+        _ if args.no_peers => Transports::TcpOnly,
+        Utp::Off => Transports::TcpOnly,
+        Utp::On => Transports::TcpFirst,
+        Utp::Only => Transports::UtpOnly,
     }
 }
 

@@ -150,8 +150,25 @@ impl Endpoint {
         let now = self.now(now);
         let Some(stream) = stream_of(&mut self.slots, id) else { return Received::End };
         let received = stream.read(now, to, &mut self.memory);
-        self.touch(now, id.slot);
+        if stream.owes_ack() {
+            self.touch(now, id.slot);
+        }
         received
+    }
+
+    /// Would a read give something: bytes, or the end?
+    pub fn is_readable(&self, id: StreamId) -> bool {
+        self.stream(id).is_none_or(Stream::is_readable)
+    }
+
+    /// Would a write take something, or be in vain for good?
+    pub fn is_writable(&self, id: StreamId) -> bool {
+        self.stream(id).is_none_or(Stream::is_writable)
+    }
+
+    /// Has anything to be sent, perhaps? Where calls come from many sides, one of them should see to it.
+    pub fn wants_transmit(&self) -> bool {
+        !(self.ready.is_empty() && self.replies.is_empty())
     }
 
     /// Ends our side of a stream behind what was written. The other side goes on.
@@ -186,8 +203,12 @@ impl Endpoint {
 
     /// How a stream does.
     pub fn stream_stats(&self, id: StreamId) -> Option<StreamStats> {
+        self.stream(id).map(Stream::stats)
+    }
+
+    fn stream(&self, id: StreamId) -> Option<&Stream> {
         let slot = self.slots.get(id.slot as usize).filter(|slot| slot.generation == id.generation)?;
-        slot.stream.as_deref().map(Stream::stats)
+        slot.stream.as_deref()
     }
 
     /// What was counted so far.

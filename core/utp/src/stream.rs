@@ -223,6 +223,25 @@ impl Stream {
         if self.is_finished() || self.phase == Phase::Ended { Received::End } else { Received::Nothing }
     }
 
+    /// Would a read give something: bytes, or the end?
+    pub(crate) fn is_readable(&self) -> bool {
+        self.inbox.len() > 0 || self.is_finished() || self.phase == Phase::Ended
+    }
+
+    /// Would a write take something, or be in vain for good?
+    pub(crate) fn is_writable(&self) -> bool {
+        match self.phase {
+            Phase::Connecting { .. } => false,
+            Phase::Open => self.is_closing || !self.is_blocked,
+            Phase::Ended => true,
+        }
+    }
+
+    /// Does an acknowledgement wait to be sent?
+    pub(crate) fn owes_ack(&self) -> bool {
+        self.ack == Ack::Due
+    }
+
     /// No more is written; what was, is delivered, and then the end. Reading goes on.
     pub(crate) fn shut_down(&mut self) {
         self.is_closing = true;

@@ -3,6 +3,7 @@
 use crate::address_filter::AddressFilter;
 use crate::dht::DhtSettings;
 use crate::rate_limit::RateLimit;
+use crate::transport::Transports;
 use crate::tuning::Tuning;
 use metainfo::{FileIndex, InfoHash, Magnet, Metainfo, PieceIndex};
 use std::collections::BTreeMap;
@@ -34,6 +35,8 @@ pub struct Settings {
     pub dht: Option<DhtSettings>,
     /// Exchange addresses with peers (BEP 11); private torrents never do.
     pub pex: bool,
+    /// Which transports carry connections to peers.
+    pub transports: Transports,
     /// Listen for peers at all. False: the port is not opened.
     pub listen: bool,
     /// Addresses that no connection is made with; whoever holds a clone may replace them at any time.
@@ -53,6 +56,7 @@ impl Default for Settings {
             lsd: true,
             pex: true,
             dht: None,
+            transports: Transports::default(),
             listen: true,
             address_filter: AddressFilter::default(),
             extra_ca: None,

@@ -8,15 +8,13 @@ mod search;
 
 use crate::limits::{DHT_COMMAND_QUEUE, DHT_PEER_QUEUE};
 use crate::session::Shared;
+use crate::udp::{DhtDatagram, Udp};
 use driver::{Driver, Side};
 use search::Wanted;
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
-use tracing::debug;
 
 /// Routers that are asked when nobody names others; each is run by the makers of a client.
 const ROUTERS: [(&str, u16); 3] =
@@ -100,29 +98,27 @@ impl DhtSearch {
 }
 
 impl Dht {
-    /// Starts the task, on the peers' port if that is free for UDP. `None` if there is no socket at all.
-    pub(crate) fn start(settings: &crate::Settings, port: u16) -> Option<Self> {
+    /// Starts the task on the sockets of `udp`. `port`: where peers reach us; `packets`: what arrives for it. `None` if
+    /// there is no socket at all.
+    pub(crate) fn start(
+        settings: &crate::Settings,
+        port: u16,
+        udp: &Udp,
+        packets: [mpsc::Receiver<DhtDatagram>; 2],
+    ) -> Option<Self> {
         let dht = settings.dht.as_ref()?;
-        let side = |ip: IpAddr| match open_socket(ip, port) {
-            Ok(socket) => Some(Side::new(socket, ip, dht.read_only)),
-            Err(error) => {
-                debug!(%ip, %error, "no socket for the DHT");
-                None
-            }
-        };
-        let (v4, v6) = match settings.bind {
-            Some(ip) if ip.is_ipv4() => (side(ip), None),
-            Some(ip) => (None, side(ip)),
-            None => (side(Ipv4Addr::UNSPECIFIED.into()), side(Ipv6Addr::UNSPECIFIED.into())),
-        };
-        if v4.is_none() && v6.is_none() {
+        let mut sides = [None, None];
+        for ((side, socket), packets) in sides.iter_mut().zip(udp.ports()).zip(packets) {
+            *side = socket.clone().map(|socket| Side::new(socket, packets, dht.read_only));
+        }
+        if sides.iter().all(Option::is_none) {
             return None;
         }
         #[cfg(test)]
-        let own_port = v4.as_ref().or(v6.as_ref()).map_or(0, Side::port);
+        let own_port = udp.ports().iter().flatten().next().map_or(0, |port| port.number());
         let (commands, receiver) = mpsc::channel(DHT_COMMAND_QUEUE);
         names::resolve(dht.routers.clone(), commands.downgrade(), Command::Bootstrap);
-        let driver = Driver::new(v4, v6, port, settings.address_filter.clone());
+        let driver = Driver::new(sides, port, settings.address_filter.clone());
         tokio::spawn(driver.run(receiver));
         Some(Self {
             commands,
@@ -174,21 +170,6 @@ pub(crate) fn told_port(shared: &Shared) -> Option<u16> {
 /// Looks for peers of a magnet link.
 pub(crate) fn find_magnet(magnet: &metainfo::Magnet, shared: &Shared) -> Option<DhtSearch> {
     shared.dht.as_ref()?.find(magnet.info_hash().wire_bytes(), Mood::default(), &magnet.nodes)
-}
-
-/// A socket at the port wished for, or at any.
-fn open_socket(ip: IpAddr, port: u16) -> io::Result<UdpSocket> {
-    let open = |port| {
-        let address = SocketAddr::new(ip, port);
-        let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::DGRAM, None)?;
-        if ip.is_ipv6() {
-            socket.set_only_v6(true)?;
-        }
-        socket.set_nonblocking(true)?;
-        socket.bind(&address.into())?;
-        UdpSocket::from_std(socket.into())
-    };
-    open(port).or_else(|_| open(0))
 }
 
 #[cfg(test)]

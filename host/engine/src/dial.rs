@@ -1,14 +1,73 @@
 //! Sockets for peers: listening and connecting, bound where the user said.
 
-use crate::limits::{CONNECT_TIMEOUT, LISTEN_BACKLOG};
+use crate::limits::{CONNECT_TIMEOUT, LISTEN_BACKLOG, TRANSPORT_HEAD_START};
+use crate::transport::{Stream, Transports};
+use crate::udp::Port;
+use crate::utp::UtpStream;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::pin;
+use std::sync::Arc;
 use swarm::ConnectFailure;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::timeout;
 
-/// Connects to a peer, from the address `bind` if that is given.
-pub(crate) async fn connect(address: SocketAddr, bind: Option<IpAddr>) -> Result<TcpStream, ConnectFailure> {
+/// Connects to peers, by the transports that the user wants.
+#[derive(Clone)]
+pub(crate) struct Dialler {
+    /// The address that connections come from, if that matters.
+    pub(crate) bind: Option<IpAddr>,
+    pub(crate) transports: Transports,
+    /// The socket for uTP of each family.
+    pub(crate) ports: [Option<Arc<Port>>; 2],
+}
+
+impl Dialler {
+    /// Connects to a peer. With two transports the second has its chance when the first fails or is slow, and the first to
+    /// be connected is taken.
+    pub(crate) async fn connect(&self, address: SocketAddr) -> Result<Stream, ConnectFailure> {
+        let (tcp, utp) = (connect_tcp(address, self.bind), self.connect_utp(address));
+        let attempt = async {
+            match self.transports {
+                Transports::TcpOnly => tcp.await,
+                Transports::UtpOnly => utp.await,
+                Transports::TcpFirst => race(tcp, utp).await,
+                Transports::UtpFirst => race(utp, tcp).await,
+            }
+        };
+        timeout(CONNECT_TIMEOUT, attempt).await.unwrap_or(Err(ConnectFailure::Unreachable))
+    }
+
+    async fn connect_utp(&self, address: SocketAddr) -> Result<Stream, ConnectFailure> {
+        let port = self.ports[usize::from(address.is_ipv6())].as_ref().ok_or(ConnectFailure::Local)?;
+        UtpStream::connect(port, address).await.map(Stream::Utp)
+    }
+}
+
+/// The preferred attempt with a head start, then both. The failure is that of the preferred one.
+async fn race<T, E>(
+    preferred: impl Future<Output = Result<T, E>>,
+    other: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let (mut preferred, mut other) = (pin!(preferred), pin!(other));
+    let failure = match timeout(TRANSPORT_HEAD_START, &mut preferred).await {
+        Ok(Ok(connected)) => return Ok(connected),
+        Ok(Err(failure)) => failure,
+        Err(_) => tokio::select! {
+            result = &mut preferred => match result {
+                Ok(connected) => return Ok(connected),
+                Err(failure) => failure,
+            },
+            result = &mut other => return match result {
+                Ok(connected) => Ok(connected),
+                Err(_) => preferred.await,
+            },
+        },
+    };
+    other.await.map_err(|_| failure)
+}
+
+async fn connect_tcp(address: SocketAddr, bind: Option<IpAddr>) -> Result<Stream, ConnectFailure> {
     let attempt = async {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         if let Some(ip) = bind {
@@ -16,13 +75,9 @@ pub(crate) async fn connect(address: SocketAddr, bind: Option<IpAddr>) -> Result
         }
         let stream = socket.connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(stream)
+        Ok(Stream::Tcp(stream))
     };
-    match timeout(CONNECT_TIMEOUT, attempt).await {
-        Ok(Ok(stream)) => Ok(stream),
-        Ok(Err(error)) => Err(failure(&error)),
-        Err(_) => Err(ConnectFailure::Unreachable),
-    }
+    attempt.await.map_err(|error| failure(&error))
 }
 
 fn failure(error: &io::Error) -> ConnectFailure {

@@ -21,8 +21,11 @@ pub mod runtime;
 mod session;
 mod torrent;
 mod tracker_server;
+mod transport;
 mod tuning;
+mod udp;
 mod udp_tracker;
+mod utp;
 mod web_seed;
 
 pub use address_filter::AddressFilter;
@@ -43,4 +46,5 @@ pub use swarm::{CandidateSource, Direction, PeerSnapshot, WebSeedState};
 pub use torrent::{Change, Control, Report, Torrent, WebSeedReport};
 pub use tracker::{TrackerSnapshot, TrackerStatus};
 pub use tracker_server::TrackerServer;
+pub use transport::Transports;
 pub use tuning::Tuning;

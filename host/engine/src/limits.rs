@@ -314,6 +314,24 @@ pub(crate) const MAX_DHT_SEARCHES: usize = 10_000;
 /// The longest datagram that is read whole; the node refuses more than 1,500 bytes.
 pub(crate) const MAX_DHT_PACKET: usize = 2048;
 
+/// Datagrams that wait for the DHT's task; more are lost, as any may be.
+pub(crate) const UDP_DHT_QUEUE: usize = 256;
+
+/// A buffer for datagrams of one sender that arrived together: the system joins up to 64 KiB of them.
+pub(crate) const UDP_BUFFER: usize = 64 * 1024;
+
+/// Such buffers filled by one system call.
+pub(crate) const UDP_BUFFERS: usize = 8;
+
+/// Such calls before what came is answered and read.
+pub(crate) const UDP_RECEIVES_A_TURN: usize = 2;
+
+/// What the system is asked to hold for a UDP socket: a few batches each way, or what comes while others have their turn.
+pub(crate) const UDP_SOCKET_BUFFER: usize = 4 << 20;
+
+/// How long the preferred transport has before the other is tried beside it.
+pub(crate) const TRANSPORT_HEAD_START: Duration = Duration::from_millis(500);
+
 /// Datagrams taken in one turn of the DHT's task, beside the first.
 pub(crate) const DHT_PACKETS_A_TURN: usize = 64;
 

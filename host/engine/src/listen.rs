@@ -5,11 +5,12 @@ use crate::dormitory::Dormitory;
 use crate::limits::{
     ACCEPT_PAUSE, HANDSHAKE_TIMEOUT, HANDSHAKES_AT_ONCE, HANDSHAKES_PER_ADDRESS, INCOMING_QUEUE,
 };
+use crate::transport::Stream;
+use crate::utp::UtpStream;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::io::AsyncReadExt;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
@@ -17,7 +18,7 @@ use wire::Handshake;
 
 /// A connection whose handshake was read and that names a torrent of ours.
 pub(crate) struct Incoming {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
     pub(crate) address: SocketAddr,
     pub(crate) handshake: Handshake,
 }
@@ -84,7 +85,7 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn admit(&mut self, stream: TcpStream, address: SocketAddr, hall: Hall) {
+    fn admit(&mut self, stream: Stream, address: SocketAddr, hall: Hall) {
         let ip = address.ip();
         let count = self.by_address.entry(ip).or_default();
         *count += 1;
@@ -112,6 +113,21 @@ impl Waiting {
         }
     }
 
+    /// Waits for a handshake to end, well or not; for ever while none is under way.
+    async fn one_ends(&mut self) {
+        match self.tasks.join_next().await {
+            Some(Ok(ip)) => {
+                self.forget(ip);
+                if self.oldest.len() > 2 * HANDSHAKES_AT_ONCE {
+                    self.oldest.retain(|(_, handle)| !handle.is_finished());
+                }
+            }
+            // An aborted task was forgotten when it was dropped.
+            Some(Err(_)) => {}
+            None => std::future::pending().await,
+        }
+    }
+
     fn forget(&mut self, ip: IpAddr) {
         if let Some(count) = self.by_address.get_mut(&ip) {
             *count -= 1;
@@ -130,7 +146,9 @@ pub(crate) async fn accept(listener: TcpListener, hall: Hall) {
             accepted = listener.accept() => match accepted {
                 Ok((stream, address)) => {
                     let address = SocketAddr::new(address.ip().to_canonical(), address.port());
-                    waiting.admit(stream, address, hall.clone());
+                    if stream.set_nodelay(true).is_ok() {
+                        waiting.admit(Stream::Tcp(stream), address, hall.clone());
+                    }
                 }
                 Err(error) => {
                     // Out of handles the listener stays readable: wait for some to come back.
@@ -140,21 +158,27 @@ pub(crate) async fn accept(listener: TcpListener, hall: Hall) {
                     }
                 }
             },
-            Some(ended) = waiting.tasks.join_next() => {
-                // An aborted task was forgotten when it was dropped.
-                if let Ok(ip) = ended {
-                    waiting.forget(ip);
-                    if waiting.oldest.len() > 2 * HANDSHAKES_AT_ONCE {
-                        waiting.oldest.retain(|(_, handle)| !handle.is_finished());
-                    }
-                }
-            }
+            () = waiting.one_ends() => {}
+        }
+    }
+}
+
+/// Takes in the uTP streams that others open, until none can come any more.
+pub(crate) async fn accept_utp(mut streams: mpsc::Receiver<(UtpStream, SocketAddr)>, hall: Hall) {
+    let mut waiting = Waiting::default();
+    loop {
+        tokio::select! {
+            stream = streams.recv() => match stream {
+                Some((stream, address)) => waiting.admit(Stream::Utp(stream), address, hall.clone()),
+                None => return,
+            },
+            () = waiting.one_ends() => {}
         }
     }
 }
 
 /// Reads the handshake and hands the connection to its torrent.
-async fn welcome(mut stream: TcpStream, address: SocketAddr, hall: Hall) -> Option<()> {
+async fn welcome(stream: Stream, address: SocketAddr, hall: Hall) -> Option<()> {
     let mut bytes = [0u8; wire::HANDSHAKE_LENGTH];
     let mut length = 0;
     while length < bytes.len() {
@@ -165,7 +189,6 @@ async fn welcome(mut stream: TcpStream, address: SocketAddr, hall: Hall) -> Opti
         }
     }
     let handshake = Handshake::decode(&bytes).ok()?;
-    stream.set_nodelay(true).ok()?;
     hall.lead(Incoming { stream, address, handshake }).await;
     Some(())
 }

@@ -8,6 +8,7 @@ mod send;
 
 use crate::limits::{FACT_BATCH, READS_IN_A_ROW};
 use crate::rate_limit::RateLimit;
+use crate::transport::Stream;
 use metainfo::BlockRequest;
 use receive::{Received, Receiver, Surroundings};
 use send::{Filled, Sender};
@@ -16,7 +17,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use storage::{Block, BlockBuffer, BlockPool, DiskError, TorrentStore};
 use swarm::{PeerKey, SourceKey};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use wire::{Close, Connection, Fact, Order};
@@ -44,7 +44,7 @@ type SlowRead = Pin<Box<dyn Future<Output = (BlockRequest, Result<BlockBuffer, D
 /// One peer's task.
 pub(crate) struct Peer {
     key: PeerKey,
-    stream: TcpStream,
+    stream: Stream,
     connection: Connection,
     context: PeerContext,
     orders: mpsc::Receiver<Vec<Order>>,
@@ -79,7 +79,7 @@ impl Peer {
     /// A task for `stream`, whose handshake `connection` conducts.
     pub(crate) fn new(
         key: PeerKey,
-        stream: TcpStream,
+        stream: Stream,
         connection: Connection,
         context: PeerContext,
         orders: mpsc::Receiver<Vec<Order>>,
@@ -182,8 +182,8 @@ impl Peer {
                 Err(_) => Woken::TorrentGone,
             },
             (request, result) = wait_for(&mut self.slow_read) => Woken::SlowRead(request, result),
-            _ = self.stream.readable(), if may_read && read_from.is_none() => Woken::Readable,
-            _ = self.stream.writable(), if may_write => Woken::Writable,
+            () = self.stream.readable(), if may_read && read_from.is_none() => Woken::Readable,
+            () = self.stream.writable(), if may_write => Woken::Writable,
             buffer = self.context.pool.acquire(), if self.starved => Woken::Buffer(buffer),
             _ = self.context.upload_pool.acquire(), if self.upload_starved => Woken::UploadBuffer,
             () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => Woken::Timer,

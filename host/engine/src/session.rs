@@ -2,7 +2,7 @@
 
 use crate::api::{AddError, AddMagnet, AddTorrent, Phase, Settings, Snapshot, StartError};
 use crate::dht::Dht;
-use crate::dial;
+use crate::dial::{self, Dialler};
 use crate::dormitory::{self, Dormitory, Sleeper, SleepingTorrent, Stirred};
 use crate::http::Client;
 use crate::limits::{COMMAND_QUEUE, DISK_EVENT_QUEUE, EVENT_QUEUE, UPLOAD_POOL_BLOCKS};
@@ -12,6 +12,7 @@ use crate::magnet::{self, Handover, MagnetTask, Parked};
 use crate::mirrors::Mirrors;
 use crate::rate_limit::RateLimit;
 use crate::torrent::{Parts, Torrent, TorrentTask};
+use crate::udp::Udp;
 use crate::udp_tracker::UdpTrackers;
 use metainfo::PeerId;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) mirrors: Mirrors,
     pub(crate) udp_trackers: UdpTrackers,
     pub(crate) lsd: Option<Lsd>,
+    pub(crate) udp: Option<Udp>,
     pub(crate) dht: Option<Dht>,
     pub(crate) registry: Registry,
     /// Whom fetches of metadata met, until their torrents are added.
@@ -80,7 +82,8 @@ impl Session {
         let registry = Registry::default();
         let dormitory = Arc::new(Dormitory::default());
         let hall = Hall { registry: registry.clone(), dormitory: Arc::clone(&dormitory) };
-        let listeners = listen_on(listeners, &hall);
+        let (udp, dht) = open_udp(&settings, port, &hall);
+        let listeners = if settings.transports.tcp() { listen_on(listeners, &hall) } else { JoinSet::new() };
         let lsd = if settings.lsd { Lsd::start(settings.bind, port, fastrand::u64(..)) } else { None };
         let shared = Shared {
             peer_id: new_peer_id(),
@@ -93,7 +96,8 @@ impl Session {
             mirrors: Mirrors::load(state.clone()),
             udp_trackers: UdpTrackers::new(settings.bind),
             lsd,
-            dht: Dht::start(&settings, port),
+            udp,
+            dht,
             registry,
             parked: Parked::default(),
             settings,
@@ -116,7 +120,8 @@ impl Session {
         let port =
             listeners.first().and_then(|first| first.local_addr().ok()).map_or(0, |address| address.port());
         let hall = Hall { registry: self.shared.registry.clone(), dormitory: Arc::clone(&self.dormitory) };
-        let listening = listen_on(listeners, &hall);
+        let is_tcp_used = self.shared.settings.transports.tcp();
+        let listening = if is_tcp_used { listen_on(listeners, &hall) } else { JoinSet::new() };
         *self.listeners.lock().unwrap_or_else(PoisonError::into_inner) = listening;
         self.shared.port.store(port, Ordering::Relaxed);
         Ok(port)
@@ -267,10 +272,31 @@ impl Session {
 }
 
 impl Shared {
+    /// The way to peers.
+    pub(crate) fn dialler(&self) -> Dialler {
+        Dialler {
+            bind: self.settings.bind,
+            transports: self.settings.transports,
+            ports: self.udp.as_ref().map(|udp| udp.ports().clone()).unwrap_or_default(),
+        }
+    }
+
     /// The port peers reach us at; 0 if we do not listen.
     pub(crate) fn port(&self) -> u16 {
         self.port.load(Ordering::Relaxed)
     }
+}
+
+/// The sockets for uTP and the DHT, on the peers' port if that is free for UDP, and who uses them.
+fn open_udp(settings: &Settings, port: u16, hall: &Hall) -> (Option<Udp>, Option<Dht>) {
+    if !settings.transports.utp() && settings.dht.is_none() {
+        return (None, None);
+    }
+    let takes_streams = settings.listen && settings.transports.utp();
+    let (mut udp, receivers) = Udp::start(settings.bind, port, takes_streams);
+    udp.spawn(listen::accept_utp(receivers.streams, hall.clone()));
+    let dht = Dht::start(settings, port, &udp, receivers.dht);
+    (Some(udp), dht)
 }
 
 fn listen_on(listeners: Vec<TcpListener>, hall: &Hall) -> JoinSet<()> {

@@ -10,8 +10,8 @@ use crate::catalogue::log::Log;
 use crate::daemon::Shared;
 use crate::limits::MAX_TORRENT_FILE;
 use crate::record::Record;
-use crate::{Config, Group, Options, SessionStats, Settings, StartError, Totals};
-use engine::Session;
+use crate::{Config, Group, Options, SessionStats, Settings, StartError, Totals, Transport};
+use engine::{Session, Transports};
 use metainfo::{InfoHash, Metainfo};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::Path;
@@ -100,8 +100,19 @@ fn settings(config: &mut Config) -> engine::Settings {
         lsd: settings.lpd,
         pex: settings.pex,
         dht: settings.dht.then(engine::DhtSettings::default),
+        transports: transports(settings),
         address_filter: config.address_filter.clone(),
         ..engine::Settings::default()
+    }
+}
+
+/// What carries connections to peers. Without either there would be no peers at all: that asks for TCP.
+fn transports(settings: &Settings) -> Transports {
+    match (settings.tcp, settings.utp, settings.preferred_transports.first()) {
+        (_, false, _) => Transports::TcpOnly,
+        (false, true, _) => Transports::UtpOnly,
+        (true, true, Some(Transport::Utp)) => Transports::UtpFirst,
+        (true, true, _) => Transports::TcpFirst,
     }
 }
 

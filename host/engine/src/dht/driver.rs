@@ -3,44 +3,28 @@
 use super::Command;
 use super::search::Wanted;
 use crate::address_filter::AddressFilter;
-use crate::limits::{DHT_BRIDGE_INTERVAL, DHT_PACKETS_A_TURN, MAX_DHT_PACKET, MAX_DHT_SEARCHES, RETRY_PAUSE};
+use crate::limits::{DHT_BRIDGE_INTERVAL, DHT_PACKETS_A_TURN, MAX_DHT_SEARCHES};
+use crate::udp::{DhtDatagram, Port};
 use dht::{Config, Family, LookupKey, Node, Output};
 use ring::signature::{ED25519, UnparsedPublicKey};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
-use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
-use tokio::time::{sleep, sleep_until};
+use tokio::time::sleep_until;
 
 /// A node and its socket.
-#[derive(Debug)]
 pub(super) struct Side {
-    socket: UdpSocket,
+    port: Arc<Port>,
+    packets: mpsc::Receiver<DhtDatagram>,
     node: Node,
 }
 
 impl Side {
-    pub(super) fn new(socket: UdpSocket, ip: IpAddr, read_only: bool) -> Self {
-        let family = if ip.is_ipv4() { Family::V4 } else { Family::V6 };
+    pub(super) fn new(port: Arc<Port>, packets: mpsc::Receiver<DhtDatagram>, read_only: bool) -> Self {
+        let family = if port.is_v4() { Family::V4 } else { Family::V6 };
         let config = Config { read_only, ..Config::new(family, verify) };
-        Self { socket, node: Node::new(config, fastrand::u64(..), Instant::now()) }
-    }
-
-    /// The port it is bound to.
-    #[cfg(test)]
-    pub(super) fn port(&self) -> u16 {
-        self.socket.local_addr().map_or(0, |address| address.port())
-    }
-
-    /// The next datagram. An error of the socket is an ICMP message about some earlier packet, which anybody can forge:
-    /// it says nothing.
-    async fn receive<'a>(&self, buffer: &'a mut [u8]) -> (&'a [u8], SocketAddr) {
-        loop {
-            match self.socket.recv_from(buffer).await {
-                Ok((length, from)) => return (&buffer[..length], from),
-                Err(_) => sleep(RETRY_PAUSE).await,
-            }
-        }
+        Self { port, packets, node: Node::new(config, fastrand::u64(..), Instant::now()) }
     }
 }
 
@@ -61,16 +45,15 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    pub(super) fn new(v4: Option<Side>, v6: Option<Side>, port: u16, filter: AddressFilter) -> Self {
-        Self { sides: [v4, v6], port, filter, wanted: Vec::new(), bridge_at: Instant::now() }
+    pub(super) fn new(sides: [Option<Side>; 2], port: u16, filter: AddressFilter) -> Self {
+        Self { sides, port, filter, wanted: Vec::new(), bridge_at: Instant::now() }
     }
 
     /// Works until nobody can command it any more.
     pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
-        let (mut v4_buffer, mut v6_buffer) = (vec![0; MAX_DHT_PACKET], vec![0; MAX_DHT_PACKET]);
         loop {
             let wake = self.wake();
-            let [v4, v6] = &self.sides;
+            let [v4, v6] = &mut self.sides;
             let (side, packet) = tokio::select! {
                 command = commands.recv() => match command {
                     Some(command) => {
@@ -80,14 +63,13 @@ impl Driver {
                     }
                     None => return,
                 },
-                packet = receive(v4.as_ref(), &mut v4_buffer) => (0, Some(packet)),
-                packet = receive(v6.as_ref(), &mut v6_buffer) => (1, Some(packet)),
+                packet = receive(v4.as_mut()) => (0, Some(packet)),
+                packet = receive(v6.as_mut()) => (1, Some(packet)),
                 () = sleep_until(wake.into()) => (0, None),
             };
-            if let Some((bytes, from)) = packet {
-                self.handle_packet(side, from, bytes);
-                let buffer = if side == 0 { &mut v4_buffer } else { &mut v6_buffer };
-                self.take_waiting(side, buffer);
+            if let Some((from, bytes)) = packet {
+                self.handle_packet(side, from, &bytes);
+                self.take_waiting(side);
             }
             self.handle_timers();
             self.turn();
@@ -95,11 +77,11 @@ impl Driver {
     }
 
     /// Under load many datagrams wait: one drain of outputs serves them all.
-    fn take_waiting(&mut self, side: usize, buffer: &mut [u8]) {
+    fn take_waiting(&mut self, side: usize) {
         for _ in 0..DHT_PACKETS_A_TURN {
-            let Some(Some(Side { socket, .. })) = self.sides.get(side) else { return };
-            let Ok((length, from)) = socket.try_recv_from(buffer) else { return };
-            self.handle_packet(side, from, &buffer[..length]);
+            let Some(Some(Side { packets, .. })) = self.sides.get_mut(side) else { return };
+            let Ok((from, bytes)) = packets.try_recv() else { return };
+            self.handle_packet(side, from, &bytes);
         }
     }
 
@@ -227,15 +209,17 @@ impl Driver {
         if let Some(Some(side)) = self.sides.get(index)
             && !self.filter.blocks(to)
         {
-            let _ = side.socket.try_send_to(packet, to);
+            side.port.try_send(to, packet);
         }
     }
 }
 
 /// The next datagram of a side; pending without one.
-async fn receive<'a>(side: Option<&Side>, buffer: &'a mut [u8]) -> (&'a [u8], SocketAddr) {
-    match side {
-        Some(side) => side.receive(buffer).await,
-        None => std::future::pending().await,
+async fn receive(side: Option<&mut Side>) -> DhtDatagram {
+    if let Some(side) = side
+        && let Some(datagram) = side.packets.recv().await
+    {
+        return datagram;
     }
+    std::future::pending().await
 }

@@ -3,10 +3,10 @@
 
 use crate::limits::{EARLY_READ, FACT_BATCH};
 use crate::rate_limit::RateLimit;
+use crate::transport::Stream;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use swarm::{Direction, PeerKey};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use wire::{Close, Connection, Fact, Order};
@@ -15,7 +15,7 @@ use wire::{Close, Connection, Fact, Order};
 pub(crate) struct Acquaintance {
     pub(crate) address: SocketAddr,
     pub(crate) direction: Direction,
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
     pub(crate) connection: Connection,
     /// Bytes that the socket did not take yet.
     pub(crate) unsent: Vec<u8>,
@@ -72,10 +72,10 @@ impl EarlyPeer {
                     Ok(slot) => slot.send((key, std::mem::take(&mut told))),
                     Err(_) => return None,
                 },
-                _ = stream.readable(), if told.len() < FACT_BATCH && wait.is_none() => {
+                () = stream.readable(), if told.len() < FACT_BATCH && wait.is_none() => {
                     read_from = acquaintance.read(&down);
                 }
-                _ = stream.writable(), if !unsent.is_empty() => {}
+                () = stream.writable(), if !unsent.is_empty() => {}
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {
                     connection.handle_timeout(now());
                 }

@@ -1,17 +1,16 @@
 //! The connections of a torrent whose metadata is not known.
 
 use super::peer::{Acquaintance, Call, EarlyPeer};
-use crate::dial;
 use crate::limits::{FACT_QUEUE, HANDOVER_TIMEOUT, ORDER_QUEUE, REQUEST_QUEUE};
 use crate::listen::Incoming;
 use crate::rate_limit::RateLimit;
 use crate::session::Shared;
+use crate::transport::Stream;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 use swarm::{ConnectFailure, Direction, MetadataFetch, PeerKey};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout};
@@ -29,7 +28,7 @@ pub(super) struct Ground {
 pub(super) struct Peers {
     ground: Ground,
     lines: BTreeMap<PeerKey, mpsc::Sender<Call>>,
-    dials: JoinSet<(SocketAddr, Result<TcpStream, ConnectFailure>)>,
+    dials: JoinSet<(SocketAddr, Result<Stream, ConnectFailure>)>,
     tasks: JoinSet<Option<Acquaintance>>,
     facts: mpsc::Sender<(PeerKey, Vec<Fact>)>,
     rng: fastrand::Rng,
@@ -46,15 +45,15 @@ impl Peers {
     /// Starts a connection to `address`; [`Self::dialled`] tells how it went.
     pub(super) fn dial(&mut self, address: SocketAddr) {
         let settings = &self.ground.shared.settings;
-        let (bind, is_blocked) = (settings.bind, settings.address_filter.blocks(address));
+        let (dialler, is_blocked) = (self.ground.shared.dialler(), settings.address_filter.blocks(address));
         self.dials.spawn(async move {
             let failed = Err(ConnectFailure::Unreachable);
-            (address, if is_blocked { failed } else { dial::connect(address, bind).await })
+            (address, if is_blocked { failed } else { dialler.connect(address).await })
         });
     }
 
     /// The next dial to end; pending while none is under way.
-    pub(super) async fn dialled(&mut self) -> (SocketAddr, Result<TcpStream, ConnectFailure>) {
+    pub(super) async fn dialled(&mut self) -> (SocketAddr, Result<Stream, ConnectFailure>) {
         loop {
             match self.dials.join_next().await {
                 Some(Ok(ended)) => return ended,
@@ -70,7 +69,7 @@ impl Peers {
         now: Instant,
         fetch: &mut MetadataFetch,
         address: SocketAddr,
-        stream: Result<TcpStream, ConnectFailure>,
+        stream: Result<Stream, ConnectFailure>,
     ) {
         match stream {
             Ok(stream) => {
@@ -116,7 +115,7 @@ impl Peers {
         &mut self,
         key: PeerKey,
         (address, direction): (SocketAddr, Direction),
-        stream: TcpStream,
+        stream: Stream,
         connection: Connection,
     ) {
         while self.tasks.try_join_next().is_some() {}

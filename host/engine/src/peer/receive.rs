@@ -6,11 +6,11 @@
 //! between, a short block) the bytes behind the mistake are copied once and nothing else is lost.
 
 use crate::limits::{READ_SCRATCH, SCATTER_BLOCKS};
+use crate::transport::Stream;
 use metainfo::BLOCK_LENGTH;
 use std::io::{self, IoSliceMut};
 use std::time::Instant;
 use storage::{Block, BlockBuffer, BlockPool};
-use tokio::net::TcpStream;
 use wire::Connection;
 
 /// Bytes of a `piece` message before its payload.
@@ -53,7 +53,7 @@ impl Receiver {
     pub(super) fn read(
         &mut self,
         now: Instant,
-        stream: &TcpStream,
+        stream: &Stream,
         budget: Option<usize>,
         around: &mut Surroundings<'_>,
     ) -> io::Result<Received> {

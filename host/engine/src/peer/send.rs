@@ -1,12 +1,12 @@
 //! From control messages and blocks on disk to the socket: one vectored write of many `[header, block]` pairs.
 
 use crate::limits::{GATHER_SLICES, SEND_AHEAD};
+use crate::transport::Stream;
 use metainfo::BlockRequest;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::time::Instant;
 use storage::{BlockBuffer, BlockPool, TorrentStore, TryRead};
-use tokio::net::TcpStream;
 use wire::Connection;
 
 /// What is lined up for the socket, in order.
@@ -108,7 +108,7 @@ impl Sender {
     pub(super) fn write(
         &mut self,
         now: Instant,
-        stream: &TcpStream,
+        stream: &Stream,
         connection: &mut Connection,
     ) -> io::Result<usize> {
         let mut total = 0;

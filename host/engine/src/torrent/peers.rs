@@ -2,19 +2,19 @@
 
 use crate::address_filter::AddressFilter;
 use crate::api::AddTorrent;
-use crate::dial;
+use crate::dial::Dialler;
 use crate::limits::{ORDER_QUEUE, ORDERS_HELD, REQUEST_QUEUE};
 use crate::listen::Incoming;
 use crate::magnet::{Acquaintance, Handover};
 use crate::peer::{Peer, PeerContext};
 use crate::session::Shared;
+use crate::transport::Stream;
 use metainfo::{Geometry, PeerId};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 use swarm::{ConnectFailure, Direction, PeerKey, Swarm};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use wire::{Connection, Handshake, Order};
@@ -31,7 +31,7 @@ pub(super) struct Settings {
     pub(super) client: String,
     pub(super) listen_port: u16,
     pub(super) request_queue: u32,
-    pub(super) bind: Option<IpAddr>,
+    pub(super) dialler: Dialler,
     pub(super) filter: AddressFilter,
 }
 
@@ -47,7 +47,7 @@ impl Settings {
             client: super::client_name(),
             listen_port: shared.port(),
             request_queue: REQUEST_QUEUE,
-            bind: shared.settings.bind,
+            dialler: shared.dialler(),
             filter: shared.settings.address_filter.clone(),
         }
     }
@@ -67,7 +67,7 @@ pub(super) struct Peers {
     lines: BTreeMap<PeerKey, Line>,
     /// Lines with orders held; few at any time.
     waiting: Vec<PeerKey>,
-    dials: JoinSet<(SocketAddr, Result<TcpStream, ConnectFailure>)>,
+    dials: JoinSet<(SocketAddr, Result<Stream, ConnectFailure>)>,
     tasks: JoinSet<()>,
     rng: fastrand::Rng,
 }
@@ -87,16 +87,16 @@ impl Peers {
 
     /// Starts a connection to `address`; [`Self::dialled`] tells how it went.
     pub(super) fn dial(&mut self, address: SocketAddr) {
-        let bind = self.settings.bind;
+        let dialler = self.settings.dialler.clone();
         if self.settings.filter.blocks(address) {
             self.dials.spawn(async move { (address, Err(ConnectFailure::Unreachable)) });
             return;
         }
-        self.dials.spawn(async move { (address, dial::connect(address, bind).await) });
+        self.dials.spawn(async move { (address, dialler.connect(address).await) });
     }
 
     /// The next dial to end; pending while none is under way.
-    pub(super) async fn dialled(&mut self) -> (SocketAddr, Result<TcpStream, ConnectFailure>) {
+    pub(super) async fn dialled(&mut self) -> (SocketAddr, Result<Stream, ConnectFailure>) {
         loop {
             match self.dials.join_next().await {
                 Some(Ok(ended)) => return ended,
@@ -117,7 +117,7 @@ impl Peers {
         now: Instant,
         swarm: &mut Swarm,
         address: SocketAddr,
-        stream: Result<TcpStream, ConnectFailure>,
+        stream: Result<Stream, ConnectFailure>,
     ) {
         match stream {
             Ok(stream) => {
@@ -187,12 +187,12 @@ impl Peers {
         }
     }
 
-    fn start(&mut self, key: PeerKey, stream: TcpStream, connection: Connection) {
+    fn start(&mut self, key: PeerKey, stream: Stream, connection: Connection) {
         let peer = self.open(key, stream, connection);
         self.tasks.spawn(peer.run());
     }
 
-    fn open(&mut self, key: PeerKey, stream: TcpStream, connection: Connection) -> Peer {
+    fn open(&mut self, key: PeerKey, stream: Stream, connection: Connection) -> Peer {
         let (orders, receiver) = mpsc::channel(ORDER_QUEUE);
         self.lines.insert(key, Line { orders, held: Vec::new() });
         Peer::new(key, stream, connection, self.context.clone(), receiver)

@@ -1,0 +1,247 @@
+//! The UDP socket beside the listener: one for each address family, shared by uTP and the DHT.
+//!
+//! One task a socket receives many datagrams in one system call, tells whose they are, and sends what uTP has to send, a
+//! batch in one call as well. The DHT is handed its datagrams through a channel and sends by itself.
+
+use crate::limits::{
+    MAX_DHT_PACKET, UDP_BUFFER, UDP_BUFFERS, UDP_DHT_QUEUE, UDP_RECEIVES_A_TURN, UDP_SOCKET_BUFFER,
+};
+use crate::utp::{Streams, UtpStream};
+use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+use tokio::task::{JoinSet, yield_now};
+use tokio::time::sleep_until;
+use tracing::debug;
+
+/// A datagram for the DHT and who sent it.
+pub(crate) type DhtDatagram = (SocketAddr, Vec<u8>);
+
+/// A socket.
+pub(crate) struct Port {
+    socket: UdpSocket,
+    state: UdpSocketState,
+    pub(crate) streams: Streams,
+}
+
+/// The sockets and their tasks, which end with this.
+pub(crate) struct Udp {
+    /// IPv4 and IPv6.
+    ports: [Option<Arc<Port>>; 2],
+    tasks: JoinSet<()>,
+}
+
+/// Where the tasks deliver.
+pub(crate) struct Receivers {
+    /// Streams that others opened.
+    pub(crate) streams: mpsc::Receiver<(UtpStream, SocketAddr)>,
+    /// Datagrams of the DHT, of either family.
+    pub(crate) dht: [mpsc::Receiver<DhtDatagram>; 2],
+}
+
+impl Udp {
+    /// Opens the sockets at `port`, or at any port where that is taken. `accept`: streams may be opened to us.
+    pub(crate) fn start(bind: Option<IpAddr>, port: u16, accept: bool) -> (Self, Receivers) {
+        let open = |ip: IpAddr| match Port::open(ip, port) {
+            Ok(port) => Some(Arc::new(port)),
+            Err(error) => {
+                debug!(%ip, %error, "no UDP socket");
+                None
+            }
+        };
+        let ports = match bind {
+            Some(ip) if ip.is_ipv4() => [open(ip), None],
+            Some(ip) => [None, open(ip)],
+            None => [open(Ipv4Addr::UNSPECIFIED.into()), open(Ipv6Addr::UNSPECIFIED.into())],
+        };
+        let (incoming, streams) = mpsc::channel(crate::limits::INCOMING_QUEUE);
+        let mut tasks = JoinSet::new();
+        let dht = std::array::from_fn(|family| {
+            let (to_dht, receiver) = mpsc::channel(UDP_DHT_QUEUE);
+            if let Some(port) = &ports[family] {
+                let incoming = accept.then(|| incoming.clone());
+                tasks.spawn(Task { port: Arc::clone(port), to_dht, incoming, blocked: None }.run());
+            }
+            receiver
+        });
+        (Self { ports, tasks }, Receivers { streams, dht })
+    }
+
+    /// Keeps a task as long as the sockets.
+    pub(crate) fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+
+    /// The sockets of IPv4 and IPv6.
+    pub(crate) const fn ports(&self) -> &[Option<Arc<Port>>; 2] {
+        &self.ports
+    }
+}
+
+impl Port {
+    fn open(ip: IpAddr, port: u16) -> io::Result<Self> {
+        let socket = bind(ip, port).or_else(|_| bind(ip, 0))?;
+        let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
+        for set in [UdpSocketState::set_recv_buffer_size, UdpSocketState::set_send_buffer_size] {
+            // The system gives less without asking back; only a socket that is none fails.
+            let _ = set(&state, UdpSockRef::from(&socket), UDP_SOCKET_BUFFER);
+        }
+        Ok(Self { socket, state, streams: Streams::new(fastrand::u64(..)) })
+    }
+
+    pub(crate) fn is_v4(&self) -> bool {
+        self.socket.local_addr().is_ok_and(|address| address.is_ipv4())
+    }
+
+    /// The port it is bound to.
+    #[cfg(test)]
+    pub(crate) fn number(&self) -> u16 {
+        self.socket.local_addr().map_or(0, |address| address.port())
+    }
+
+    /// Sends one datagram at once or not at all: it may be lost anyway.
+    pub(crate) fn try_send(&self, to: SocketAddr, datagram: &[u8]) {
+        let _ = self.socket.try_send_to(datagram, to);
+    }
+
+    /// Sends datagrams of `segment` bytes each. Errors other than a full socket are those of the path: datagrams get
+    /// lost there.
+    fn send(&self, to: SocketAddr, contents: &[u8], segment: usize) -> io::Result<()> {
+        let batch = segment * self.state.max_gso_segments();
+        for contents in contents.chunks(batch.max(1)) {
+            let segment_size = (contents.len() > segment).then_some(segment);
+            let transmit = Transmit { destination: to, ecn: None, contents, segment_size, src_ip: None };
+            let sent = self.socket.try_io(Interest::WRITABLE, || {
+                self.state.try_send(UdpSockRef::from(&self.socket), &transmit)
+            });
+            if let Err(error) = sent
+                && error.kind() == io::ErrorKind::WouldBlock
+            {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends datagrams that the network may cut to pieces.
+    fn send_fragmentable(&self, to: SocketAddr, contents: &[u8]) {
+        use rustix::net::sockopt::{self, Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
+        // Rare enough for two more system calls: packets made before a path turned narrow.
+        let set = |may: bool| {
+            if to.is_ipv4() {
+                let value = if may { Ipv4PathMtuDiscovery::DONT } else { Ipv4PathMtuDiscovery::PROBE };
+                let _ = sockopt::set_ip_mtu_discover(&self.socket, value);
+            } else {
+                let value = if may { Ipv6PathMtuDiscovery::DONT } else { Ipv6PathMtuDiscovery::PROBE };
+                let _ = sockopt::set_ipv6_mtu_discover(&self.socket, value);
+            }
+        };
+        set(true);
+        self.try_send(to, contents);
+        set(false);
+    }
+}
+
+fn bind(ip: IpAddr, port: u16) -> io::Result<UdpSocket> {
+    let address = SocketAddr::new(ip, port);
+    let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::DGRAM, None)?;
+    if ip.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    UdpSocket::from_std(socket.into())
+}
+
+/// Datagrams that found the socket full.
+struct Blocked {
+    to: SocketAddr,
+    contents: Vec<u8>,
+    segment: usize,
+}
+
+/// The task of one socket.
+struct Task {
+    port: Arc<Port>,
+    to_dht: mpsc::Sender<DhtDatagram>,
+    incoming: Option<mpsc::Sender<(UtpStream, SocketAddr)>>,
+    blocked: Option<Blocked>,
+}
+
+impl Task {
+    async fn run(mut self) {
+        let mut memory = vec![0; UDP_BUFFERS * UDP_BUFFER];
+        let port = Arc::clone(&self.port);
+        loop {
+            let wake = port.streams.wakes_at();
+            tokio::select! {
+                _ = port.socket.readable() => self.receive(&mut memory),
+                _ = port.socket.writable(), if self.blocked.is_some() => {}
+                () = port.streams.wanted() => {}
+                () = sleep_until(wake.unwrap_or_else(Instant::now).into()), if wake.is_some() => {
+                    port.streams.handle_timeout();
+                }
+            }
+            port.streams.tell(&port, self.incoming.as_ref());
+            self.transmit();
+            // Those who were told get their turn before more is received for them.
+            yield_now().await;
+        }
+    }
+
+    fn receive(&mut self, memory: &mut [u8]) {
+        let port = &self.port;
+        let mut meta = [RecvMeta::default(); UDP_BUFFERS];
+        for _ in 0..UDP_RECEIVES_A_TURN {
+            let mut chunks = memory.chunks_mut(UDP_BUFFER);
+            let mut slices: [IoSliceMut<'_>; UDP_BUFFERS] =
+                std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
+            let received = port.socket.try_io(Interest::READABLE, || {
+                port.state.recv(UdpSockRef::from(&port.socket), &mut slices, &mut meta)
+            });
+            // An error is an ICMP message about some earlier packet, which anybody can forge: it says nothing.
+            let Ok(count) = received else { return };
+            for (buffer, meta) in memory.chunks(UDP_BUFFER).zip(&meta).take(count) {
+                let datagrams = buffer.get(..meta.len).unwrap_or_default().chunks(meta.stride.max(1));
+                self.deliver(meta.addr, datagrams);
+            }
+            if count < UDP_BUFFERS {
+                return;
+            }
+        }
+    }
+
+    /// Gives datagrams of one sender to whom they are for.
+    fn deliver<'a>(&self, from: SocketAddr, datagrams: impl Iterator<Item = &'a [u8]>) {
+        let for_others = self.port.streams.handle_datagrams(from, datagrams);
+        for datagram in for_others.into_iter().filter(|datagram| datagram.len() <= MAX_DHT_PACKET) {
+            let _ = self.to_dht.try_send((from, datagram.to_vec()));
+        }
+    }
+
+    /// Sends what there is to send, until the socket is full.
+    fn transmit(&mut self) {
+        let port = &self.port;
+        if let Some(Blocked { to, contents, segment }) = self.blocked.take()
+            && port.send(to, &contents, segment).is_err()
+        {
+            self.blocked = Some(Blocked { to, contents, segment });
+            return;
+        }
+        let blocked = &mut self.blocked;
+        port.streams.transmit(|transmit| {
+            let (to, segment) = (transmit.to, transmit.segment_size);
+            if transmit.may_fragment {
+                transmit.datagrams().for_each(|datagram| port.send_fragmentable(to, datagram));
+            } else if port.send(to, transmit.contents, segment).is_err() {
+                *blocked = Some(Blocked { to, contents: transmit.contents.to_vec(), segment });
+            }
+            blocked.is_none()
+        });
+    }
+}
