@@ -2,9 +2,11 @@
 //!
 //! Anybody can send a SYN in anybody's name. The answer is one header, as long as the SYN, and its number is a keyed hash
 //! of who asked for what (a SYN cookie, RFC 4987). Who acknowledges that number received the answer, and only for him
-//! is there a stream. However many SYNs come, there is nothing that fills up.
+//! is there a stream. However many SYNs come, what is remembered of them is bounded and may be forgotten.
 
-use crate::limits::{ENDED_LIFE, MAX_ENDED, MAX_FIRST_PACKETS, STRAY_REPLIES_PER_SECOND};
+use crate::limits::{
+    ENDED_LIFE, GREETED_LIFE, MAX_ENDED, MAX_FIRST_PACKETS, MAX_GREETED, STRAY_REPLIES_PER_SECOND,
+};
 use crate::packet::Header;
 use crate::sequence::Seq;
 use std::collections::BTreeMap;
@@ -19,10 +21,10 @@ pub(crate) type Name = (SocketAddr, u16);
 #[derive(Debug)]
 pub(crate) struct Guard {
     secret: [u64; 2],
-    /// Streams that ended lately and the ids we sent with, in two generations.
-    latest: BTreeMap<Name, u16>,
-    former: BTreeMap<Name, u16>,
-    turns_at: Instant,
+    /// Streams that ended lately and the ids we sent with.
+    ended: Lately<u16>,
+    /// Streams whose SYN was answered lately: their packets are no strays, whatever they look like.
+    greeted: Lately<()>,
     replies_left: u32,
     refills_at: Instant,
 }
@@ -31,9 +33,8 @@ impl Guard {
     pub(crate) const fn new(now: Instant, secret: [u64; 2]) -> Self {
         Self {
             secret,
-            latest: BTreeMap::new(),
-            former: BTreeMap::new(),
-            turns_at: now,
+            ended: Lately::new(now, ENDED_LIFE, MAX_ENDED),
+            greeted: Lately::new(now, GREETED_LIFE, MAX_GREETED),
             replies_left: STRAY_REPLIES_PER_SECOND,
             refills_at: now,
         }
@@ -55,22 +56,27 @@ impl Guard {
 
     /// A stream ended.
     pub(crate) fn note_ended(&mut self, now: Instant, name: Name, send_id: u16) {
-        if now >= self.turns_at || self.latest.len() >= MAX_ENDED / 2 {
-            self.former = std::mem::take(&mut self.latest);
-            self.turns_at = now + ENDED_LIFE;
-        }
-        self.latest.insert(name, send_id);
+        self.ended.note(now, name, send_id);
     }
 
     /// If a stream of this name ended lately: the id that we sent with.
     pub(crate) fn ended(&self, name: &Name) -> Option<u16> {
-        self.latest.get(name).or_else(|| self.former.get(name)).copied()
+        self.ended.get(name)
     }
 
     /// A new stream of the same name is wanted.
     pub(crate) fn forget_ended(&mut self, name: &Name) {
-        self.latest.remove(name);
-        self.former.remove(name);
+        self.ended.remove(name);
+    }
+
+    /// A SYN is answered.
+    pub(crate) fn note_greeted(&mut self, now: Instant, name: Name) {
+        self.greeted.note(now, name, ());
+    }
+
+    /// Was a SYN of this name answered lately? Packets of it that overtook the first one are not refused.
+    pub(crate) fn greeted(&self, name: &Name) -> bool {
+        self.greeted.get(name).is_some()
     }
 
     /// May another packet of no stream be answered?
@@ -81,6 +87,39 @@ impl Guard {
         }
         self.replies_left = self.replies_left.wrapping_sub(u32::from(self.replies_left > 0));
         self.replies_left > 0
+    }
+}
+
+/// What happened lately, in two generations, the former of which goes when the latter is old or full.
+#[derive(Debug)]
+struct Lately<V> {
+    latest: BTreeMap<Name, V>,
+    former: BTreeMap<Name, V>,
+    turns_at: Instant,
+    life: Duration,
+    most: usize,
+}
+
+impl<V: Copy> Lately<V> {
+    const fn new(now: Instant, life: Duration, most: usize) -> Self {
+        Self { latest: BTreeMap::new(), former: BTreeMap::new(), turns_at: now, life, most }
+    }
+
+    fn note(&mut self, now: Instant, name: Name, value: V) {
+        if now >= self.turns_at || self.latest.len() >= self.most / 2 {
+            self.former = std::mem::take(&mut self.latest);
+            self.turns_at = now + self.life;
+        }
+        self.latest.insert(name, value);
+    }
+
+    fn get(&self, name: &Name) -> Option<V> {
+        self.latest.get(name).or_else(|| self.former.get(name)).copied()
+    }
+
+    fn remove(&mut self, name: &Name) {
+        self.latest.remove(name);
+        self.former.remove(name);
     }
 }
 
@@ -121,7 +160,7 @@ mod tests {
         for n in 0..50_000u32 {
             guard.note_ended(start(), (SocketAddr::from((n.to_be_bytes(), 1)), 1), 2);
         }
-        assert!(guard.latest.len() + guard.former.len() <= MAX_ENDED);
+        assert!(guard.ended.latest.len() + guard.ended.former.len() <= MAX_ENDED);
     }
 
     #[test]

@@ -20,7 +20,6 @@ impl Inbox {
         self.length
     }
 
-    #[cfg(test)]
     pub(crate) const fn is_empty(&self) -> bool {
         self.length == 0
     }

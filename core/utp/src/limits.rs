@@ -173,6 +173,13 @@ pub const MAX_REPLIES: usize = 1024;
 /// Answers a second to packets of no stream. The most that a client needs that just closed a thousand streams.
 pub const STRAY_REPLIES_PER_SECOND: u32 = 1000;
 
+/// Answered SYNs that are remembered, so that early packets of their streams are not refused. In a flood of more they
+/// may be: nothing else depends on it.
+pub const MAX_GREETED: usize = 4096;
+
+/// How long an answered SYN is remembered, at least.
+pub const GREETED_LIFE: Duration = Duration::from_secs(30);
+
 /// Streams that ended lately, whose late packets are told from first ones.
 pub const MAX_ENDED: usize = 4096;
 

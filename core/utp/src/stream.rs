@@ -225,7 +225,7 @@ impl Stream {
 
     /// Would a read give something: bytes, or the end?
     pub(crate) fn is_readable(&self) -> bool {
-        self.inbox.len() > 0 || self.is_finished() || self.phase == Phase::Ended
+        !self.inbox.is_empty() || self.is_finished() || self.phase == Phase::Ended
     }
 
     /// Would a write take something, or be in vain for good?

@@ -27,6 +27,7 @@ impl Endpoint {
                         *self.sources.entry(source(from)).or_default() += 1;
                         Some(self.insert(now, Stream::incoming(now, from, header.id, syn, first)))
                     }
+                    None if self.guard.greeted(&name) => None,
                     _ => {
                         self.refuse(now, from, header);
                         None
@@ -57,6 +58,7 @@ impl Endpoint {
             seq: self.guard.first_number(name, header.seq),
             ack: header.seq,
         };
+        self.guard.note_greeted(now.at, name);
         self.reply_with(from, &answer);
     }
 

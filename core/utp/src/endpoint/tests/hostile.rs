@@ -19,7 +19,7 @@ fn open(endpoint: &mut Endpoint, from: SocketAddr, id: u16) -> Seq {
 }
 
 #[test]
-fn a_syn_costs_one_header_and_no_memory_and_an_honest_peer_gets_in() {
+fn a_syn_costs_one_header_and_no_stream_and_an_honest_peer_gets_in() {
     let mut endpoint = Endpoint::new(1, start());
     let mut bytes = 0;
     for n in 0..5000 {
@@ -55,6 +55,20 @@ fn a_forged_first_packet_opens_nothing() {
         endpoint.handle_datagram(start(), stranger(n), &raw(Kind::Data, 6, Seq(2), Seq(n as u16)));
     }
     assert!(endpoint.stats().streams <= 3, "a guess in four thousand is right");
+}
+
+#[test]
+fn packets_out_of_the_window_before_the_first_are_ignored() {
+    let mut endpoint = Endpoint::new(1, start());
+    endpoint.handle_datagram(start(), stranger(1), &raw(Kind::Syn, 10, Seq(1), Seq(0)));
+    let (_, answer) = sent(&mut endpoint, start()).pop().expect("an answer");
+    let ack = packet::read(&answer).expect("a packet").header.seq.minus(1);
+    for far in [0, 1000, 30_000, 0x8000, 65_000] {
+        endpoint.handle_datagram(start(), stranger(1), &raw(Kind::Data, 11, Seq(1).plus(far), ack));
+    }
+    assert_eq!(sent(&mut endpoint, start()), [], "no RESET: the stream may still begin");
+    endpoint.handle_datagram(start(), stranger(1), &raw(Kind::Data, 11, Seq(2), ack));
+    assert!(matches!(endpoint.poll_event(), Some(Event::Incoming(..))));
 }
 
 #[test]
