@@ -1,6 +1,6 @@
 //! Sockets for peers: listening and connecting, bound where the user said.
 
-use crate::limits::{CONNECT_TIMEOUT, LISTEN_BACKLOG, TRANSPORT_HEAD_START};
+use crate::limits::{CONNECT_TIMEOUT, LISTEN_BACKLOG, TRANSPORT_HEAD_START, TRANSPORT_LAST_CHANCE};
 use crate::transport::{Stream, Transports};
 use crate::udp::Port;
 use crate::utp::UtpStream;
@@ -44,11 +44,12 @@ impl Dialler {
     }
 }
 
-/// The preferred attempt with a head start, then both. The failure is that of the preferred one.
-async fn race<T, E>(
-    preferred: impl Future<Output = Result<T, E>>,
-    other: impl Future<Output = Result<T, E>>,
-) -> Result<T, E> {
+/// The preferred attempt with a head start, then both; when one has failed, the other has not much longer. The failure is
+/// that of the first to fail.
+async fn race<T>(
+    preferred: impl Future<Output = Result<T, ConnectFailure>>,
+    other: impl Future<Output = Result<T, ConnectFailure>>,
+) -> Result<T, ConnectFailure> {
     let (mut preferred, mut other) = (pin!(preferred), pin!(other));
     let failure = match timeout(TRANSPORT_HEAD_START, &mut preferred).await {
         Ok(Ok(connected)) => return Ok(connected),
@@ -60,11 +61,15 @@ async fn race<T, E>(
             },
             result = &mut other => return match result {
                 Ok(connected) => Ok(connected),
-                Err(_) => preferred.await,
+                Err(failure) => last_chance(preferred).await.ok_or(failure),
             },
         },
     };
-    other.await.map_err(|_| failure)
+    last_chance(other).await.ok_or(failure)
+}
+
+async fn last_chance<T>(attempt: impl Future<Output = Result<T, ConnectFailure>>) -> Option<T> {
+    timeout(TRANSPORT_LAST_CHANCE, attempt).await.ok()?.ok()
 }
 
 async fn connect_tcp(address: SocketAddr, bind: Option<IpAddr>) -> Result<Stream, ConnectFailure> {

@@ -332,6 +332,10 @@ pub(crate) const UDP_SOCKET_BUFFER: usize = 4 << 20;
 /// How long the preferred transport has before the other is tried beside it.
 pub(crate) const TRANSPORT_HEAD_START: Duration = Duration::from_millis(500);
 
+/// How long one transport has when the other has failed: a peer whose TCP port is closed may still be reached by uTP, and a
+/// dead one must not keep its place for the whole of [`CONNECT_TIMEOUT`].
+pub(crate) const TRANSPORT_LAST_CHANCE: Duration = Duration::from_secs(2);
+
 /// Datagrams taken in one turn of the DHT's task, beside the first.
 pub(crate) const DHT_PACKETS_A_TURN: usize = 64;
 
