@@ -183,9 +183,13 @@ impl Keeper {
                 book.searches = opened.metainfo.is_none();
                 book.metainfo = opened.metainfo;
                 book.run = Run::On(opened.control);
+                // Some may have been named while it was being opened.
+                let peers = book.peers.clone();
                 self.awake.insert(number);
                 if book.is_leaving() || !book.may_run() && !self.checks_only(number) {
                     self.halt(number);
+                } else if !peers.is_empty() {
+                    self.send(number, Change::AddPeers(peers));
                 }
                 self.show_status(number);
             }
