@@ -97,7 +97,7 @@ pub(super) fn fetch_failure(error: &FetchError) -> Failure {
         | FetchError::Empty(_)
         | FetchError::TooLarge { .. }
         | FetchError::Metalink(_)
-        | FetchError::Magnet(_) => Kind::BadTorrent,
+        | FetchError::Magnet { .. } => Kind::BadTorrent,
         FetchError::Http { .. }
         | FetchError::NotFound { .. }
         | FetchError::Forbidden { .. }

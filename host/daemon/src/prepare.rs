@@ -46,7 +46,7 @@ pub(crate) async fn prepare(mut request: AddRequest) -> Result<Prepared, AddErro
         Source::Metainfo(bytes) => parse(bytes).await?,
         Source::Magnet(link) => What::Magnet(Box::new(magnet(&link)?)),
         Source::File(path) => parse(read(&path).await?).await?,
-        Source::Url { url, cookies } => parse(fetch(&url, cookies).await?).await?,
+        Source::Url { url, cookies } => fetch(&url, cookies).await?,
     };
     Ok(Prepared { request, what })
 }
@@ -80,14 +80,18 @@ async fn read(path: &Path) -> Result<Vec<u8>, AddError> {
     bytes.map_err(|error| unreadable(error.to_string()))
 }
 
-async fn fetch(url: &str, cookies: Option<String>) -> Result<Vec<u8>, AddError> {
+/// What is behind a URL: a torrent file, or a redirect to a magnet link.
+async fn fetch(url: &str, cookies: Option<String>) -> Result<What, AddError> {
     let failed = |text: String| AddError::Fetch { status: None, text };
     let url = Url::parse(url).map_err(|error| AddError::Unrecognized(format!("{url}: {error}")))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(AddError::Unrecognized(format!("{} URLs cannot be fetched", url.scheme())));
     }
-    engine::fetch_torrent(url, HttpSettings { cookies, ..HttpSettings::default() }).await.map_err(|error| {
-        match error {
+    let fetched = engine::fetch_torrent(url, HttpSettings { cookies, ..HttpSettings::default() }).await;
+    match fetched {
+        Ok(bytes) => parse(bytes).await,
+        Err(FetchError::Magnet { link, .. }) => Ok(What::Magnet(Box::new(magnet(&link)?))),
+        Err(error) => Err(match error {
             FetchError::NotFound { status, .. }
             | FetchError::Forbidden { status, .. }
             | FetchError::Status { status, .. } => {
@@ -97,6 +101,29 @@ async fn fetch(url: &str, cookies: Option<String>) -> Result<Vec<u8>, AddError> 
                 AddError::Corrupt(error.to_string())
             }
             error => failed(error.to_string()),
-        }
-    })
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    #[tokio::test]
+    async fn a_url_that_leads_to_a_magnet_link_is_that_link() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/download", listener.local_addr().unwrap());
+        let link = format!("magnet:?xt=urn:btih:{}&dn=x", "ab".repeat(20));
+        let location = link.clone();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await?;
+            let _ = stream.read(&mut [0; 4096]).await?;
+            let head = format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n");
+            stream.write_all(head.as_bytes()).await
+        });
+        let prepared = prepare(AddRequest::new(Source::Url { url, cookies: None })).await.unwrap();
+        let What::Magnet(found) = prepared.what else { panic!("a magnet link") };
+        assert_eq!(*found, link.parse().unwrap());
+    }
 }

@@ -69,8 +69,13 @@ pub enum FetchError {
     #[error("{0} is empty; check the address")]
     Empty(String),
     /// A redirect to a magnet link.
-    #[error("{0} leads to a magnet link; copy that link and give it instead")]
-    Magnet(String),
+    #[error("{url} leads to a magnet link; give that instead: {link}")]
+    Magnet {
+        /// What was asked, without credentials.
+        url: String,
+        /// Where it leads.
+        link: String,
+    },
     /// A Metalink document, which is not a torrent but leads to what it describes.
     #[error("it is a metalink, not a torrent; give its address to `starling get`")]
     Metalink(Vec<u8>),
@@ -156,7 +161,7 @@ impl FetchError {
         match error {
             HttpError::Truncated | HttpError::Encoding("the gzip data ends early") => Self::Truncated(url),
             HttpError::TooLarge { limit } => Self::TooLarge { url, limit },
-            HttpError::RedirectToMagnet => Self::Magnet(url),
+            HttpError::RedirectToMagnet(link) => Self::Magnet { url, link },
             error => Self::Http { url, error },
         }
     }
@@ -191,7 +196,7 @@ mod tests {
             FetchError::WebPage(url) => FetchError::WebPage(strip(url)),
             FetchError::Truncated(url) => FetchError::Truncated(strip(url)),
             FetchError::Empty(url) => FetchError::Empty(strip(url)),
-            FetchError::Magnet(url) => FetchError::Magnet(strip(url)),
+            FetchError::Magnet { url, link } => FetchError::Magnet { url: strip(url), link },
             FetchError::NotATorrent(url) => FetchError::NotATorrent(strip(url)),
             FetchError::Metalink(body) => FetchError::Metalink(body),
         })
@@ -236,7 +241,10 @@ mod tests {
             (reply(200, &[], &gzip(TORRENT)[..20]), FetchError::Truncated(url())),
             (reply(200, &[], b""), FetchError::Empty(url())),
             (reply(200, &[], b"plain text"), FetchError::NotATorrent(url())),
-            (reply(302, &[("Location", "magnet:?xt=urn:btih:0")], b""), FetchError::Magnet(url())),
+            (
+                reply(302, &[("Location", "magnet:?xt=urn:btih:0")], b""),
+                FetchError::Magnet { url: url(), link: "magnet:?xt=urn:btih:0".into() },
+            ),
             (
                 reply(200, &[("Content-Length", "67108865")], TORRENT),
                 FetchError::TooLarge { url: url(), limit: MAX_TORRENT_BYTES },

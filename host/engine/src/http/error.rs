@@ -67,9 +67,9 @@ pub enum HttpError {
     /// The server has as many connections of ours as one may have.
     #[error("{0} has enough connections of ours")]
     Crowded(String),
-    /// A redirect to a magnet link.
+    /// A redirect to this magnet link.
     #[error("redirected to a magnet link")]
-    RedirectToMagnet,
+    RedirectToMagnet(String),
 }
 
 impl From<hyper::Error> for HttpError {

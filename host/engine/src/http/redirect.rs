@@ -26,7 +26,7 @@ pub(super) fn target(from: &Url, headers: &HeaderMap) -> Result<Url, HttpError> 
         "https" => {}
         "http" if from.scheme() == "http" => {}
         "http" => return Err(forbidden("from https back to http")),
-        "magnet" => return Err(HttpError::RedirectToMagnet),
+        "magnet" => return Err(HttpError::RedirectToMagnet(location.to_owned())),
         _ => return Err(forbidden("its target is neither http nor https")),
     }
     if !url.has_host() {
@@ -92,7 +92,10 @@ mod tests {
         }
         let error = follow("https://h/a", "http://h/a").unwrap_err();
         assert_eq!(error, HttpError::RedirectForbidden("from https back to http"));
-        assert_eq!(follow("https://h/a", "magnet:?xt=x"), Err(HttpError::RedirectToMagnet));
+        assert_eq!(
+            follow("https://h/a", "magnet:?xt=x"),
+            Err(HttpError::RedirectToMagnet("magnet:?xt=x".into()))
+        );
         let none = target(&Url::parse("http://h").unwrap(), &HeaderMap::new());
         assert_eq!(none, Err(HttpError::RedirectForbidden("it names no target")));
     }

@@ -18,7 +18,7 @@ pub(super) fn fault(error: &HttpError) -> Fault {
         HttpError::BadUrl(_) | HttpError::LocalAddress(_) => Fault::ForbiddenAddress,
         HttpError::Malformed(_) | HttpError::TooLarge { .. } => Fault::BrokenHttp,
         HttpError::Encoding(_) => Fault::Encoded,
-        HttpError::RedirectLoop(_) | HttpError::RedirectForbidden(_) | HttpError::RedirectToMagnet => {
+        HttpError::RedirectLoop(_) | HttpError::RedirectForbidden(_) | HttpError::RedirectToMagnet(_) => {
             Fault::Redirects
         }
         HttpError::Crowded(_) => Fault::Crowded,
