@@ -62,6 +62,8 @@ pub(crate) enum News {
     Renamed(relocating::Renaming, Result<(), RenameError>, Reply<Result<(), RenameError>>),
     /// What its trackers said last.
     Trackers(Number, engine::Report),
+    /// The data of a removed torrent was deleted.
+    Gone(Number, InfoHash),
     /// Sleepers whose files are not as they were left.
     Missed(Vec<Number>),
 }
@@ -95,8 +97,14 @@ pub(crate) struct Keeper {
     /// Torrents to be opened after those; one entry a torrent.
     waiting: VecDeque<Number>,
     roll_call: RollCall,
+    /// Torrents that are being verified.
+    verifying: BTreeSet<Number>,
+    /// Torrents to be verified after those.
+    to_verify: VecDeque<Number>,
     /// Looks around so far.
     looks: u64,
+    /// Somebody waits for the queue.
+    queue_waits: bool,
     /// What the schedule of the other limits said last.
     scheduled: Option<bool>,
     /// Held to keep other daemons away.
@@ -172,6 +180,7 @@ impl Keeper {
             News::Moved(number, result) => self.moved(number, result),
             News::Renamed(renaming, result, reply) => self.renamed(renaming, result, reply),
             News::Trackers(number, report) => self.trackers_seen(number, report),
+            News::Gone(number, hash) => self.gone(number, &hash),
             News::Missed(numbers) => self.missed(&numbers),
         }
     }
@@ -200,7 +209,11 @@ impl Keeper {
                     }
                 }
                 News::Told(number, engine::Event::Complete) => self.complete(number),
-                News::Told(..) | News::Renamed(..) | News::Trackers(..) | News::Missed(_) => {}
+                News::Told(..)
+                | News::Renamed(..)
+                | News::Trackers(..)
+                | News::Gone(..)
+                | News::Missed(_) => {}
             }
         }
         // Trackers that do not answer in time have been told as well as they can be.

@@ -38,6 +38,9 @@ pub(crate) const RENAMES_WAITING: usize = 64;
 /// Torrents being opened at the same moment: each takes a thread, and reads its files' times.
 pub(crate) const STARTS_AT_ONCE: usize = 16;
 
+/// Torrents being verified at the same moment: enough to keep disk and cores busy, few enough to read in order.
+pub(crate) const VERIFIES_AT_ONCE: usize = 4;
+
 /// Looks around from one look at the whole queue to the next; what changes it is acted on at once anyway.
 pub(crate) const ADMIT_EVERY: u64 = 10;
 

@@ -275,7 +275,7 @@ impl TorrentTask {
             // What a peer got is shown to its end, also after the peer has left.
             let is_idle = self.phase == Phase::Seeding && self.peers.is_empty() && self.rates.are_zero();
             self.next_snapshot = now + if is_idle { IDLE_SNAPSHOT_INTERVAL } else { SNAPSHOT_INTERVAL };
-            self.idle_since = is_idle.then(|| self.idle_since.unwrap_or(now));
+            self.idle_since = is_idle.then(|| self.idle_since.unwrap_or_else(|| self.idle_from(now)));
             self.check_goal();
         }
     }

@@ -63,7 +63,7 @@ impl Keeper {
             let added = if before.dates.added > 0 { before.dates.added } else { entry.dates.added };
             entry.dates = Dates { added, ..before.dates };
         }
-        entry.queue_position = self.books.values().filter(|book| !book.is_leaving()).count() as u32;
+        entry.queue_position = self.catalogue().len() as u32;
         add_default_trackers(&mut entry, &settings.default_trackers);
         if !paused {
             entry.dates.started = entry.dates.added;
@@ -106,7 +106,7 @@ impl Keeper {
             name: name.clone(),
             status: Status::Stopped,
             fault: None,
-            queue_position: self.books.values().filter(|book| !book.is_leaving()).count() as u32,
+            queue_position: self.catalogue().len() as u32,
             about: About::default(),
             options,
             progress: Progress::default(),

@@ -49,6 +49,6 @@ impl Keeper {
         self.mark(number);
         self.commit(|_| {});
         self.reconcile(number);
-        self.admit();
+        self.admit_waiting();
     }
 }

@@ -33,7 +33,7 @@ impl Keeper {
         self.follow_schedule();
         self.looks += 1;
         if self.looks.is_multiple_of(ADMIT_EVERY) {
-            self.admit();
+            self.admit_waiting();
         }
         self.count();
         self.save_now_and_then(SAVE_INTERVAL);

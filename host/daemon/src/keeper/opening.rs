@@ -66,6 +66,9 @@ impl Keeper {
         };
         self.count_sleep(number);
         let Some(book) = self.books.get_mut(&number) else { return };
+        if book.verify {
+            self.verifying.insert(number);
+        }
         book.checks = book.verify;
         book.verify = false;
         book.limits = Some(limits);

@@ -19,6 +19,13 @@ impl Keeper {
         queue.into_iter().map(|(_, number)| number).collect()
     }
 
+    /// A place in the queue may be free: somebody who waits for it may run.
+    pub(super) fn admit_waiting(&mut self) {
+        if self.queue_waits {
+            self.admit();
+        }
+    }
+
     /// Lets those run that may, and brings what the engine does in line.
     pub(super) fn admit(&mut self) {
         let settings = &self.config.settings;
@@ -39,6 +46,7 @@ impl Keeper {
         drop(catalogue);
         let admitted: BTreeSet<Number> =
             queue::admit(&candidates, settings.download_queue, settings.seed_queue).into_iter().collect();
+        self.queue_waits = admitted.len() < candidates.len();
         let mut changed = Vec::new();
         for candidate in &candidates {
             let Some(book) = self.books.get_mut(&candidate.key) else { continue };

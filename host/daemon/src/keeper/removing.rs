@@ -1,12 +1,12 @@
 //! Forgetting torrents.
 
-use super::Keeper;
 use super::book::{Book, Run, Wish};
 use super::command::Done;
 use super::opening;
+use super::{Keeper, News};
 use crate::api::events::EventKind;
 use crate::catalogue::entry::Number;
-use metainfo::Metainfo;
+use metainfo::{InfoHash, Metainfo};
 use std::path::PathBuf;
 use std::sync::Arc;
 use storage::{Change, TorrentLayout};
@@ -43,7 +43,7 @@ impl Keeper {
             }
         }
         self.renumber();
-        self.admit();
+        self.admit_waiting();
         self.answer(done);
     }
 
@@ -51,23 +51,31 @@ impl Keeper {
     pub(super) fn forget(&mut self, number: Number) {
         let Some(book) = self.books.remove(&number) else { return };
         self.dirty.remove(&number);
-        self.leaving.remove(&(book.info_hash, number));
         // Its task may have recorded its progress once more at its end.
-        let successor = self.catalogue().find(&book.info_hash);
-        if successor.is_none() {
-            self.changes.push(Change::Remove(book.info_hash));
+        let hash = book.info_hash;
+        if self.catalogue().find(&hash).is_none() {
+            self.changes.push(Change::Remove(hash));
             self.commit(|_| {});
         }
-        if book.removal == Some(true)
-            && let (Some(metainfo), Some(directory)) = (&book.metainfo, &book.place)
-        {
-            let layout = layout(metainfo, &book, directory.clone());
-            tokio::task::spawn_blocking(move || {
-                if let Err(error) = storage::delete_data(&layout) {
-                    tracing::warn!(%error, "the data of a removed torrent could not be deleted");
-                }
-            });
-        }
+        let (Some(true), Some(metainfo), Some(directory)) = (book.removal, &book.metainfo, &book.place)
+        else {
+            return self.gone(number, &hash);
+        };
+        let layout = layout(metainfo, &book, directory.clone());
+        let news = self.news_sender.clone();
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = storage::delete_data(&layout) {
+                tracing::warn!(%error, "the data of a removed torrent could not be deleted");
+            }
+            // An error means that the keeper has ended.
+            let _ = news.blocking_send(News::Gone(number, hash));
+        });
+    }
+
+    /// Nothing is left of a removed torrent: the same one may begin anew.
+    pub(super) fn gone(&mut self, number: Number, hash: &InfoHash) {
+        self.leaving.remove(&(*hash, number));
+        let successor = self.catalogue().find(hash);
         if let Some(successor) = successor {
             self.reconcile(successor);
         }

@@ -8,7 +8,7 @@ use crate::api::command::StartMode;
 use crate::api::events::EventKind;
 use crate::catalogue::entry::{Entry, Fault, FaultKind, Number, Progress, Status};
 use crate::clock::unix_now;
-use crate::limits::{MAX_NAMED_PEERS, STARTS_AT_ONCE};
+use crate::limits::{MAX_NAMED_PEERS, STARTS_AT_ONCE, VERIFIES_AT_ONCE};
 use engine::{Change, Event, Phase};
 use std::net::SocketAddr;
 use tokio::time::Instant;
@@ -51,7 +51,7 @@ impl Keeper {
             self.halt(number);
             self.show_status(number);
         }
-        self.admit();
+        self.admit_waiting();
         self.answer(done);
     }
 
@@ -143,11 +143,30 @@ impl Keeper {
 
     /// Opens a torrent now, or when others have been opened.
     fn open_in_turn(&mut self, number: Number) {
-        if self.opening < STARTS_AT_ONCE {
+        let Some(book) = self.books.get_mut(&number) else { return };
+        let (queue, has_turn) = if book.verify && self.verifying.len() >= VERIFIES_AT_ONCE {
+            (&mut self.to_verify, false)
+        } else {
+            (&mut self.waiting, self.opening < STARTS_AT_ONCE)
+        };
+        if has_turn {
             self.open(number);
-        } else if let Some(book) = self.books.get_mut(&number).filter(|book| !book.waiting) {
+        } else if !book.waiting {
             book.waiting = true;
-            self.waiting.push_back(number);
+            queue.push_back(number);
+        }
+    }
+
+    /// A torrent is not being verified any more: others may be.
+    fn verified(&mut self, number: Number) {
+        self.verifying.remove(&number);
+        while self.verifying.len() < VERIFIES_AT_ONCE
+            && let Some(next) = self.to_verify.pop_front()
+        {
+            if let Some(book) = self.books.get_mut(&next) {
+                book.waiting = false;
+            }
+            self.reconcile(next);
         }
     }
 
@@ -205,6 +224,9 @@ impl Keeper {
             }
         }
         self.next_rename(number);
+        if self.books.get(&number).is_none_or(|book| book.control().is_none()) {
+            self.verified(number);
+        }
         while self.opening < STARTS_AT_ONCE
             && let Some(next) = self.waiting.pop_front()
         {
@@ -226,7 +248,10 @@ impl Keeper {
     /// A torrent tells something.
     pub(super) fn told(&mut self, number: Number, event: Event) {
         match event {
-            Event::Checked { .. } => self.look_at(number),
+            Event::Checked { .. } => {
+                self.look_at(number);
+                self.verified(number);
+            }
             Event::Complete => self.complete(number),
             Event::Failed(error) => self.fail(number, error.to_string()),
             Event::Metadata { metainfo, torrent_file } => self.found(number, &metainfo, torrent_file),
@@ -286,13 +311,14 @@ impl Keeper {
     /// A torrent's task has ended.
     pub(super) fn ended(&mut self, number: Number) {
         self.take_over_last(number);
+        self.verified(number);
         self.fell_asleep(number);
         if self.books.get(&number).is_some_and(|book| book.is_leaving()) {
             self.dismiss(number);
             self.forget(number);
         } else {
             self.reconcile(number);
-            self.admit();
+            self.admit_waiting();
         }
     }
 
@@ -315,7 +341,7 @@ impl Keeper {
         self.commit(|_| {});
         self.halt(number);
         self.show_status(number);
-        self.admit();
+        self.admit_waiting();
     }
 
     /// Shows what a torrent is doing.

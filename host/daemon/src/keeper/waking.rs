@@ -70,7 +70,10 @@ pub(super) fn wake(mut config: Config, news_sender: mpsc::Sender<News>) -> Resul
         opening: 0,
         waiting: VecDeque::new(),
         roll_call: RollCall::default(),
+        verifying: BTreeSet::new(),
+        to_verify: VecDeque::new(),
         looks: 0,
+        queue_waits: false,
         scheduled: None,
         _lock: lock,
     })

@@ -105,7 +105,7 @@ async fn a_sleeper_does_what_it_is_told() {
     assert!(entry(&daemon, number, Entry::is_asleep), "its files are still there");
 
     daemon.verify(numbers()).await.unwrap();
-    wait_for(&daemon, number, "verified", |it| it.status() == Status::Seeding && !it.is_asleep()).await;
+    wait_for(&daemon, number, "verified", |it| it.status() == Status::Seeding).await;
 
     let elsewhere = home.path("elsewhere");
     daemon.set_location(numbers(), elsewhere.clone(), true).await.unwrap();

@@ -16,6 +16,13 @@ impl TorrentTask {
         self.idle_since.filter(|_| may_sleep).map(|since| since + SLEEP_AFTER)
     }
 
+    /// From when a torrent counts as idle that is so now. One that gave and took nothing was idle all the time.
+    pub(super) fn idle_from(&self, now: Instant) -> Instant {
+        let progress = self.rates.progress(&self.swarm);
+        let is_fresh = progress.downloaded == 0 && progress.uploaded == 0;
+        now.checked_sub(SLEEP_AFTER).filter(|_| is_fresh).unwrap_or(now)
+    }
+
     /// Nobody has wanted anything of it for a while.
     pub(super) fn is_tired(&self) -> bool {
         self.bedtime().is_some_and(|bedtime| bedtime <= Instant::now())
