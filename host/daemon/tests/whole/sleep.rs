@@ -110,7 +110,7 @@ async fn a_sleeper_does_what_it_is_told() {
     let elsewhere = home.path("elsewhere");
     daemon.set_location(numbers(), elsewhere.clone(), true).await.unwrap();
     eventually("the move", || sample.is_whole_in(&elsewhere)).await;
-    wait_for(&daemon, number, "seeding there", |it| it.status() == Status::Seeding).await;
+    wait_for(&daemon, number, "asleep there", Entry::is_asleep).await;
     daemon.remove(numbers(), true).await.unwrap();
     eventually("the end of its data", || !elsewhere.join("image").exists()).await;
     daemon.shutdown().await;
