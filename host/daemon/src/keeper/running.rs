@@ -205,12 +205,6 @@ impl Keeper {
                 // Some may have been named while it was being opened.
                 let peers = book.peers.clone();
                 self.awake.insert(number);
-                // Some may have been named while it was being opened.
-                let named = book.peers.clone();
-                if !named.is_empty() {
-                    self.send(number, Change::AddPeers(named));
-                }
-                let Some(book) = self.books.get_mut(&number) else { return };
                 if book.is_leaving() || !book.may_run() && !self.checks_only(number) {
                     self.halt(number);
                 } else if !peers.is_empty() {
