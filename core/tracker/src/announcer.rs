@@ -122,6 +122,8 @@ pub struct TrackerSnapshot {
     pub last_error: Option<String>,
     /// What it wants the user to know.
     pub warning: Option<String>,
+    /// An announce to it ended, well or not.
+    pub has_ended: bool,
     /// When it was last asked.
     pub last_announce: Option<Instant>,
     /// When it is asked next, if its tier has its turn then.
@@ -156,6 +158,7 @@ struct Tracker {
     url: String,
     schedule: Schedule,
     given_id: Option<Vec<u8>>,
+    has_ended: bool,
     last_error: Option<String>,
     warning: Option<String>,
     seeders: Option<u32>,
@@ -237,8 +240,8 @@ impl Announcer {
         self.decide(now);
     }
 
-    /// The user changed the list. Trackers that stay keep their key and their schedule; those that go are not asked
-    /// again, and not told either.
+    /// The user changed the list. Trackers that stay keep their key and their schedule; those that go are told
+    /// `stopped` where they know us, and not asked again.
     pub fn set_tiers(&mut self, now: Instant, lists: Vec<Vec<String>>) {
         let (tiers, urls) = Tiers::new(lists, &mut self.rng);
         let mut keys = Vec::with_capacity(urls.len());
@@ -252,6 +255,20 @@ impl Announcer {
         let renamed = |tier: Vec<TrackerKey>| tier.into_iter().map(|key| keys[key.0 as usize]).collect();
         self.tiers = Tiers::of_keys(tiers.into_tiers().into_iter().map(renamed).collect());
         self.decide(now);
+    }
+
+    /// Tells the trackers that are not in the list any more that we are gone. One that comes back begins anew.
+    fn part_from_the_removed(&mut self, now: Instant) {
+        for index in 0..self.trackers.len() {
+            let key = TrackerKey(index as u32);
+            let is_listed = self.tiers.iter().any(|(_, listed)| listed == key);
+            let schedule = &mut self.trackers[index].schedule;
+            if is_listed && schedule.has_said_goodbye() {
+                schedule.restart(now);
+            } else if !is_listed && schedule.owes_goodbye() {
+                self.announce(now, key, Some(STOP_TIMEOUT));
+            }
+        }
     }
 
     /// The swarm is short of peers: announce as soon as `min interval` allows.
@@ -331,7 +348,10 @@ impl Announcer {
     fn decide(&mut self, now: Instant) {
         match self.phase {
             Phase::Silent => {}
-            Phase::Running => self.announce_due(now),
+            Phase::Running => {
+                self.part_from_the_removed(now);
+                self.announce_due(now);
+            }
             Phase::Stopping(deadline) => self.say_goodbye(now, deadline),
         }
     }
@@ -399,6 +419,7 @@ impl Tracker {
             url,
             schedule: Schedule::new(now),
             given_id: None,
+            has_ended: false,
             last_error: None,
             warning: None,
             seeders: None,
@@ -410,6 +431,7 @@ impl Tracker {
 
     fn succeeded(&mut self, now: Instant, response: &AnnounceResponse, rng: &mut fastrand::Rng) {
         self.schedule.succeeded(now, response, rng);
+        self.has_ended = true;
         if response.tracker_id.is_some() {
             self.given_id.clone_from(&response.tracker_id);
         }
@@ -423,6 +445,7 @@ impl Tracker {
 
     fn failed(&mut self, now: Instant, error: &AnnounceError, rng: &mut fastrand::Rng) {
         self.schedule.failed(now, error, rng);
+        self.has_ended = true;
         self.last_error = Some(error.to_string());
     }
 
@@ -434,6 +457,7 @@ impl Tracker {
             status: self.schedule.status(),
             last_error: self.last_error.clone(),
             warning: self.warning.clone(),
+            has_ended: self.has_ended,
             last_announce: self.schedule.last_announce(),
             next_announce: self.schedule.due(),
             seeders: self.seeders,

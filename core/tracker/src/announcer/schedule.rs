@@ -120,6 +120,11 @@ impl Schedule {
         self.started && !self.said_goodbye && self.in_flight.is_none() && self.due.is_some()
     }
 
+    /// It was told `stopped`, and nothing is under way.
+    pub(super) const fn has_said_goodbye(&self) -> bool {
+        self.said_goodbye && self.in_flight.is_none()
+    }
+
     /// An announce leaves; the event it carries.
     pub(super) const fn send(&mut self, now: Instant, goodbye: bool) -> AnnounceEvent {
         let event = if goodbye && self.owes_completed && self.started {

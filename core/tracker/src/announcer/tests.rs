@@ -363,6 +363,30 @@ fn stopped_goes_only_where_started_succeeded() {
 }
 
 #[test]
+fn a_tracker_that_is_removed_is_told_and_one_that_comes_back_begins_anew() {
+    let list = |urls: &[&str]| vec![urls.iter().map(|url| (*url).to_owned()).collect::<Vec<_>>()];
+    let mut world = World::of(&[&["http://a/announce"]]);
+    let started = world.one();
+    world.answer(started.key, &every(30 * MINUTE));
+    world.pass(MINUTE);
+    world.announcer.set_tiers(world.now, list(&["http://b/announce"]));
+    let asked = world.asked();
+    let said: Vec<_> = asked.iter().map(|it| (&*it.url, it.request.event)).collect();
+    let expected =
+        [("http://a/announce", AnnounceEvent::Stopped), ("http://b/announce", AnnounceEvent::Started)];
+    assert_eq!(said, expected);
+    world.answer(asked[0].key, &every(30 * MINUTE));
+    world.answer(asked[1].key, &every(30 * MINUTE));
+    world.pass(5 * MINUTE);
+    assert!(world.asked().is_empty(), "once");
+    world.announcer.set_tiers(world.now, list(&["http://a/announce"]));
+    let said: Vec<_> = world.asked().iter().map(|it| (it.url.clone(), it.request.event)).collect();
+    let expected =
+        [("http://b/announce", AnnounceEvent::Stopped), ("http://a/announce", AnnounceEvent::Started)];
+    assert_eq!(said, expected.map(|(url, event)| (url.to_owned(), event)));
+}
+
+#[test]
 fn goodbye_waits_for_an_announce_under_way_but_not_for_long() {
     let mut world = World::of(&[&["http://a/announce"]]);
     let key = world.one().key;

@@ -26,10 +26,12 @@ pub fn announce_url(base: &str, request: &AnnounceRequest) -> String {
     if let Some(id) = &request.tracker_id {
         put_bytes(&mut url, "&trackerid=", id);
     }
+    // `ip` is what trackers know that know nothing of BEP 7.
     if let Some(address) = request.ipv4 {
-        let _ = write!(url, "&ipv4={address}");
+        let _ = write!(url, "&ip={address}&ipv4={address}");
     }
     if let Some(address) = request.ipv6 {
+        put_bytes(&mut url, "&ip=", address.to_string().as_bytes());
         put_bytes(&mut url, "&ipv6=", address.to_string().as_bytes());
     }
     url
@@ -135,7 +137,7 @@ mod tests {
         };
         let url = announce_url("http://t/announce", &full);
         assert!(
-            url.ends_with("&event=completed&trackerid=a%2Fb&ipv4=192.0.2.1&ipv6=2001%3Adb8%3A%3A1"),
+            url.ends_with("&event=completed&trackerid=a%2Fb&ip=192.0.2.1&ipv4=192.0.2.1&ip=2001%3Adb8%3A%3A1&ipv6=2001%3Adb8%3A%3A1"),
             "{url}"
         );
     }
