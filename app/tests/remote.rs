@@ -113,19 +113,21 @@ fn settings_go_to_what_they_belong_to_and_are_sent_together() {
 }
 
 #[test]
-fn orders_without_an_answer_are_notifications_of_json_rpc() {
+fn orders_over_json_rpc_are_answered_so_that_a_refusal_is_told() {
     let daemon = Daemon::start(JSON_RPC, willing);
     let (code, output, _) = told(&daemon, "-t active -v --exit -a http://h/x -Bh");
     assert_eq!(code, 0, "{output}");
     let seen = daemon.seen();
-    assert_eq!(
-        seen[0],
-        json!({ "jsonrpc": "2.0", "method": "torrent_verify", "params": { "ids": "recently_active" } })
-    );
-    assert_eq!(seen[1], json!({ "jsonrpc": "2.0", "method": "session_close" }));
+    assert_eq!(seen[0]["method"], "torrent_verify");
+    assert_eq!(seen[0]["params"], json!({ "ids": "recently_active" }));
+    assert_eq!(seen[1]["method"], "session_close");
     assert_eq!(seen[2]["params"], json!({ "filename": "http://h/x", "bandwidth_priority": 1 }));
-    assert!(seen[2]["id"].is_number());
-    assert_eq!(output.matches("acknowledged notification").count(), 2, "{output}");
+    assert!(seen.iter().all(|call| call["id"].is_number()), "{seen:?}");
+    let refusing = Daemon::start(JSON_RPC, |_, _| Reply::Refused(5, "not today"));
+    for order in ["-t 1 -s", "-t 1 -S", "-t 1 -v", "-t 1 --reannounce", "-t 1 -r", "--exit"] {
+        let (code, output, _) = told(&refusing, order);
+        assert_eq!((code, output.as_str()), (1, "Error: not today\n"), "{order}");
+    }
 }
 
 #[test]

@@ -35,16 +35,6 @@ pub(super) enum Said {
     Unknown,
 }
 
-/// Methods that nothing comes back from. Over JSON-RPC they are notifications, as Transmission's remote sends them.
-const WITHOUT_ANSWER: [&str; 6] = [
-    "torrent_start",
-    "torrent_stop",
-    "torrent_verify",
-    "torrent_reannounce",
-    "torrent_remove",
-    "session_close",
-];
-
 impl Request {
     /// A call with parameters.
     pub(super) fn new(method: &'static str, params: Object) -> Self {
@@ -60,15 +50,13 @@ impl Dialect {
         let params: Object = params.collect();
         let mut body = match self {
             Dialect::Legacy => json!({ "method": kebab(request.method), "tag": number }),
-            Dialect::JsonRpc => json!({ "jsonrpc": "2.0", "method": request.method }),
+            // Always with a number: whoever orders something wants to hear that it was refused.
+            Dialect::JsonRpc => json!({ "jsonrpc": "2.0", "method": request.method, "id": number }),
         };
         match self {
             Dialect::Legacy => body["arguments"] = Value::Object(params),
             Dialect::JsonRpc if params.is_empty() => {}
             Dialect::JsonRpc => body["params"] = Value::Object(params),
-        }
-        if self == Dialect::JsonRpc && !WITHOUT_ANSWER.contains(&request.method) {
-            body["id"] = json!(number);
         }
         body.to_string()
     }

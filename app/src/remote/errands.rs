@@ -272,13 +272,8 @@ impl<'a> Errands<'a> {
     fn order(&mut self, request: &Request) -> Option<Answer> {
         let answer = self.call(request)?;
         let server = self.client.server.shown();
-        let said = match (&answer.result, self.json) {
-            (Some(_), true) => format!("{}\n", answer.text),
-            (None, true) => String::new(),
-            (Some(_), false) => format!("{server} returned a successful response\n"),
-            (None, false) => format!("{server} acknowledged notification\n"),
-        };
-        self.say(&said);
+        let said = if self.json { &answer.text } else { &format!("{server} returned a successful response") };
+        self.say(&format!("{said}\n"));
         Some(answer)
     }
 
