@@ -283,9 +283,9 @@ fn tracker_details(
         TrackerStatus::Idle | TrackerStatus::Working | TrackerStatus::Failing => TrackerState::Waiting,
     };
     details.is_backup = seen.status == TrackerStatus::Idle && seen.last_announce.is_none();
-    details.has_announced = seen.last_announce.is_some();
+    details.has_announced = seen.has_ended;
     details.last_announce = seen.last_announce.map_or(0, unix);
-    details.last_succeeded = seen.last_announce.is_some() && seen.last_error.is_none();
+    details.last_succeeded = seen.has_ended && seen.last_error.is_none();
     details.last_timed_out = seen.last_error.as_deref() == Some("no answer in time");
     details.last_result = match &seen.last_error {
         Some(error) => error.clone(),
