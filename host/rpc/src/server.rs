@@ -1,6 +1,7 @@
 //! The RPC server: an open port, connections with limits, and requests answered on them.
 
 pub(crate) mod listen;
+mod self_signed;
 pub(crate) mod tls;
 mod watched;
 
@@ -62,7 +63,7 @@ impl Server {
     /// passwords to the network.
     pub fn start(config: ServerConfig) -> Result<Self, TlsError> {
         let http = config.settings.current().http;
-        let tls = tls::acceptor(&http)?;
+        let tls = tls::acceptor(&http, config.daemon.config_directory())?;
         let gate = Arc::new(Gate::new(http));
         let changed = Arc::new(Notify::new());
         let id_of = Arc::clone(&gate);
@@ -226,7 +227,7 @@ impl Door {
                     let moved = place.as_ref().is_some_and(|place| *place != Place::of(&http));
                     let toggled = place.is_some() && http.enabled != listener.is_some();
                     self.site.gate.set(http.clone());
-                    match tls::acceptor(&http) {
+                    match tls::acceptor(&http, self.site.calls.daemon.config_directory()) {
                         Ok(tls) => self.tls = tls,
                         Err(error) => tracing::error!(%error, "the certificate of before stays"),
                     }

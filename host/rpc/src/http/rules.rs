@@ -39,6 +39,8 @@ pub struct HttpSettings {
     pub tls_certificate: Option<PathBuf>,
     /// Its private key in PEM.
     pub tls_key: Option<PathBuf>,
+    /// Without either, both are made, and HTTPS is spoken with them.
+    pub tls_self_signed: bool,
     /// Tokens that may do less than the user.
     pub tokens: Vec<Token>,
 }
@@ -62,6 +64,7 @@ impl Default for HttpSettings {
             anti_brute_force_threshold: 100,
             tls_certificate: None,
             tls_key: None,
+            tls_self_signed: false,
             tokens: Vec::new(),
         }
     }

@@ -151,6 +151,7 @@ pub(crate) static KEYS: &[Key] = &[
     mode!("rpc_socket_mode", "{:04o}", http.socket_mode),
     field!("rpc_tls_cert", File, http.tls_certificate),
     field!("rpc_tls_key", File, http.tls_key),
+    field!("rpc_tls_self_signed", File, http.tls_self_signed),
     field!("rpc_tokens", File, http.tokens),
     field!("rpc_url", File, http.url),
     field!("rpc_username", File, http.username),

@@ -7,6 +7,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::json;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream, UnixStream};
@@ -186,17 +187,10 @@ async fn the_pages_tell_what_they_should() {
     world.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn https_with_the_users_certificate() {
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rpc/data");
-    let certificate = data.join("localhost.pem");
-    let world = World::with(|all| {
-        all.http.tls_certificate = Some(certificate.clone());
-        all.http.tls_key = Some(data.join("localhost.key.pem"));
-    })
-    .await;
+/// Speaks HTTPS with a server whose certificate is the one in a file, and sees that it speaks nothing else.
+async fn speak_https(world: World, certificate: &Path) {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(&certificate).unwrap()).unwrap();
+    roots.add(CertificateDer::from_pem_file(certificate).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let connector = TlsConnector::from(Arc::new(config.with_root_certificates(roots).with_no_client_auth()));
@@ -207,6 +201,32 @@ async fn https_with_the_users_certificate() {
     plain.send(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
     assert!(!plain.line().await.contains("HTTP"), "nothing is told in the clear");
     world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn https_with_the_users_certificate() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rpc/data");
+    let certificate = data.join("localhost.pem");
+    let world = World::with(|all| {
+        all.http.tls_certificate = Some(certificate.clone());
+        all.http.tls_key = Some(data.join("localhost.key.pem"));
+    });
+    speak_https(world.await, &certificate).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn https_with_a_certificate_of_our_own_that_nobody_else_may_read() {
+    let world = World::with(|all| all.http.tls_self_signed = true).await;
+    let folder = world.daemon.config_directory().to_path_buf();
+    let certificate = folder.join("rpc-tls-cert.pem");
+    let before = std::fs::read(&certificate).unwrap();
+    let mode = std::fs::metadata(folder.join("rpc-tls-key.pem")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let (daemon, settings) = (world.daemon.clone(), Arc::clone(&world.file));
+    let again = ServerConfig { daemon, settings, update_blocklist: None, handed_in: None };
+    Server::start(again).unwrap().shutdown().await;
+    assert_eq!(std::fs::read(&certificate).unwrap(), before, "it is made once");
+    speak_https(world, &certificate).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
