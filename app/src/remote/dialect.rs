@@ -229,14 +229,14 @@ mod tests {
     }
 
     #[test]
-    fn the_new_dialect_numbers_what_it_wants_answered() {
+    fn every_order_of_the_new_dialect_wants_an_answer() {
         let get = body(Dialect::JsonRpc, "torrent_get", json!({ "fields": ["download_dir"] }));
         assert_eq!(
             get,
             json!({ "jsonrpc": "2.0", "method": "torrent_get", "params": { "fields": ["download_dir"] }, "id": 7 })
         );
         let close = body(Dialect::JsonRpc, "session_close", json!({}));
-        assert_eq!(close, json!({ "jsonrpc": "2.0", "method": "session_close" }));
+        assert_eq!(close, json!({ "jsonrpc": "2.0", "method": "session_close", "id": 7 }));
     }
 
     #[test]
