@@ -160,7 +160,7 @@ pub(crate) fn config(geometry: &Arc<Geometry>) -> Config {
         geometry: Arc::clone(geometry),
         peer_id: PeerId([1; 20]),
         info_hash: [2; 20],
-        sequential: false,
+        sequential: None,
         seed: true,
         use_peers: true,
         max_peers: 10_000,

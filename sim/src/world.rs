@@ -174,7 +174,7 @@ impl World {
             peer_id: PeerId(peer_id),
             info_hash: *b"the simulated hash..",
             wanted: Bitfield::full(self.geometry.piece_count()),
-            sequential: false,
+            sequential: None,
             seed: true,
             use_peers: true,
             exchange_peers: true,

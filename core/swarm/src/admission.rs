@@ -73,10 +73,14 @@ impl Admission {
     }
 }
 
-/// The connection worth least; of equals the oldest, which had most time to become worth more.
+/// The connection worth least of those that had time to become worth something.
 pub(crate) fn worst<'a>(held: impl Iterator<Item = &'a Held>) -> Option<&'a Held> {
-    held.filter(|it| it.age >= limits::NEWCOMER_GRACE)
-        .min_by_key(|it| (it.standing, std::cmp::Reverse(it.age)))
+    least(held.filter(|it| it.age >= limits::NEWCOMER_GRACE))
+}
+
+/// The connection worth least; of equals the oldest, which had most time to become worth more.
+pub(crate) fn least<'a>(held: impl Iterator<Item = &'a Held>) -> Option<&'a Held> {
+    held.min_by_key(|it| (it.standing, std::cmp::Reverse(it.age)))
 }
 
 fn is_expendable(held: &Held) -> bool {

@@ -77,6 +77,11 @@ impl Choker {
         }
     }
 
+    /// Changes how many are served at once.
+    pub(crate) const fn set_slots(&mut self, slots: usize) {
+        self.slots = slots;
+    }
+
     /// The peers to serve for the next round, of the interested ones, in order of their keys; so are `clients`.
     pub(crate) fn rechoke(&mut self, now: Instant, giving_only: bool, clients: &[Client]) -> &[PeerKey] {
         self.balance(clients);

@@ -50,8 +50,8 @@ pub struct Config {
     pub info_hash: [u8; 20],
     /// The pieces somebody selected; others are neither fetched nor counted.
     pub wanted: Bitfield,
-    /// Fetch pieces in order of their index.
-    pub sequential: bool,
+    /// Fetch pieces in order of their index, from this one on; those before it come last.
+    pub sequential: Option<PieceIndex>,
     /// Go on serving once every wanted piece is stored. False: the swarm falls silent at completion.
     pub seed: bool,
     /// Meet peers at all. False: only web seeds.
@@ -74,6 +74,23 @@ pub struct Config {
     pub web_seed_connections: usize,
     /// The torrent is so new that a mirror without the file may get it soon.
     pub mirrors_may_lag: bool,
+}
+
+/// Which pieces are fetched before others.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum Priority {
+    /// Before all others.
+    High,
+    /// After those of high priority.
+    #[default]
+    Normal,
+    /// When nothing else is left.
+    Low,
+}
+
+impl Priority {
+    /// All of them, the first to fetch first.
+    pub(crate) const ALL: [Self; 3] = [Self::High, Self::Normal, Self::Low];
 }
 
 /// What web seeds are for, where there are peers too.

@@ -28,7 +28,8 @@ mod world;
 
 pub use contract::{
     BlockDigest, CandidateSource, Config, ConnectFailure, Direction, Event, FetchEnd, Output, PeerKey,
-    Refusal, SourceKey, StorageFact, WebSeedFact, WebSeedInfo, WebSeedKey, WebSeedOrder, WebSeedPolicy,
+    Priority, Refusal, SourceKey, StorageFact, WebSeedFact, WebSeedInfo, WebSeedKey, WebSeedOrder,
+    WebSeedPolicy,
 };
 pub use fault::Fault;
 pub use metadata::{AttemptKey, MetadataConfig, MetadataFetch, MetadataOutput, MetadataProgress};

@@ -22,7 +22,7 @@ pub(crate) use choice::{Ask, Pace};
 pub(crate) use end_game::Rivals;
 pub(crate) use range::{Run, RunAsk, TakeOver};
 
-use crate::contract::SourceKey;
+use crate::contract::{Priority, SourceKey};
 use crate::limits;
 use metainfo::{BLOCK_LENGTH, Bitfield, BlockIndex, BlockRequest, Geometry, PieceIndex};
 use partial::{Owner, Partial};
@@ -62,8 +62,9 @@ pub(crate) struct Picker {
     suspects: BTreeSet<PieceIndex>,
     /// Per source: the piece it works on.
     current: BTreeMap<SourceKey, PieceIndex>,
-    sequential: bool,
-    /// No piece before this one is untouched.
+    /// Pieces are fetched in line, from this one on; those before it come last.
+    sequential: Option<PieceIndex>,
+    /// No place in line before this one has an untouched piece.
     first_untouched: u32,
     /// Grows whenever something becomes free.
     epoch: u64,
@@ -75,7 +76,7 @@ impl Picker {
         geometry: Arc<Geometry>,
         wanted: &Bitfield,
         have: &Bitfield,
-        sequential: bool,
+        sequential: Option<PieceIndex>,
         seed: u64,
     ) -> Self {
         let pieces = geometry.piece_count();
@@ -89,11 +90,12 @@ impl Picker {
             unconfirmed: BTreeSet::new(),
             suspects: BTreeSet::new(),
             current: BTreeMap::new(),
-            sequential,
+            sequential: None,
             first_untouched: 0,
             epoch: 0,
             rng: fastrand::Rng::with_seed(seed),
         };
+        picker.set_sequential(sequential);
         picker.set_wanted(wanted);
         picker
     }
@@ -105,12 +107,12 @@ impl Picker {
 
     /// Whether no wanted block is left that nobody was asked for.
     pub(crate) fn is_end_game(&self) -> bool {
-        self.rarity.order().is_empty() && self.resting.is_empty() && self.joinable().next().is_none()
+        self.rarity.is_empty() && self.resting.is_empty() && self.joinable().next().is_none()
     }
 
     /// Bytes of wanted blocks that nobody was asked for, a short last block taken for a whole one.
     pub(crate) fn free_bytes(&self) -> u64 {
-        let untouched = self.rarity.order().len() as u64 * u64::from(self.geometry.piece_length());
+        let untouched = self.rarity.len() as u64 * u64::from(self.geometry.piece_length());
         let open = self.joinable().map(|partial| u64::from(partial.free) * u64::from(BLOCK_LENGTH));
         untouched + open.sum::<u64>()
     }
@@ -152,9 +154,35 @@ impl Picker {
         self.rarity.lower(piece, &mut self.rng);
     }
 
-    pub(crate) fn set_sequential(&mut self, sequential: bool) {
-        self.sequential = sequential;
+    /// A first piece that the torrent does not have counts as 0.
+    pub(crate) fn set_sequential(&mut self, sequential: Option<PieceIndex>) {
+        let pieces = self.geometry.piece_count();
+        self.sequential = sequential.map(|first| if first.0 < pieces { first } else { PieceIndex(0) });
+        self.first_untouched = 0;
         self.epoch += 1;
+    }
+
+    /// Changes which pieces come before others; one priority a piece, or none if all are normal.
+    pub(crate) fn set_priorities(&mut self, priorities: Vec<Priority>) {
+        self.rarity.set_priorities(priorities, &mut self.rng);
+        self.epoch += 1;
+    }
+
+    /// The first piece in line.
+    fn head(&self) -> PieceIndex {
+        self.sequential.unwrap_or(PieceIndex(0))
+    }
+
+    /// The place of a piece in line.
+    fn place(&self, piece: PieceIndex) -> u32 {
+        let (pieces, head) = (self.geometry.piece_count(), self.head().0);
+        if piece.0 >= head { piece.0 - head } else { piece.0 + (pieces - head) }
+    }
+
+    /// The piece at a place in line.
+    fn piece_at(&self, place: u32) -> PieceIndex {
+        let (pieces, head) = (self.geometry.piece_count(), self.head().0);
+        PieceIndex(if place < pieces - head { place + head } else { place - (pieces - head) })
     }
 
     /// Changes which pieces are wanted. Blocks asked for stay so until released; what was received is kept.
@@ -180,7 +208,7 @@ impl Picker {
     /// Puts a piece among those nobody has begun.
     fn make_untouched(&mut self, piece: PieceIndex) {
         self.rarity.insert(piece, &mut self.rng);
-        self.first_untouched = self.first_untouched.min(piece.0);
+        self.first_untouched = self.first_untouched.min(self.place(piece));
     }
 
     /// Makes an untouched piece a partial one.

@@ -19,7 +19,8 @@ mod web;
 use crate::bans::Bans;
 use crate::choker::{Choker, Client};
 use crate::contract::{
-    CandidateSource, Config, Direction, Event, Output, PeerKey, StorageFact, WebSeedKey, WebSeedOrder,
+    CandidateSource, Config, Direction, Event, Output, PeerKey, Priority, StorageFact, WebSeedKey,
+    WebSeedOrder, WebSeedPolicy,
 };
 use crate::peer::Peer;
 use crate::peer_list::PeerList;
@@ -159,10 +160,17 @@ impl Swarm {
         self.wake(now);
     }
 
-    /// Fetch pieces in order of their index, or rarest first. Requests already out are not taken back.
-    pub fn set_sequential(&mut self, now: Instant, sequential: bool) {
+    /// Fetch pieces in order of their index from one on, or rarest first. Requests already out are not taken back.
+    pub fn set_sequential(&mut self, now: Instant, sequential: Option<PieceIndex>) {
         self.config.sequential = sequential;
         self.picker.set_sequential(sequential);
+        self.wake(now);
+    }
+
+    /// Changes which pieces are fetched before others: one priority a piece, or none if all are normal. Requests
+    /// already out are not taken back.
+    pub fn set_priorities(&mut self, now: Instant, priorities: Vec<Priority>) {
+        self.picker.set_priorities(priorities);
         self.wake(now);
     }
 
@@ -267,10 +275,26 @@ impl Swarm {
         available
     }
 
-    /// Changes how many connections are held at most; those beyond go when they are of no use.
-    pub const fn set_max_peers(&mut self, most: usize) {
+    /// Changes how many connections are held at most; the worst of those beyond are closed.
+    pub fn set_max_peers(&mut self, now: Instant, most: usize) {
         self.config.max_peers = most;
         self.admission.most = most;
+        while self.peers.len() > most {
+            self.close_worst(now);
+        }
+        self.connect(now);
+    }
+
+    /// Changes what web seeds are for, and how many connections they may have; ranges under way go on.
+    pub fn set_web_seed_policy(&mut self, now: Instant, policy: WebSeedPolicy, connections: usize) {
+        self.places = Places::new(now, policy, connections);
+        self.wake(now);
+    }
+
+    /// Changes how many peers are served at once.
+    pub fn set_upload_slots(&mut self, now: Instant, slots: usize) {
+        self.choker.set_slots(slots);
+        self.rechoke(now);
     }
 
     /// The web seeds known, dropped ones included.

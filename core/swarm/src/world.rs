@@ -24,7 +24,7 @@ pub(crate) fn config(geometry: Geometry) -> Config {
         geometry: Arc::new(geometry),
         peer_id: PeerId(*b"-ST0001-000000000000"),
         info_hash: [7; 20],
-        sequential: false,
+        sequential: None,
         seed: true,
         use_peers: true,
         exchange_peers: true,

@@ -25,7 +25,7 @@ use crate::magnet::Handover;
 use crate::peer::PeerContext;
 use crate::session::Shared;
 use disk::Faults;
-use metainfo::Bitfield;
+use metainfo::{Bitfield, PieceIndex};
 use peers::Peers;
 use show::Rates;
 use sources::WebSeeds;
@@ -404,7 +404,7 @@ fn configure(add: &AddTorrent, shared: &Shared) -> swarm::Config {
         peer_id: shared.peer_id,
         info_hash: add.metainfo.wire_info_hash(),
         wanted: add.wanted_pieces(),
-        sequential: add.sequential,
+        sequential: add.sequential.then_some(PieceIndex(0)),
         seed: add.after_completion.seed,
         use_peers: add.use_peers,
         exchange_peers: exchanges_peers(add, shared),

@@ -2,7 +2,7 @@
 
 use super::partial::Owner;
 use super::{Partial, Picker};
-use crate::contract::SourceKey;
+use crate::contract::{Priority, SourceKey};
 use crate::limits;
 use metainfo::{Bitfield, BlockRequest, PieceIndex};
 
@@ -53,7 +53,7 @@ impl Picker {
     pub(crate) fn pick(&mut self, ask: &Ask<'_>, count: usize, out: &mut Vec<BlockRequest>) {
         let goal = out.len() + count;
         let end = self.geometry.piece_count();
-        while self.first_untouched < end && !self.is_untouched(PieceIndex(self.first_untouched)) {
+        while self.first_untouched < end && !self.is_untouched(self.piece_at(self.first_untouched)) {
             self.first_untouched += 1;
         }
         while out.len() < goal {
@@ -95,38 +95,10 @@ impl Picker {
         self.note_joinable(piece);
     }
 
+    /// The best step among the pieces of the highest priority that leave one.
     fn next_step(&self, ask: &Ask<'_>) -> Option<Step> {
-        if self.sequential {
-            return self.first_in_line(ask);
-        }
-        if let Some(piece) = self.current.get(&ask.source)
-            && let Some(partial) = self.partials.get(*piece)
-            && partial.free > 0
-            && self.wanted.contains(*piece)
-            && ask.may(*piece)
-            && open_to(partial, ask.source, true)
-        {
-            return Some(Step::Join(*piece));
-        }
-        let suggested = ask.suggested.iter().find(|piece| self.is_untouched(**piece) && ask.may(**piece));
-        if let Some(piece) = suggested.filter(|_| ask.pace != Pace::Snubbed) {
-            return Some(Step::Begin(*piece));
-        }
-        let early = self.stored.count() < limits::RANDOM_FIRST_PIECES;
-        match ask.pace {
-            Pace::Snubbed => self.most_common(ask),
-            Pace::OnParole => self.left_behind(ask).or_else(|| self.rarest(ask)),
-            Pace::Fast if !early => {
-                let own = self.left_behind(ask).or_else(|| self.has_room().then(|| self.rarest(ask))?);
-                own.or_else(|| self.join(ask, false)).or_else(|| self.rarest(ask))
-            }
-            Pace::Fast | Pace::Slow => {
-                let shared = self.join(ask, true).or_else(|| {
-                    if early { self.any(ask) } else { self.has_room().then(|| self.rarest(ask))? }
-                });
-                shared.or_else(|| self.join(ask, false)).or_else(|| self.rarest(ask))
-            }
-        }
+        let priorities = self.rarity.priorities();
+        priorities.iter().find_map(|priority| Choice { picker: self, ask, priority: *priority }.step())
     }
 
     fn is_untouched(&self, piece: PieceIndex) -> bool {
@@ -139,66 +111,130 @@ impl Picker {
         self.partials.len() < by_bytes.clamp(limits::PARTIAL_PIECES_LEAST, limits::PARTIAL_PIECES_MOST)
     }
 
-    /// The lowest piece with a free block.
-    fn first_in_line(&self, ask: &Ask<'_>) -> Option<Step> {
-        let open =
-            self.joinable().filter(|partial| open_to(partial, ask.source, false) && ask.may(partial.piece));
-        let joinable = open.map(|partial| partial.piece).min();
-        let end = joinable.map_or(self.geometry.piece_count(), |piece| piece.0);
-        let untouched = ask.have.common(self.rarity.untouched(), PieceIndex(self.first_untouched));
-        let untouched = untouched.take_while(|piece| piece.0 < end).find(|piece| ask.may(*piece));
-        untouched.map(Step::Begin).or(joinable.map(Step::Join))
+    fn chance(&self, source: SourceKey) -> u64 {
+        fastrand::Rng::with_seed(self.rng.get_seed() ^ source.to_tag()).u64(..)
+    }
+}
+
+/// What one source may do next among the pieces of one priority.
+#[derive(Clone, Copy)]
+struct Choice<'a> {
+    picker: &'a Picker,
+    ask: &'a Ask<'a>,
+    priority: Priority,
+}
+
+impl<'a> Choice<'a> {
+    fn may(&self, piece: PieceIndex) -> bool {
+        self.picker.rarity.priority(piece) == self.priority && self.ask.may(piece)
+    }
+
+    fn step(&self) -> Option<Step> {
+        if self.picker.sequential.is_some() {
+            return self.first_in_line();
+        }
+        if let Some(step) = self.go_on().or_else(|| self.suggested()) {
+            return Some(step);
+        }
+        let early = self.picker.stored.count() < limits::RANDOM_FIRST_PIECES;
+        let begin = || self.picker.has_room().then(|| self.rarest())?;
+        match self.ask.pace {
+            Pace::Snubbed => self.most_common(),
+            Pace::OnParole => self.left_behind().or_else(|| self.rarest()),
+            Pace::Fast if !early => {
+                let own = self.left_behind().or_else(begin);
+                own.or_else(|| self.join(false)).or_else(|| self.rarest())
+            }
+            Pace::Fast | Pace::Slow => {
+                let shared = self.join(true).or_else(|| if early { self.any() } else { begin() });
+                shared.or_else(|| self.join(false)).or_else(|| self.rarest())
+            }
+        }
+    }
+
+    /// The first piece in line with a free block.
+    fn first_in_line(&self) -> Option<Step> {
+        let picker = self.picker;
+        let joinable = self.open(false).map(|partial| picker.place(partial.piece)).min();
+        let end = joinable.unwrap_or(picker.geometry.piece_count());
+        let (have, untouched) = (self.ask.have, picker.rarity.untouched(self.priority));
+        let wrapped = have.common(untouched, PieceIndex(0)).take_while(|piece| *piece < picker.head());
+        let mut in_line = have
+            .common(untouched, picker.piece_at(picker.first_untouched))
+            .chain(wrapped)
+            .take_while(|piece| picker.place(*piece) < end);
+        let first = in_line.find(|piece| self.may(*piece));
+        first.map(Step::Begin).or(joinable.map(|place| Step::Join(picker.piece_at(place))))
+    }
+
+    /// The piece that the source works on.
+    fn go_on(&self) -> Option<Step> {
+        let piece = *self.picker.current.get(&self.ask.source)?;
+        let partial = self.picker.partials.get(piece)?;
+        let goes_on = partial.free > 0
+            && self.picker.wanted.contains(piece)
+            && self.may(piece)
+            && open_to(partial, self.ask.source, true);
+        goes_on.then_some(Step::Join(piece))
+    }
+
+    fn suggested(&self) -> Option<Step> {
+        let mut suggested = self.ask.suggested.iter().copied().filter(|_| self.ask.pace != Pace::Snubbed);
+        suggested.find(|piece| self.picker.is_untouched(*piece) && self.may(*piece)).map(Step::Begin)
+    }
+
+    /// The pieces under way that the source may join; `shared`: only where no one source is at work.
+    fn open(&self, shared: bool) -> impl Iterator<Item = &'a Partial> {
+        let choice = *self;
+        let joinable = choice.picker.joinable();
+        joinable.filter(move |it| open_to(it, choice.ask.source, shared) && choice.may(it.piece))
     }
 
     /// The piece under way with the fewest free blocks; `shared`: only where no one source is at work.
-    fn join(&self, ask: &Ask<'_>, shared: bool) -> Option<Step> {
-        let open =
-            self.joinable().filter(|partial| open_to(partial, ask.source, shared) && ask.may(partial.piece));
+    fn join(&self, shared: bool) -> Option<Step> {
+        let open = self.open(shared);
         open.map(|partial| (partial.free, partial.piece)).min().map(|(_, piece)| Step::Join(piece))
     }
 
     /// A piece under way that nobody works on any more.
-    fn left_behind(&self, ask: &Ask<'_>) -> Option<Step> {
-        let alone = self.joinable().filter(|partial| {
-            !partial.is_awaited() && open_to(partial, ask.source, true) && ask.may(partial.piece)
-        });
+    fn left_behind(&self) -> Option<Step> {
+        let joinable = self.picker.joinable().filter(|partial| !partial.is_awaited());
+        let alone = joinable.filter(|it| open_to(it, self.ask.source, true) && self.may(it.piece));
         alone.map(|partial| (partial.free, partial.piece)).min().map(|(_, piece)| Step::Join(piece))
     }
 
     /// The rarest untouched piece. Most sources have one of the first; of others some pieces are compared.
-    fn rarest(&self, ask: &Ask<'_>) -> Option<Step> {
-        let first = self.rarity.order().iter().take(limits::RAREST_LOOKED_AT).copied();
-        let rare = first.filter(|_| ask.only.is_none()).find(|piece| ask.may(*piece));
-        rare.or_else(|| self.some(ask).min_by_key(|piece| self.rarity.position(*piece))).map(Step::Begin)
+    fn rarest(&self) -> Option<Step> {
+        let rarity = &self.picker.rarity;
+        let first = rarity.order(self.priority).iter().take(limits::RAREST_LOOKED_AT).copied();
+        let rare = first.filter(|_| self.ask.only.is_none()).find(|piece| self.ask.may(*piece));
+        rare.or_else(|| self.some().min_by_key(|piece| rarity.position(*piece))).map(Step::Begin)
     }
 
     /// Any untouched piece, by chance.
-    fn any(&self, ask: &Ask<'_>) -> Option<Step> {
-        self.some(ask).next().map(Step::Begin)
+    fn any(&self) -> Option<Step> {
+        self.some().next().map(Step::Begin)
     }
 
     /// The untouched piece that most peers have, as far as one looks.
-    fn most_common(&self, ask: &Ask<'_>) -> Option<Step> {
-        let untouched = self.some(ask).max_by_key(|piece| self.rarity.position(*piece)).map(Step::Begin);
-        untouched.or_else(|| self.join(ask, true))
+    fn most_common(&self) -> Option<Step> {
+        let untouched = self.some().max_by_key(|piece| self.picker.rarity.position(*piece));
+        untouched.map(Step::Begin).or_else(|| self.join(true))
     }
 
     /// A few untouched pieces that the source has, from a place on that is left to chance. The same source keeps to its
     /// place while nothing changes.
-    fn some<'a>(&'a self, ask: &'a Ask<'_>) -> impl Iterator<Item = PieceIndex> + 'a {
-        let untouched = self.rarity.untouched();
-        let from = PieceIndex((self.chance(ask.source) % u64::from(untouched.length().max(1))) as u32);
+    fn some(&self) -> impl Iterator<Item = PieceIndex> + use<'_> {
+        let (picker, ask) = (self.picker, self.ask);
+        let untouched = picker.rarity.untouched(self.priority);
+        let from = PieceIndex((picker.chance(ask.source) % u64::from(untouched.length().max(1))) as u32);
         let all = || {
             let before = ask.have.common(untouched, PieceIndex(0)).take_while(move |piece| *piece < from);
             ask.have.common(untouched, from).chain(before)
         };
         let all = ask.only.is_none().then(all).into_iter().flatten();
-        let only = ask.only.into_iter().flatten().copied().filter(|piece| self.is_untouched(*piece));
+        let only = ask.only.into_iter().flatten().copied().filter(|piece| untouched.contains(*piece));
         only.chain(all).filter(|piece| ask.may(*piece)).take(limits::RAREST_COMPARED)
-    }
-
-    fn chance(&self, source: SourceKey) -> u64 {
-        fastrand::Rng::with_seed(self.rng.get_seed() ^ source.to_tag()).u64(..)
     }
 }
 

@@ -1,9 +1,10 @@
-//! Runs of blocks for web seeds: the largest gap of untouched pieces, or what is left.
+//! Runs of blocks for web seeds: the largest gap of untouched pieces, or what is left, of the highest priority first.
 
 use super::end_game::Rivals;
 use super::partial::Owner;
-use super::{Picker, SourceKey};
+use super::{Picker, Priority, SourceKey};
 use metainfo::{BLOCK_LENGTH, Bitfield, BlockIndex, BlockRequest, PieceIndex};
+use std::ops::Range;
 
 /// A run of bytes of the torrent, from the start of one block to the end of another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,14 +57,19 @@ impl Picker {
         {
             return Some(run);
         }
+        let priorities = self.rarity.priorities();
+        priorities.iter().find_map(|priority| self.pick_run_among(ask, *priority))
+    }
+
+    fn pick_run_among(&mut self, ask: &RunAsk<'_>, priority: Priority) -> Option<Run> {
         let is_short = ask.bytes < 2 * u64::from(self.geometry.piece_length());
         // A row too short for it would be one more request soon.
-        if is_short && let Some(run) = self.reserve_rest(ask, ask.blocks() / 2) {
+        if is_short && let Some(run) = self.reserve_rest(ask, priority, ask.blocks() / 2) {
             return Some(run);
         }
-        match self.largest_gap(ask.excluded) {
+        match self.gap(ask.excluded, priority) {
             Some((first, end)) => Some(self.reserve_gap(ask, first, end)),
-            None => self.reserve_rest(ask, 1),
+            None => self.reserve_rest(ask, priority, 1),
         }
     }
 
@@ -93,31 +99,34 @@ impl Picker {
     }
 
     /// The longest run of untouched pieces without those that failed before; in sequential mode the first.
-    fn largest_gap(&self, excluded: &Bitfield) -> Option<(u32, u32)> {
-        let mut best: Option<(u32, u32)> = None;
-        let mut first = None;
+    fn gap(&self, excluded: &Bitfield, priority: Priority) -> Option<(u32, u32)> {
         let pieces = self.geometry.piece_count();
-        for piece in 0..=pieces {
-            let index = PieceIndex(piece);
-            let open = piece < pieces
-                && self.rarity.position(index).is_some()
-                && !excluded.contains(index)
-                && !self.suspects.contains(&index);
-            match (open, first) {
-                (true, None) => first = Some(piece),
-                (false, Some(start)) => {
-                    if best.is_none_or(|(from, to)| piece - start > to - from) {
-                        best = Some((start, piece));
-                    }
-                    if self.sequential {
-                        break;
-                    }
-                    first = None;
-                }
-                _ => {}
-            }
+        let gaps = |range| self.gaps(range, excluded, priority);
+        if let Some(PieceIndex(first)) = self.sequential {
+            return gaps(first..pieces).next().or_else(|| gaps(0..first).next());
         }
-        best
+        let longer = |a: (u32, u32), b: (u32, u32)| if b.1 - b.0 > a.1 - a.0 { b } else { a };
+        gaps(0..pieces).reduce(longer)
+    }
+
+    /// The runs of untouched pieces in a range, without those that failed before: first piece, one past the last.
+    fn gaps(
+        &self,
+        range: Range<u32>,
+        excluded: &Bitfield,
+        priority: Priority,
+    ) -> impl Iterator<Item = (u32, u32)> {
+        let untouched = self.rarity.untouched(priority);
+        let is_open = move |piece: &u32| {
+            let piece = PieceIndex(*piece);
+            untouched.contains(piece) && !excluded.contains(piece) && !self.suspects.contains(&piece)
+        };
+        let mut from = range.start;
+        std::iter::from_fn(move || {
+            let first = (from..range.end).find(is_open)?;
+            from = (first..range.end).find(|piece| !is_open(piece)).unwrap_or(range.end);
+            Some((first, from))
+        })
     }
 
     /// The front of a gap: whole pieces, or the first blocks of one.
@@ -161,9 +170,11 @@ impl Picker {
 
     /// Free blocks of a piece under way: the shortest row of them that is long enough, else the longest, if it has
     /// `least` blocks.
-    fn reserve_rest(&mut self, ask: &RunAsk<'_>, least: u32) -> Option<Run> {
+    fn reserve_rest(&mut self, ask: &RunAsk<'_>, priority: Priority, least: u32) -> Option<Run> {
         let wanted = ask.blocks();
-        let open = self.joinable().filter(|partial| !ask.excluded.contains(partial.piece));
+        let open = self.joinable().filter(|partial| {
+            self.rarity.priority(partial.piece) == priority && !ask.excluded.contains(partial.piece)
+        });
         let rows = open.filter_map(|partial| {
             let mine = !matches!(partial.owner, Owner::Only(owner) if owner != ask.source);
             let (from, to) = partial.free_run().filter(|_| mine)?;

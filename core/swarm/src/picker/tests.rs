@@ -15,7 +15,7 @@ fn full() -> Bitfield {
 }
 
 fn picker(seed: u64) -> Picker {
-    Picker::new(geometry(), &full(), &Bitfield::new(PIECES), false, seed)
+    Picker::new(geometry(), &full(), &Bitfield::new(PIECES), None, seed)
 }
 
 fn peer(n: u32) -> SourceKey {
@@ -49,6 +49,8 @@ struct Model {
     holders: BTreeMap<BlockRequest, BTreeSet<SourceKey>>,
     received: BTreeSet<BlockRequest>,
     peers: BTreeMap<u32, Bitfield>,
+    /// Per piece; empty: all are normal.
+    priorities: Vec<Priority>,
 }
 
 impl Model {
@@ -78,6 +80,10 @@ impl Model {
         self.peers.values().filter(|have| have.contains(piece)).count()
     }
 
+    fn priority(&self, piece: PieceIndex) -> Priority {
+        self.priorities.get(piece.as_usize()).copied().unwrap_or_default()
+    }
+
     fn pieces(&self) -> impl Iterator<Item = PieceIndex> + '_ {
         self.wanted.iter().filter(|piece| !self.stored.contains(*piece))
     }
@@ -90,8 +96,15 @@ impl Model {
         for request in picked {
             assert!(have.contains(request.piece) && self.is_missing(request.piece));
             assert!(self.is_free(request), "a block is handed out once");
+            let open = self.pieces().filter(|piece| have.contains(*piece));
+            let free = open.filter(|piece| Self::blocks(*piece).iter().any(|block| self.is_free(block)));
+            let first = free.map(|piece| self.priority(piece)).min();
+            assert_eq!(Some(self.priority(request.piece)), first, "higher priorities first");
             if self.is_untouched(request.piece) && self.stored.count() >= limits::RANDOM_FIRST_PIECES {
-                let others = self.pieces().filter(|piece| self.is_untouched(*piece) && have.contains(*piece));
+                let others = self.pieces().filter(|piece| {
+                    let alike = self.priority(*piece) == self.priority(request.piece);
+                    alike && self.is_untouched(*piece) && have.contains(*piece)
+                });
                 let rarest = others.map(|piece| self.count(piece)).min();
                 assert_eq!(Some(self.count(request.piece)), rarest, "the rarest is begun first");
             }
@@ -112,6 +125,7 @@ enum Step {
     Release(usize),
     Finish,
     Want(Vec<bool>),
+    Prefer(Vec<Priority>),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -125,6 +139,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => any::<usize>().prop_map(Step::Release),
         2 => Just(Step::Finish),
         1 => pieces().prop_map(Step::Want),
+        1 => prop::collection::vec(prop::sample::select(&Priority::ALL[..]), PIECES as usize)
+            .prop_map(Step::Prefer),
     ]
 }
 
@@ -152,7 +168,7 @@ impl Pair {
     fn new(seed: u64) -> Self {
         let (stored, peers) = (Bitfield::new(PIECES), BTreeMap::new());
         let (holders, received) = (BTreeMap::new(), BTreeSet::new());
-        let model = Model { wanted: full(), stored, holders, received, peers };
+        let model = Model { wanted: full(), stored, holders, received, peers, priorities: Vec::new() };
         Self { picker: picker(seed), model, next: 0 }
     }
 
@@ -237,6 +253,10 @@ impl Pair {
                 self.model.wanted = bitfield(&wanted);
                 self.picker.set_wanted(&self.model.wanted);
             }
+            Step::Prefer(priorities) => {
+                self.model.priorities.clone_from(&priorities);
+                self.picker.set_priorities(priorities);
+            }
         }
     }
 }
@@ -302,13 +322,45 @@ fn the_first_pieces_are_random_and_shared() {
 #[test]
 fn sequential_goes_by_index() {
     let mut it = picker(3);
-    it.set_sequential(true);
+    it.set_sequential(Some(PieceIndex(0)));
     let mut have = full();
     have.remove(PieceIndex(1));
     let pieces: Vec<u32> =
         pick(&mut it, peer(1), &have, Pace::Fast, 12).iter().map(|it| it.piece.0).collect();
     assert_eq!(pieces, [0, 0, 0, 0, 2, 2, 2, 2, 3, 3, 3, 3]);
     assert_eq!(pick(&mut it, peer(2), &full(), Pace::Slow, 1)[0].piece, PieceIndex(1));
+}
+
+#[test]
+fn sequential_begins_where_it_is_told_to_and_comes_back_for_the_rest() {
+    let mut it = picker(3);
+    it.set_sequential(Some(PieceIndex(22)));
+    let run = pick(&mut it, peer(1), &full(), Pace::Fast, 13);
+    let mut pieces: Vec<u32> = run.iter().map(|it| it.piece.0).collect();
+    pieces.dedup();
+    assert_eq!(pieces, [22, 23, 0, 1], "the last piece is shorter");
+    let none = Bitfield::new(PIECES);
+    it.set_sequential(Some(PieceIndex(20)));
+    let seed = SourceKey::WebSeed(WebSeedKey(1));
+    let gap = it.pick_run(&run_ask(seed, 500_000, &none)).unwrap();
+    assert_eq!((gap.offset, gap.length), (20 * 50_000, 100_000), "up to what others fetch");
+    let gap = it.pick_run(&run_ask(seed, 100_000, &none)).unwrap();
+    assert_eq!((gap.offset, gap.length), (100_000, 100_000), "then from the beginning");
+}
+
+#[test]
+fn web_seeds_fetch_what_has_priority_first() {
+    let mut it = picker(8);
+    let mut priorities = vec![Priority::Normal; PIECES as usize];
+    priorities[10..13].fill(Priority::High);
+    priorities[..2].fill(Priority::Low);
+    it.set_priorities(priorities);
+    let none = Bitfield::new(PIECES);
+    let mut offsets = Vec::new();
+    while let Some(run) = it.pick_run(&run_ask(SourceKey::WebSeed(WebSeedKey(1)), 1 << 20, &none)) {
+        offsets.push((run.offset / 50_000, run.length.div_ceil(50_000)));
+    }
+    assert_eq!(offsets, [(10, 3), (13, 11), (2, 8), (0, 2)]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Who comes in, who is met, who is closed.
 
 use super::Swarm;
-use crate::admission::{Held, Standing, Verdict, worst};
+use crate::admission::{Held, Standing, Verdict, least, worst};
 use crate::contract::{CandidateSource, ConnectFailure, Direction, Event, Output, PeerKey, Refusal};
 use crate::limits;
 use crate::peer::Peer;
@@ -133,6 +133,15 @@ impl Swarm {
             self.refill_all(now);
             self.schedule_web_seeds(now);
         }
+    }
+
+    /// Closes the connection that is worth least, so that others have its place; `None` if there is none.
+    pub fn close_worst(&mut self, now: Instant) -> Option<PeerKey> {
+        let held: Vec<Held> = self.peers.values().map(|peer| peer.held(now)).collect();
+        let worst = least(held.iter())?.key;
+        self.stats.peers_evicted += 1;
+        self.close(now, worst, Close::Replaced);
+        Some(worst)
     }
 
     /// Bans the host of a connection, present or gone, and closes what it has open.

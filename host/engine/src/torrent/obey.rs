@@ -3,7 +3,7 @@
 use super::control::{Change, Report};
 use super::{TorrentTask, now};
 use crate::api::Phase;
-use metainfo::FileIndex;
+use metainfo::{FileIndex, PieceIndex};
 use swarm::CandidateSource;
 
 impl TorrentTask {
@@ -13,7 +13,7 @@ impl TorrentTask {
             Change::Select(selected) => self.select(selected),
             Change::Sequential(sequential) => {
                 self.add.sequential = sequential;
-                self.swarm.set_sequential(now, sequential);
+                self.swarm.set_sequential(now, sequential.then_some(PieceIndex(0)));
             }
             Change::Trackers(tiers) => {
                 if let Some(trackers) = &mut self.trackers {
@@ -31,7 +31,7 @@ impl TorrentTask {
                 let allowed = self.shared.settings.address_filter.allowed(&peers);
                 self.swarm.handle_candidates(now, CandidateSource::User, &allowed);
             }
-            Change::MaxPeers(most) => self.swarm.set_max_peers(most),
+            Change::MaxPeers(most) => self.swarm.set_max_peers(now, most),
         }
     }
 
