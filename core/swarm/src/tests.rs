@@ -109,6 +109,26 @@ fn idle_strangers_make_room_for_a_newcomer() {
 }
 
 #[test]
+fn limits_are_lowered_while_peers_are_there() {
+    let mut world = world(17);
+    let seed = world.join(1, Script::seed(40)).unwrap();
+    let leech = Script { have: Bitfield::new(40), interested: true, generous: false, ..Script::seed(40) };
+    let leeches: Vec<_> = (2..8).map(|n| world.join(n, leech.clone()).unwrap()).collect();
+    world.run(200 * Duration::from_millis(1), |_| false);
+    let served = |world: &World| leeches.iter().filter(|key| world.peer(**key).is_served()).count();
+    assert_eq!(served(&world), 4);
+    world.swarm.set_upload_slots(world.now, 1);
+    world.drain();
+    assert_eq!(served(&world), 1);
+    world.swarm.set_max_peers(world.now, 3);
+    world.drain();
+    let left = leeches.iter().filter(|key| world.peer(**key).closed.is_none()).count();
+    assert_eq!((left, world.peer(seed).closed), (2, None), "who gives is worth more than who only takes");
+    assert_eq!(world.join(9, leech), Err(Refusal::Full));
+    assert!(world.completes(20 * SECOND));
+}
+
+#[test]
 fn stop_is_silent_and_start_goes_on() {
     let mut world = world(5);
     let peer = world.join(1, Script::seed(40)).unwrap();

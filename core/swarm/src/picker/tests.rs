@@ -349,6 +349,21 @@ fn sequential_begins_where_it_is_told_to_and_comes_back_for_the_rest() {
 }
 
 #[test]
+fn priorities_count_in_sequential_mode_too() {
+    let mut it = picker(3);
+    it.set_sequential(Some(PieceIndex(22)));
+    let mut priorities = vec![Priority::Normal; PIECES as usize];
+    priorities[22] = Priority::Low;
+    priorities[3..5].fill(Priority::High);
+    it.set_priorities(priorities);
+    let mut pieces: Vec<u32> =
+        pick(&mut it, peer(1), &full(), Pace::Fast, 999).iter().map(|it| it.piece.0).collect();
+    pieces.dedup();
+    assert_eq!(pieces[..5], [3, 4, 23, 0, 1]);
+    assert_eq!(pieces.last(), Some(&22));
+}
+
+#[test]
 fn web_seeds_fetch_what_has_priority_first() {
     let mut it = picker(8);
     let mut priorities = vec![Priority::Normal; PIECES as usize];
