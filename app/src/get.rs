@@ -20,7 +20,7 @@ use crate::exit::{Failure, Kind};
 use crate::signals::StopSignals;
 use engine::{AddError, AddTorrent, AfterCompletion, Session, Snapshot, Torrent};
 use follow::{Completion, Follow};
-use metainfo::{FileIndex, Metainfo};
+use metainfo::{FileIndex, Metainfo, PieceIndex};
 use place::Place;
 use plan::{Plan, Planner, TorrentPlan};
 use std::path::{Path, PathBuf};
@@ -218,7 +218,7 @@ async fn describe(
         metainfo: Arc::clone(metainfo),
         download_directory: folder.to_owned(),
         selected: plan.selected.clone(),
-        sequential: args.sequential,
+        sequential: args.sequential.then_some(PieceIndex(0)),
         preallocate: args.preallocate,
         peers,
         web_seeds,

@@ -41,7 +41,12 @@ async fn start(
     folder: &Path,
     peers: Vec<SocketAddr>,
 ) -> Result<(Session, Torrent), Failure> {
-    let settings = Settings { port: 0, bind: Some([127, 0, 0, 1].into()), lsd: false, ..Settings::default() };
+    let settings = Settings {
+        port: 0,
+        bind: std::net::IpAddr::from([127, 0, 0, 1]).into(),
+        lsd: false,
+        ..Settings::default()
+    };
     let session = Session::start(settings).map_err(failed)?;
     let add = whole_image(metainfo, folder, peers);
     let torrent = session.add(add).await.map_err(failed)?;

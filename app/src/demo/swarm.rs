@@ -148,7 +148,7 @@ impl Plan {
     async fn seed(&self, metainfo: &Arc<Metainfo>, rate: u64) -> Result<(Session, Torrent), Failure> {
         let settings = Settings {
             port: 0,
-            bind: Some([127, 0, 0, 1].into()),
+            bind: std::net::IpAddr::from([127, 0, 0, 1]).into(),
             up_limit_bytes_per_second: Some(rate),
             lsd: false,
             ..Settings::default()
@@ -173,7 +173,7 @@ pub(crate) fn whole_image(metainfo: &Arc<Metainfo>, folder: &Path, peers: Vec<So
         metainfo: Arc::clone(metainfo),
         download_directory: folder.to_owned(),
         selected: None,
-        sequential: false,
+        sequential: None,
         preallocate: false,
         peers,
         web_seeds: Vec::new(),

@@ -4,7 +4,7 @@ use super::select::Selection;
 use crate::exit;
 use crate::units::{parse_duration, parse_rate};
 use clap::{Args, ValueEnum};
-use engine::WebSeedPolicy;
+use engine::{Bind, WebSeedPolicy};
 use images::{Algorithm, Sum, SumError};
 use std::ffi::OsString;
 use std::net::IpAddr;
@@ -238,6 +238,11 @@ impl From<Policy> for WebSeedPolicy {
 }
 
 impl GetArgs {
+    /// Our own end of every connection.
+    pub(crate) fn bind(&self) -> Bind {
+        self.bind.map_or_else(Bind::default, Bind::from)
+    }
+
     /// Goes on after completion.
     pub(crate) const fn seeds(&self) -> bool {
         self.seed || self.seed_ratio.is_some() || self.seed_time.is_some()

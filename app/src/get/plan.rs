@@ -65,7 +65,7 @@ impl<'a> Planner<'a> {
     pub(super) fn new(args: &'a GetArgs) -> Result<Self, Failure> {
         let wanted = Wanted::new(args)?;
         let fetcher =
-            Fetcher::new(HttpSettings { bind: args.bind, extra_ca: args.ca_file.clone(), cookies: None });
+            Fetcher::new(HttpSettings { bind: args.bind(), extra_ca: args.ca_file.clone(), cookies: None });
         Ok(Self { args, wanted, fetcher })
     }
 

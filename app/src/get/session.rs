@@ -14,7 +14,7 @@ const USUAL_PORT: u16 = 51413;
 pub(super) fn start(args: &GetArgs) -> Result<Session, Failure> {
     let mut settings = Settings {
         port: args.port.unwrap_or(USUAL_PORT),
-        bind: args.bind,
+        bind: args.bind(),
         state_directory: state_directory(args),
         down_limit_bytes_per_second: args.down_limit,
         up_limit_bytes_per_second: args.up_limit,

@@ -67,7 +67,8 @@ pub fn status(code: &str, kind: &str, body: &[u8]) -> Answer {
     (format!("HTTP/1.1 {code}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n"), body.to_vec())
 }
 
-fn part(bytes: &[u8], range: Option<(usize, usize)>) -> Answer {
+/// An answer with the part of a file that was asked for, or all of it.
+pub fn part(bytes: &[u8], range: Option<(usize, usize)>) -> Answer {
     let Some((first, last)) = range else { return status("200 OK", "application/octet-stream", bytes) };
     let last = last.min(bytes.len() - 1);
     let (length, all) = (last + 1 - first, bytes.len());

@@ -34,8 +34,12 @@ struct World {
 
 impl World {
     fn new() -> anyhow::Result<Self> {
-        let settings =
-            Settings { port: 0, bind: Some([127, 0, 0, 1].into()), lsd: false, ..Settings::default() };
+        let settings = Settings {
+            port: 0,
+            bind: std::net::IpAddr::from([127, 0, 0, 1]).into(),
+            lsd: false,
+            ..Settings::default()
+        };
         Ok(Self { session: Session::start(settings)?, folder: TempDir::new()? })
     }
 
@@ -45,7 +49,7 @@ impl World {
             metainfo,
             download_directory: self.folder.path().to_owned(),
             selected: None,
-            sequential: false,
+            sequential: None,
             preallocate: false,
             peers: Vec::new(),
             web_seeds: Vec::new(),

@@ -68,7 +68,7 @@ impl Daemon {
 
     /// Takes a torrent in. Ends when it is recorded, before its data is looked at.
     pub async fn add(&self, request: AddRequest) -> Result<Added, AddError> {
-        let prepared = prepare::prepare(request).await?;
+        let prepared = prepare::prepare(request, self.settings().bind()).await?;
         self.ask(|reply| Command::Add(Box::new(prepared), reply)).await.unwrap_or(Err(AddError::Closed))
     }
 

@@ -8,12 +8,14 @@
 //! - `sleeping`, `roll_call`: seeds that nobody is connected to.
 //! - `looking`, `goals`: what running torrents do, and when it is enough.
 //! - `saving`, `waking`: the record of it all, and back.
+//! - `distributed`, `scraping`: the DHT, and how large trackers say the swarms are.
 //! - `look`: details on demand.
 
 mod adding;
 pub(crate) mod book;
 pub(crate) mod command;
 mod configuring;
+mod distributed;
 mod editing;
 mod files;
 mod goals;
@@ -27,6 +29,7 @@ mod removing;
 mod roll_call;
 mod running;
 mod saving;
+pub(crate) mod scraping;
 mod sleeping;
 mod waking;
 
@@ -64,6 +67,10 @@ pub(crate) enum News {
     Trackers(Number, engine::Report),
     /// The data of a removed torrent was deleted.
     Gone(Number, InfoHash),
+    /// What the DHT knows.
+    DhtTables(engine::DhtTables),
+    /// What a tracker counts.
+    Scraped(scraping::Scraped),
     /// Sleepers whose files are not as they were left.
     Missed(Vec<Number>),
 }
@@ -105,6 +112,10 @@ pub(crate) struct Keeper {
     looks: u64,
     /// Somebody waits for the queue.
     queue_waits: bool,
+    scrapes: scraping::Timetable,
+    /// What the DHT knew when it was last asked, and when that was.
+    dht_tables: engine::DhtTables,
+    dht_saved_at: Instant,
     /// What the schedule of the other limits said last.
     scheduled: Option<bool>,
     /// Held to keep other daemons away.
@@ -181,6 +192,8 @@ impl Keeper {
             News::Renamed(renaming, result, reply) => self.renamed(renaming, result, reply),
             News::Trackers(number, report) => self.trackers_seen(number, report),
             News::Gone(number, hash) => self.gone(number, &hash),
+            News::DhtTables(tables) => self.keep_dht(tables),
+            News::Scraped(scraped) => self.scraped(scraped),
             News::Missed(numbers) => self.missed(&numbers),
         }
     }
@@ -213,11 +226,14 @@ impl Keeper {
                 | News::Renamed(..)
                 | News::Trackers(..)
                 | News::Gone(..)
+                | News::DhtTables(_)
+                | News::Scraped(_)
                 | News::Missed(_) => {}
             }
         }
         // Trackers that do not answer in time have been told as well as they can be.
         let _ = timeout_at(deadline, goodbyes).await;
+        self.save_dht().await;
         self.save_everything().await;
     }
 

@@ -33,7 +33,7 @@ pub use api::edit::{LimitMode, TorrentEdit, TrackerChange, WebSeedChange};
 pub use api::events::{Event, EventKind, Events, Missed, Revision};
 pub use api::settings::{
     AltSpeed, Encryption, Group, Preallocation, QueueLimit, Script, Scripts, Settings, Speed, Stalled,
-    Transport,
+    Transport, WebSeedPolicy,
 };
 pub use api::start::{Config, SaveSettings, StartError};
 pub use api::stats::{SessionStats, Space, Totals};

@@ -29,6 +29,27 @@ pub(crate) const SAVE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Counters that changed by themselves are written this often: what a crash may cost of them.
 pub(crate) const SAVE_INTERVAL: Duration = Duration::from_secs(2);
 
+/// What the DHT knows is saved this often: a crash costs little, for nodes stay for hours.
+pub(crate) const DHT_SAVE_INTERVAL: Duration = Duration::from_mins(10);
+
+/// How long the DHT is asked for what it knows at the end; a task that answers late has no time for that.
+pub(crate) const DHT_SAVE_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// How soon a torrent that is new, or has new trackers, is scraped: others may come to be asked with it.
+pub(crate) const SCRAPE_SOON: Duration = Duration::from_secs(1);
+
+/// How often a torrent is scraped.
+pub(crate) const SCRAPE_INTERVAL: Duration = Duration::from_mins(30);
+
+/// How long a torrent is not scraped after a tracker would not tell.
+pub(crate) const SCRAPE_PAUSE_FAILED: Duration = Duration::from_hours(2);
+
+/// Torrents taken on by one look: 10,000 are through in less than a minute.
+pub(crate) const SCRAPES_A_LOOK: usize = 100;
+
+/// Scrapes under way before others wait: a tracker that does not answer holds up few.
+pub(crate) const SCRAPES_AT_ONCE: usize = 32;
+
 /// Peers that a user may name for one torrent in a run.
 pub(crate) const MAX_NAMED_PEERS: usize = 64;
 

@@ -2,7 +2,7 @@
 
 use crate::limits::MAX_TORRENT_FILE;
 use crate::{AddError, AddRequest, Source};
-use engine::{FetchError, HttpSettings};
+use engine::{Bind, FetchError, HttpSettings};
 use metainfo::{InfoHash, Magnet, Metainfo};
 use std::path::Path;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ impl Prepared {
 }
 
 /// Gets hold of the torrent and parses it.
-pub(crate) async fn prepare(mut request: AddRequest) -> Result<Prepared, AddError> {
+pub(crate) async fn prepare(mut request: AddRequest, bind: Bind) -> Result<Prepared, AddError> {
     if let Some(path) = request.download_directory.as_ref().filter(|path| !path.is_absolute()) {
         return Err(AddError::RelativePath(path.clone()));
     }
@@ -46,7 +46,7 @@ pub(crate) async fn prepare(mut request: AddRequest) -> Result<Prepared, AddErro
         Source::Metainfo(bytes) => parse(bytes).await?,
         Source::Magnet(link) => What::Magnet(Box::new(magnet(&link)?)),
         Source::File(path) => parse(read(&path).await?).await?,
-        Source::Url { url, cookies } => fetch(&url, cookies).await?,
+        Source::Url { url, cookies } => fetch(&url, cookies, bind).await?,
     };
     Ok(Prepared { request, what })
 }
@@ -81,14 +81,14 @@ async fn read(path: &Path) -> Result<Vec<u8>, AddError> {
 }
 
 /// What is behind a URL: a torrent file, or a redirect to a magnet link.
-async fn fetch(url: &str, cookies: Option<String>) -> Result<What, AddError> {
+async fn fetch(url: &str, cookies: Option<String>, bind: Bind) -> Result<What, AddError> {
     let failed = |text: String| AddError::Fetch { status: None, text };
     let url = Url::parse(url).map_err(|error| AddError::Unrecognized(format!("{url}: {error}")))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(AddError::Unrecognized(format!("{} URLs cannot be fetched", url.scheme())));
     }
-    let fetched = engine::fetch_torrent(url, HttpSettings { cookies, ..HttpSettings::default() }).await;
-    match fetched {
+    let settings = HttpSettings { cookies, bind, ..HttpSettings::default() };
+    match engine::fetch_torrent(url, settings).await {
         Ok(bytes) => parse(bytes).await,
         Err(FetchError::Magnet { link, .. }) => Ok(What::Magnet(Box::new(magnet(&link)?))),
         Err(error) => Err(match error {
@@ -122,7 +122,8 @@ mod tests {
             let head = format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n");
             stream.write_all(head.as_bytes()).await
         });
-        let prepared = prepare(AddRequest::new(Source::Url { url, cookies: None })).await.unwrap();
+        let prepared =
+            prepare(AddRequest::new(Source::Url { url, cookies: None }), Bind::default()).await.unwrap();
         let What::Magnet(found) = prepared.what else { panic!("a magnet link") };
         assert_eq!(*found, link.parse().unwrap());
     }

@@ -1,6 +1,7 @@
 //! The words of the public API: what a user asks for, what they hear of, what they can look at.
 
 use crate::address_filter::AddressFilter;
+use crate::bind::{Bind, PeerSockets};
 use crate::dht::DhtSettings;
 use crate::rate_limit::RateLimit;
 use crate::transport::Transports;
@@ -11,8 +12,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-pub use swarm::WebSeedPolicy;
 use swarm::{CandidateSource, WebSeedState};
+pub use swarm::{Priority, WebSeedPolicy};
 use thiserror::Error;
 use url::Url;
 
@@ -21,14 +22,20 @@ use url::Url;
 pub struct Settings {
     /// Where to listen for peers; 0 lets the system choose.
     pub port: u16,
-    /// The address every socket binds to; `None` means all of both families.
-    pub bind: Option<IpAddr>,
+    /// The addresses that every socket is bound to.
+    pub bind: Bind,
+    /// An address of ours that trackers are told, in place of the one they see.
+    pub announced_address: Option<IpAddr>,
+    /// How the sockets of peers are set up.
+    pub peer_sockets: PeerSockets,
     /// Folder of the state database; `None` keeps nothing between runs.
     pub state_directory: Option<PathBuf>,
     /// Download limit of the whole session in bytes per second.
     pub down_limit_bytes_per_second: Option<u64>,
     /// Upload limit of the whole session in bytes per second.
     pub up_limit_bytes_per_second: Option<u64>,
+    /// Connections of all torrents at most.
+    pub peer_limit: Option<usize>,
     /// Find peers on the local network (BEP 14).
     pub lsd: bool,
     /// Find peers through the distributed hash table (BEP 5); `None` leaves it alone.
@@ -49,10 +56,13 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             port: 51413,
-            bind: None,
+            bind: Bind::default(),
+            announced_address: None,
+            peer_sockets: PeerSockets::default(),
             state_directory: None,
             down_limit_bytes_per_second: None,
             up_limit_bytes_per_second: None,
+            peer_limit: None,
             lsd: true,
             pex: true,
             dht: None,
@@ -73,8 +83,8 @@ pub struct AddTorrent {
     pub download_directory: PathBuf,
     /// The files to fetch; `None` for all.
     pub selected: Option<Vec<FileIndex>>,
-    /// Fetch pieces in order.
-    pub sequential: bool,
+    /// Fetch pieces in order, from this one on; those before it come last.
+    pub sequential: Option<PieceIndex>,
     /// Reserve the space on disk before the first byte, instead of writing sparse files.
     pub preallocate: bool,
     /// Peers the user named.

@@ -6,15 +6,16 @@ mod driver;
 mod names;
 mod search;
 
+use crate::address_filter::AddressFilter;
 use crate::limits::{DHT_COMMAND_QUEUE, DHT_PEER_QUEUE};
 use crate::session::Shared;
-use crate::udp::{DhtDatagram, Udp};
+use crate::udp::Udp;
 use driver::{Driver, Side};
 use search::Wanted;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// Routers that are asked when nobody names others; each is run by the makers of a client.
 const ROUTERS: [(&str, u16); 3] =
@@ -27,12 +28,23 @@ pub struct DhtSettings {
     pub routers: Vec<(String, u16)>,
     /// Only ask and never answer (BEP 43): for a client that will be gone soon.
     pub read_only: bool,
+    /// What an earlier run knew.
+    pub tables: DhtTables,
+}
+
+/// What the nodes of both families know, to be kept between runs. Empty where there is no such node.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct DhtTables {
+    /// Of IPv4.
+    pub v4: Vec<u8>,
+    /// Of IPv6.
+    pub v6: Vec<u8>,
 }
 
 impl Default for DhtSettings {
     fn default() -> Self {
         let routers = ROUTERS.into_iter().map(|(host, port)| (host.to_owned(), port)).collect();
-        Self { routers, read_only: false }
+        Self { routers, read_only: false, tables: DhtTables::default() }
     }
 }
 
@@ -40,6 +52,7 @@ impl Default for DhtSettings {
 #[derive(Debug)]
 pub(crate) struct Dht {
     commands: mpsc::Sender<Command>,
+    read_only: bool,
     /// The port of the IPv4 node, or of the only one.
     #[cfg(test)]
     port: u16,
@@ -54,6 +67,10 @@ enum Command {
     Bootstrap(Vec<SocketAddr>),
     /// Addresses that somebody claims are nodes.
     Contacts(Vec<SocketAddr>),
+    /// Peers reach us at another port.
+    Port(u16),
+    /// Somebody wants to keep what the nodes know.
+    Save(oneshot::Sender<DhtTables>),
 }
 
 /// A torrent's search. Dropping it ends the search.
@@ -98,19 +115,9 @@ impl DhtSearch {
 }
 
 impl Dht {
-    /// Starts the task on the sockets of `udp`. `port`: where peers reach us; `packets`: what arrives for it. `None` if
-    /// there is no socket at all.
-    pub(crate) fn start(
-        settings: &crate::Settings,
-        port: u16,
-        udp: &Udp,
-        packets: [mpsc::Receiver<DhtDatagram>; 2],
-    ) -> Option<Self> {
-        let dht = settings.dht.as_ref()?;
-        let mut sides = [None, None];
-        for ((side, socket), packets) in sides.iter_mut().zip(udp.ports()).zip(packets) {
-            *side = socket.clone().map(|socket| Side::new(socket, packets, dht.read_only));
-        }
+    /// Starts the task on the sockets of `udp`. `port`: where peers reach us. `None` if there is no socket at all.
+    pub(crate) fn start(dht: &DhtSettings, filter: AddressFilter, port: u16, udp: &Udp) -> Option<Self> {
+        let sides = udp.ports().each_ref().map(|socket| Some(Side::new(Arc::clone(socket.as_ref()?), dht)));
         if sides.iter().all(Option::is_none) {
             return None;
         }
@@ -118,10 +125,11 @@ impl Dht {
         let own_port = udp.ports().iter().flatten().next().map_or(0, |port| port.number());
         let (commands, receiver) = mpsc::channel(DHT_COMMAND_QUEUE);
         names::resolve(dht.routers.clone(), commands.downgrade(), Command::Bootstrap);
-        let driver = Driver::new(sides, port, settings.address_filter.clone());
+        let driver = Driver::new(sides, port, filter);
         tokio::spawn(driver.run(receiver));
         Some(Self {
             commands,
+            read_only: dht.read_only,
             #[cfg(test)]
             port: own_port,
         })
@@ -139,23 +147,36 @@ impl Dht {
         }
         Some(DhtSearch { peers, mood })
     }
+
+    /// Announces another port from now on.
+    pub(crate) fn set_port(&self, port: u16) {
+        // A full queue means that the task is overwhelmed; the next change tells it.
+        let _ = self.commands.try_send(Command::Port(port));
+    }
+
+    /// What the nodes know, before long; `None` if the task is too busy to tell.
+    pub(crate) fn ask_for_tables(&self) -> Option<oneshot::Receiver<DhtTables>> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.try_send(Command::Save(reply)).ok()?;
+        Some(answer)
+    }
 }
 
 /// Looks for peers of a torrent if it may: a private one is nobody else's business (BEP 27).
 pub(crate) fn find(add: &crate::AddTorrent, shared: &Shared) -> Option<DhtSearch> {
-    let dht = shared.dht.as_ref().filter(|_| add.use_peers && !add.metainfo.private)?;
+    let dht = shared.discovery.dht().filter(|_| add.use_peers && !add.metainfo.private)?;
     dht.find(add.metainfo.wire_info_hash(), Mood::default(), &add.metainfo.nodes)
 }
 
 /// Announces a torrent that sleeps.
 pub(crate) fn announce(shared: &Shared, info_hash: [u8; 20]) -> Option<DhtSearch> {
     let mood = Mood { seed: true.into(), asleep: true.into() };
-    shared.dht.as_ref()?.find(info_hash, mood, &[])
+    shared.discovery.dht()?.find(info_hash, mood, &[])
 }
 
 /// A peer says that it has a node.
 pub(crate) fn meet(shared: &Shared, node: SocketAddr) {
-    if let Some(dht) = &shared.dht {
+    if let Some(dht) = shared.discovery.dht() {
         // A task that is overwhelmed has nodes enough.
         let _ = dht.commands.try_send(Command::Contacts(vec![node]));
     }
@@ -163,13 +184,12 @@ pub(crate) fn meet(shared: &Shared, node: SocketAddr) {
 
 /// Where peers are told that our node is; 0 for one that only asks, `None` without one.
 pub(crate) fn told_port(shared: &Shared) -> Option<u16> {
-    let is_read_only = shared.settings.dht.as_ref().is_some_and(|dht| dht.read_only);
-    shared.dht.as_ref().map(|_| if is_read_only { 0 } else { shared.port() })
+    shared.discovery.dht().map(|dht| if dht.read_only { 0 } else { shared.port() })
 }
 
 /// Looks for peers of a magnet link.
 pub(crate) fn find_magnet(magnet: &metainfo::Magnet, shared: &Shared) -> Option<DhtSearch> {
-    shared.dht.as_ref()?.find(magnet.info_hash().wire_bytes(), Mood::default(), &magnet.nodes)
+    shared.discovery.dht()?.find(magnet.info_hash().wire_bytes(), Mood::default(), &magnet.nodes)
 }
 
 #[cfg(test)]

@@ -1,22 +1,24 @@
 //! Sockets for peers: listening and connecting, bound where the user said.
 
+use crate::bind::{Bind, PeerSockets};
 use crate::limits::{CONNECT_TIMEOUT, LISTEN_BACKLOG, TRANSPORT_HEAD_START, TRANSPORT_LAST_CHANCE};
 use crate::transport::{Stream, Transports};
 use crate::udp::Port;
 use crate::utp::UtpStream;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use swarm::ConnectFailure;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tokio::time::timeout;
 
 /// Connects to peers, by the transports that the user wants.
 #[derive(Clone)]
 pub(crate) struct Dialler {
-    /// The address that connections come from, if that matters.
-    pub(crate) bind: Option<IpAddr>,
+    /// Where connections come from.
+    pub(crate) bind: Bind,
+    pub(crate) sockets: PeerSockets,
     pub(crate) transports: Transports,
     /// The socket for uTP of each family.
     pub(crate) ports: [Option<Arc<Port>>; 2],
@@ -26,7 +28,7 @@ impl Dialler {
     /// Connects to a peer. With two transports the second has its chance when the first fails or is slow, and the first to
     /// be connected is taken.
     pub(crate) async fn connect(&self, address: SocketAddr) -> Result<Stream, ConnectFailure> {
-        let (tcp, utp) = (connect_tcp(address, self.bind), self.connect_utp(address));
+        let (tcp, utp) = (self.connect_tcp(address), self.connect_utp(address));
         let attempt = async {
             match self.transports {
                 Transports::TcpOnly => tcp.await,
@@ -36,6 +38,24 @@ impl Dialler {
             }
         };
         timeout(CONNECT_TIMEOUT, attempt).await.unwrap_or(Err(ConnectFailure::Unreachable))
+    }
+
+    /// Sets up a connection that came from outside.
+    pub(crate) fn set_up(&self, stream: &Stream, remote: IpAddr) {
+        if let Stream::Tcp(stream) = stream {
+            self.sockets.apply(stream, remote);
+        }
+    }
+
+    async fn connect_tcp(&self, address: SocketAddr) -> Result<Stream, ConnectFailure> {
+        let attempt = async {
+            let socket = self.bind.socket(address)?;
+            self.sockets.apply(&socket, address.ip());
+            let stream = socket.connect(address).await?;
+            stream.set_nodelay(true)?;
+            Ok(Stream::Tcp(stream))
+        };
+        attempt.await.map_err(|error| failure(&error))
     }
 
     async fn connect_utp(&self, address: SocketAddr) -> Result<Stream, ConnectFailure> {
@@ -72,19 +92,6 @@ async fn last_chance<T>(attempt: impl Future<Output = Result<T, ConnectFailure>>
     timeout(TRANSPORT_LAST_CHANCE, attempt).await.ok()?.ok()
 }
 
-async fn connect_tcp(address: SocketAddr, bind: Option<IpAddr>) -> Result<Stream, ConnectFailure> {
-    let attempt = async {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        if let Some(ip) = bind {
-            socket.bind(SocketAddr::new(ip, 0))?;
-        }
-        let stream = socket.connect(address).await?;
-        stream.set_nodelay(true)?;
-        Ok(Stream::Tcp(stream))
-    };
-    attempt.await.map_err(|error| failure(&error))
-}
-
 fn failure(error: &io::Error) -> ConnectFailure {
     match error.kind() {
         io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => ConnectFailure::Refused,
@@ -101,17 +108,16 @@ pub(crate) const fn is_out_of_handles(code: i32) -> bool {
     matches!(code, 23 | 24)
 }
 
-/// Listens on `port` of the address `bind`, or of all addresses of both families. With port 0 the system chooses
-/// one, the same for both families.
-pub(crate) fn listen(bind: Option<IpAddr>, port: u16) -> Result<Vec<TcpListener>, (SocketAddr, io::Error)> {
-    if let Some(ip) = bind {
-        return Ok(vec![listen_at(SocketAddr::new(ip, port))?]);
-    }
-    let v4 = listen_at((Ipv4Addr::UNSPECIFIED, port).into())?;
-    let port = v4.local_addr().map_or(port, |address| address.port());
-    // A machine without IPv6 is an ordinary machine.
-    let v6 = listen_at((Ipv6Addr::UNSPECIFIED, port).into()).ok();
-    Ok(std::iter::once(v4).chain(v6).collect())
+/// Listens on `port` of our addresses. With port 0 the system chooses one, the same for both families.
+pub(crate) fn listen(bind: Bind, port: u16) -> Result<Vec<TcpListener>, (SocketAddr, io::Error)> {
+    let v4 = bind.v4.map(|ip| listen_at((ip, port).into())).transpose()?;
+    let port = v4.as_ref().and_then(|v4| v4.local_addr().ok()).map_or(port, |address| address.port());
+    let v6 = match bind.v6.map(|ip| listen_at((ip, port).into())).transpose() {
+        // A machine without IPv6 is an ordinary machine.
+        Err(_) if v4.is_some() => None,
+        v6 => v6?,
+    };
+    Ok(v4.into_iter().chain(v6).collect())
 }
 
 fn listen_at(address: SocketAddr) -> Result<TcpListener, (SocketAddr, io::Error)> {

@@ -12,7 +12,7 @@ use crate::limits::{
     GOODBYE_TIMEOUT, GOODBYES_AT_ONCE, SLEEPER_PAUSE, SLEEPERS_ANNOUNCING, SLEEPERS_ENTER_DHT,
 };
 use crate::listen::Incoming;
-use crate::lsd::{self, Lsd};
+use crate::lsd;
 use crate::session::Shared;
 use crate::torrent::trackers::Trackers;
 pub(crate) use sleeper::Sleeper;
@@ -138,12 +138,14 @@ impl Dormitory {
     /// Makes everybody's announces, until dropped. It does not keep the rest of the session from ending.
     pub(crate) async fn run(self: Arc<Self>, session: Weak<Shared>) {
         let Some(shared) = session.upgrade() else { return };
-        let mut neighbours = shared.lsd.as_ref().map(Lsd::subscribe);
+        let subscribe = |shared: &Shared| shared.discovery.lsd().map(|lsd| lsd.subscribe());
+        let mut neighbours = subscribe(&shared);
+        let mut discovery = shared.discovery.changes();
         let filter = shared.settings.address_filter.clone();
         drop(shared);
         let mut enter_dht = interval(SLEEPERS_ENTER_DHT);
         loop {
-            let has_dht = session.upgrade().is_some_and(|shared| shared.dht.is_some());
+            let has_dht = session.upgrade().is_some_and(|shared| shared.discovery.dht().is_some());
             let (due, enters) = self.turn();
             let wake = due.unwrap_or_else(Instant::now);
             tokio::select! {
@@ -151,6 +153,11 @@ impl Dormitory {
                 () = std::future::poll_fn(|context| self.poll_answer(context)) => {}
                 peer = lsd::local_peer(&mut neighbours) => {
                     self.find(&peer.info_hash, CandidateSource::Lsd, filter.allowed(&[peer.address]));
+                }
+                Ok(()) = discovery.changed() => {
+                    discovery.mark_unchanged();
+                    self.leave_dht();
+                    neighbours = session.upgrade().and_then(|shared| subscribe(&shared));
                 }
                 _ = enter_dht.tick(), if enters && has_dht => self.enter_dht(&session),
                 () = sleep_until(wake), if due.is_some() => {}
@@ -201,6 +208,18 @@ impl Dormitory {
         {
             sleeper.find(source, peers);
             self.stir(&mut sleepers, *info_hash);
+        }
+    }
+
+    /// Everybody is to enter the DHT anew, one after the other.
+    fn leave_dht(&self) {
+        let mut guard = self.lock();
+        let sleepers = &mut *guard;
+        for (info_hash, sleeper) in &mut sleepers.all {
+            sleeper.dht = None;
+            if sleeper.needs_dht() {
+                sleepers.unannounced.insert(*info_hash);
+            }
         }
     }
 

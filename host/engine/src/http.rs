@@ -23,6 +23,7 @@ pub use error::HttpError;
 pub(crate) use redirect::retry_after;
 
 use crate::api::Settings;
+use crate::bind::Bind;
 use crate::limits::{
     HTTP_HEADER_TIMEOUT, IDLE_CONNECTION_LIFE, MAX_URL_BYTES, MAX_WEB_SEED_CONNECTIONS_PER_HOST,
 };
@@ -53,8 +54,8 @@ const AGENT: &str = concat!("starling/", env!("CARGO_PKG_VERSION"));
 /// Settings of an HTTP client.
 #[derive(Clone, Debug, Default)]
 pub struct HttpSettings {
-    /// Our own address for every connection; `None` leaves the choice to the system.
-    pub bind: Option<IpAddr>,
+    /// Our own end of every connection.
+    pub bind: Bind,
     /// A file of certificates (PEM) that are trusted beside the system's.
     pub extra_ca: Option<PathBuf>,
     /// A `Cookie` header for the server that is asked first; redirects to others do not get it.

@@ -23,17 +23,16 @@ pub(crate) async fn announce(
     Ok(answer)
 }
 
-/// Asks the tracker at `base` for the counts of one torrent; `None` if it does not know it (BEP 48).
-#[cfg_attr(not(test), expect(dead_code, reason = "a download is told the counts with every announce"))]
+/// Asks the tracker at `base` for the counts of torrents, in their order; `None` for one it does not know (BEP 48).
 pub(crate) async fn scrape(
     client: &Client,
     base: &str,
     origin: Origin,
-    info_hash: &[u8; 20],
-) -> Result<Option<ScrapeCounts>, AnnounceError> {
-    let url = scrape_url(base, &[*info_hash]).ok_or(AnnounceError::BadUrl("it has no scrape form"))?;
+    info_hashes: &[[u8; 20]],
+) -> Result<Vec<Option<ScrapeCounts>>, AnnounceError> {
+    let url = scrape_url(base, info_hashes).ok_or(AnnounceError::BadUrl("it has no scrape form"))?;
     let (body, _) = fetch(client, base, &url, origin).await?;
-    parse_scrape_response(&body, info_hash)
+    info_hashes.iter().map(|info_hash| parse_scrape_response(&body, info_hash)).collect()
 }
 
 /// The body of a good answer, and whether it came from a local address.
@@ -152,8 +151,9 @@ mod tests {
         assert_eq!(answer.interval, Some(Duration::from_mins(15)));
         assert_eq!(answer.peers, ["127.0.0.1:6881".parse().unwrap()], "a local tracker may name local peers");
         let client = Client::with(HttpSettings::default());
-        let counts = scrape(&client, base.as_str(), Origin::Torrent, &[7; 20]).await.unwrap().unwrap();
-        assert_eq!((counts.seeders, counts.leechers, counts.downloads), (5, 7, 6));
+        let counts = scrape(&client, base.as_str(), Origin::Torrent, &[[7; 20], [8; 20]]).await.unwrap();
+        let known = ScrapeCounts { seeders: 5, leechers: 7, downloads: 6 };
+        assert_eq!(counts, [Some(known), None]);
         let paths = server.paths();
         assert!(paths[0].starts_with("/x/announce?info_hash=%07%07"), "{paths:?}");
         assert!(paths[1].starts_with("/x/scrape?info_hash=%07%07"), "{paths:?}");

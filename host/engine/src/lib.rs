@@ -2,8 +2,10 @@
 
 mod address_filter;
 mod api;
+mod bind;
 mod dht;
 mod dial;
+mod discovery;
 mod dormitory;
 mod fetch_torrent;
 mod fetcher;
@@ -16,6 +18,7 @@ mod lsd;
 mod magnet;
 mod mirrors;
 mod peer;
+mod peer_places;
 mod rate_limit;
 pub mod runtime;
 mod session;
@@ -30,21 +33,22 @@ mod web_seed;
 
 pub use address_filter::AddressFilter;
 pub use api::{
-    AddError, AddMagnet, AddTorrent, AfterCompletion, Event, Phase, Settings, Snapshot, SourceKind,
+    AddError, AddMagnet, AddTorrent, AfterCompletion, Event, Phase, Priority, Settings, Snapshot, SourceKind,
     SourceSnapshot, StartError, TorrentError, TorrentId, TrackerWord, WebSeedPolicy,
 };
-pub use dht::DhtSettings;
+pub use bind::{Bind, PeerSockets};
+pub use dht::{DhtSettings, DhtTables};
 pub use dormitory::{SleepingTorrent, Stirred};
 pub use fetch_torrent::{FetchError, fetch_file, fetch_torrent, is_metalink, read_torrent};
 pub use fetcher::{Answer, Fetcher, NamedBy};
 pub use http::{HttpError, HttpSettings, without_credentials};
 pub use layout::layout;
-pub use limits::WEB_SEED_CONNECTIONS;
+pub use limits::{SCRAPE_HASHES, WEB_SEED_CONNECTIONS};
 pub use rate_limit::RateLimit;
 pub use session::Session;
 pub use swarm::{CandidateSource, Direction, PeerSnapshot, WebSeedState};
 pub use torrent::{Change, Control, Report, Torrent, WebSeedReport};
-pub use tracker::{TrackerSnapshot, TrackerStatus};
+pub use tracker::{AnnounceError, ScrapeCounts, TrackerSnapshot, TrackerStatus};
 pub use tracker_server::TrackerServer;
 pub use transport::Transports;
 pub use tuning::Tuning;

@@ -133,6 +133,9 @@ pub(crate) const UPLOAD_SLOTS: usize = 8;
 /// Requests of one peer that we queue (`reqq`), as most clients do.
 pub(crate) const REQUEST_QUEUE: u32 = 500;
 
+/// Requests of one peer that a user may have us queue: 32 MiB, which no link is long enough to need more of.
+pub(crate) const MAX_REQUEST_QUEUE: u32 = 2000;
+
 /// The time over which shown rates are measured.
 pub(crate) const RATE_WINDOW: Duration = Duration::from_secs(3);
 
@@ -183,6 +186,9 @@ pub(crate) const MAX_UDP_PACKET: usize = 20 * 1024;
 
 /// How long the second family of a UDP tracker may still take once the first has answered: peers wait for it.
 pub(crate) const SECOND_FAMILY_GRACE: Duration = Duration::from_secs(2);
+
+/// Torrents in one scrape: a URL of some 3,300 bytes, and less than a UDP tracker takes.
+pub const SCRAPE_HASHES: usize = 50;
 
 /// Announces on their way to the task that speaks to UDP trackers.
 pub(crate) const UDP_ASK_QUEUE: usize = 64;

@@ -6,7 +6,7 @@ use crate::limits::{
     ACCEPT_PAUSE, HANDSHAKE_TIMEOUT, HANDSHAKES_AT_ONCE, HANDSHAKES_PER_ADDRESS, INCOMING_QUEUE,
 };
 use crate::transport::Stream;
-use crate::utp::UtpStream;
+use crate::udp::IncomingStream;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -164,7 +164,7 @@ pub(crate) async fn accept(listener: TcpListener, hall: Hall) {
 }
 
 /// Takes in the uTP streams that others open, until none can come any more.
-pub(crate) async fn accept_utp(mut streams: mpsc::Receiver<(UtpStream, SocketAddr)>, hall: Hall) {
+pub(crate) async fn accept_utp(mut streams: mpsc::Receiver<IncomingStream>, hall: Hall) {
     let mut waiting = Waiting::default();
     loop {
         tokio::select! {

@@ -6,6 +6,7 @@ mod discovery;
 mod interfaces;
 mod message;
 
+use crate::bind::Bind;
 use crate::limits::{LSD_PEER_QUEUE, MAX_LSD_PACKET, MAX_LSD_TORRENTS, RETRY_PAUSE};
 use discovery::Discovery;
 use message::Announce;
@@ -42,17 +43,18 @@ pub(crate) struct Lsd {
 enum Command {
     Announce([u8; 20]),
     Forget([u8; 20]),
+    Port(u16),
 }
 
 impl Lsd {
-    /// Starts discovery for a client that takes connections at `port`, on the interface of the address `bind` or on
-    /// all. `None` if no multicast group can be joined.
-    pub(crate) fn start(bind: Option<IpAddr>, port: u16, seed: u64) -> Option<Self> {
+    /// Starts discovery for a client that takes connections at `port`, on the interfaces of our addresses. `None` if
+    /// no multicast group can be joined.
+    pub(crate) fn start(bind: Bind, port: u16, seed: u64) -> Option<Self> {
         Self::start_at(GROUP_PORT, bind, port, seed)
     }
 
     /// As [`start`](Self::start), with another port of the groups.
-    fn start_at(group_port: u16, bind: Option<IpAddr>, port: u16, seed: u64) -> Option<Self> {
+    fn start_at(group_port: u16, bind: Bind, port: u16, seed: u64) -> Option<Self> {
         let v4 = opened(Group::open(SocketAddr::from((GROUP_V4, group_port)), bind));
         let v6 = opened(Group::open(SocketAddr::from((GROUP_V6, group_port)), bind));
         if v4.is_none() && v6.is_none() {
@@ -76,6 +78,11 @@ impl Lsd {
         let _ = self.commands.try_send(Command::Forget(info_hash));
     }
 
+    /// Peers reach us at another port from now on.
+    pub(crate) fn set_port(&self, port: u16) {
+        let _ = self.commands.try_send(Command::Port(port));
+    }
+
     /// Every peer heard from now on, for all torrents announced.
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<LocalPeer> {
         self.peers.subscribe()
@@ -94,10 +101,9 @@ struct Group {
 }
 
 impl Group {
-    fn open(address: SocketAddr, bind: Option<IpAddr>) -> io::Result<Self> {
-        if bind.is_some_and(|bind| bind.is_ipv4() != address.is_ipv4()) {
-            return Err(io::ErrorKind::AddrNotAvailable.into());
-        }
+    fn open(address: SocketAddr, bind: Bind) -> io::Result<Self> {
+        let bind = bind.facing(address.ip()).ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let bind = (!bind.is_unspecified()).then_some(bind);
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
         // Every client on the machine listens at the same port.
         socket.set_reuse_address(true)?;
@@ -200,6 +206,7 @@ impl Driver {
                 command = commands.recv() => match command {
                     Some(Command::Announce(hash)) => self.discovery.handle_announce(Instant::now(), hash),
                     Some(Command::Forget(hash)) => self.discovery.handle_forget(&hash),
+                    Some(Command::Port(port)) => self.port = port,
                     None => return,
                 },
                 (bytes, from) = receive(self.v4.as_ref(), &mut buffer_v4) => self.heard(from, bytes),

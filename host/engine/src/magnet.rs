@@ -134,7 +134,7 @@ impl MagnetTask {
         let tiers = add.trackers.unwrap_or_else(tiers);
         let trackers = add.use_peers.then(|| Trackers::new(info_hash, tiers, None, NO_PROGRESS, &shared));
         let (helpers, named, found) = start_helpers(&magnet, &shared, add.use_peers);
-        let lsd = shared.lsd.as_ref().filter(|_| add.use_peers);
+        let lsd = shared.discovery.lsd().filter(|_| add.use_peers);
         let local_peers = lsd.map(|lsd| {
             lsd.announce(info_hash);
             lsd.subscribe()
@@ -411,7 +411,7 @@ impl MagnetTask {
     }
 
     fn leave_locally(&self) {
-        if let Some(lsd) = &self.shared.lsd {
+        if let Some(lsd) = self.shared.discovery.lsd() {
             lsd.forget(self.info_hash);
         }
     }

@@ -2,13 +2,15 @@
 //!
 //! Everyone moves bytes first and pays afterwards: [`RateLimit::charge`] books them on one virtual line and says
 //! when the payer may move the next ones. The line is first come, first served, so nobody starves, and a limit
-//! that is not set costs one atomic load.
+//! that is not set costs one atomic load. A priority makes what is moved in one turn longer or shorter, so that of a
+//! limit that several share nothing is left unused.
 
 use crate::limits::{RATE_BURST, RATE_QUANTUM_MAX};
 use metainfo::BLOCK_LENGTH;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
+use swarm::Priority;
 use tokio::time::Instant;
 
 /// A limit in bytes per second that several connections share.
@@ -20,6 +22,8 @@ pub struct RateLimit {
     bytes_per_second: AtomicU64,
     /// When everything booked so far is paid for.
     paid_until: Mutex<Option<Instant>>,
+    /// Halves of the ordinary turn that its holders move in one turn.
+    halves: AtomicU64,
 }
 
 impl RateLimit {
@@ -29,6 +33,7 @@ impl RateLimit {
             above: RwLock::default(),
             bytes_per_second: AtomicU64::new(0),
             paid_until: Mutex::new(None),
+            halves: AtomicU64::new(2),
         };
         limit.set(bytes_per_second);
         limit
@@ -44,14 +49,29 @@ impl RateLimit {
         self.bytes_per_second.store(bytes_per_second.map_or(0, |rate| rate.max(1)), Ordering::Relaxed);
     }
 
+    /// What its holders get of a limit above that they share with others: twice as much as ordinary ones, or half.
+    pub fn set_priority(&self, priority: Priority) {
+        let halves = match priority {
+            Priority::High => 4,
+            Priority::Normal => 2,
+            Priority::Low => 1,
+        };
+        self.halves.store(halves, Ordering::Relaxed);
+    }
+
     /// How many bytes to move in one go, so that a small limit is not spent in bursts. `None` without a limit.
     pub fn quantum(&self) -> Option<usize> {
+        let halves = self.halves.load(Ordering::Relaxed) as usize;
+        self.turn().map(|bytes| bytes * halves / 2)
+    }
+
+    fn turn(&self) -> Option<usize> {
         let own = match self.bytes_per_second.load(Ordering::Relaxed) {
             0 => None,
             rate => Some((rate / 20).clamp(u64::from(BLOCK_LENGTH), RATE_QUANTUM_MAX) as usize),
         };
         let above = self.above.read().unwrap_or_else(PoisonError::into_inner);
-        above.iter().filter_map(|limit| limit.quantum()).chain(own).min()
+        above.iter().filter_map(|limit| limit.turn()).chain(own).min()
     }
 
     /// Books `bytes` just moved. The answer, if any, is when the next ones may be moved.
@@ -126,6 +146,31 @@ mod tests {
         let own = held / f64::from(10 * (256 << 10));
         assert!((0.98..1.02).contains(&total), "moved {total} of the session's limit");
         assert!((0.95..1.05).contains(&own), "moved {own} of its own limit");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn priority_decides_who_gets_more_of_a_shared_limit_and_nothing_is_lost() {
+        let session = Arc::new(RateLimit::new(Some(1 << 20)));
+        let start = Instant::now();
+        let pay = |priority| {
+            let limit = RateLimit::new(None);
+            limit.set_above(vec![Arc::clone(&session)]);
+            limit.set_priority(priority);
+            async move {
+                let mut moved = 0.0;
+                while start.elapsed() < Duration::from_secs(10) {
+                    let bytes = limit.quantum().unwrap();
+                    moved += bytes as f64;
+                    limit.pace(bytes).await;
+                }
+                moved
+            }
+        };
+        let (high, normal, low) =
+            tokio::join!(pay(Priority::High), pay(Priority::Normal), pay(Priority::Low));
+        let total: f64 = (high + normal + low) / f64::from(10 << 20);
+        assert!((0.98..1.05).contains(&total), "moved {total} of the limit");
+        assert!((1.9..2.1).contains(&(high / normal)) && (1.9..2.1).contains(&(normal / low)));
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,28 +1,32 @@
 //! The whole client: one listener, one disk, one pair of rate limits, and the torrents that share them.
 
 use crate::api::{AddError, AddMagnet, AddTorrent, Phase, Settings, Snapshot, StartError};
-use crate::dht::Dht;
+use crate::dht::{Dht, DhtSettings, DhtTables};
 use crate::dial::{self, Dialler};
+use crate::discovery::Discovery;
 use crate::dormitory::{self, Dormitory, Sleeper, SleepingTorrent, Stirred};
-use crate::http::Client;
-use crate::limits::{COMMAND_QUEUE, DISK_EVENT_QUEUE, EVENT_QUEUE, UPLOAD_POOL_BLOCKS};
+use crate::http::{Client, Origin};
+use crate::http_tracker;
+use crate::limits::{COMMAND_QUEUE, DISK_EVENT_QUEUE, EVENT_QUEUE, INCOMING_QUEUE, UPLOAD_POOL_BLOCKS};
 use crate::listen::{self, Hall, Registry};
 use crate::lsd::Lsd;
 use crate::magnet::{self, Handover, MagnetTask, Parked};
 use crate::mirrors::Mirrors;
+use crate::peer_places::PeerPlaces;
 use crate::rate_limit::RateLimit;
 use crate::torrent::{Parts, Torrent, TorrentTask};
 use crate::udp::Udp;
 use crate::udp_tracker::UdpTrackers;
 use metainfo::PeerId;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 use storage::{BlockPool, Disk, DiskConfig, StateStore};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tracker::TrackerSnapshot;
+use tracker::{AnnounceError, ScrapeCounts, TrackerSnapshot};
+use url::Url;
 
 /// The two letters of our peer ids (BEP 20), and the version as four digits.
 const PEER_ID_PREFIX: &[u8; 8] = b"-SR0100-";
@@ -37,12 +41,13 @@ pub(crate) struct Shared {
     pub(crate) upload_pool: BlockPool,
     pub(crate) down: Arc<RateLimit>,
     pub(crate) up: Arc<RateLimit>,
+    pub(crate) places: PeerPlaces,
     pub(crate) http: Client,
     pub(crate) mirrors: Mirrors,
     pub(crate) udp_trackers: UdpTrackers,
-    pub(crate) lsd: Option<Lsd>,
-    pub(crate) udp: Option<Udp>,
-    pub(crate) dht: Option<Dht>,
+    /// The sockets for uTP and the DHT, once either is wanted.
+    pub(crate) udp: OnceLock<Udp>,
+    pub(crate) discovery: Discovery,
     pub(crate) registry: Registry,
     /// Whom fetches of metadata met, until their torrents are added.
     pub(crate) parked: Parked,
@@ -82,9 +87,8 @@ impl Session {
         let registry = Registry::default();
         let dormitory = Arc::new(Dormitory::default());
         let hall = Hall { registry: registry.clone(), dormitory: Arc::clone(&dormitory) };
-        let (udp, dht) = open_udp(&settings, port, &hall);
+        let udp = open_udp(&settings, port, &hall);
         let listeners = if settings.transports.tcp() { listen_on(listeners, &hall) } else { JoinSet::new() };
-        let lsd = if settings.lsd { Lsd::start(settings.bind, port, fastrand::u64(..)) } else { None };
         let shared = Shared {
             peer_id: new_peer_id(),
             port: AtomicU16::new(port),
@@ -92,16 +96,18 @@ impl Session {
             upload_pool: BlockPool::new(UPLOAD_POOL_BLOCKS),
             down: Arc::new(RateLimit::new(settings.down_limit_bytes_per_second)),
             up: Arc::new(RateLimit::new(settings.up_limit_bytes_per_second)),
+            places: PeerPlaces::new(settings.peer_limit),
             http: Client::new(&settings),
             mirrors: Mirrors::load(state.clone()),
             udp_trackers: UdpTrackers::new(settings.bind),
-            lsd,
             udp,
-            dht,
+            discovery: Discovery::default(),
             registry,
             parked: Parked::default(),
             settings,
         };
+        shared.set_lsd(shared.settings.lsd);
+        shared.set_dht(shared.settings.dht.as_ref());
         let shared = Arc::new(shared);
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&dormitory).run(Arc::downgrade(&shared)));
@@ -124,7 +130,23 @@ impl Session {
         let listening = if is_tcp_used { listen_on(listeners, &hall) } else { JoinSet::new() };
         *self.listeners.lock().unwrap_or_else(PoisonError::into_inner) = listening;
         self.shared.port.store(port, Ordering::Relaxed);
+        self.shared.discovery.set_port(port);
         Ok(port)
+    }
+
+    /// Finds peers on the local network from now on, or does so no more.
+    pub fn set_lsd(&self, on: bool) {
+        self.shared.set_lsd(on);
+    }
+
+    /// Finds peers through the DHT from now on, or does so no more.
+    pub fn set_dht(&self, settings: Option<&DhtSettings>) {
+        self.shared.set_dht(settings);
+    }
+
+    /// What the DHT knows, to be kept for the next run; `None` if there is no DHT.
+    pub async fn dht_tables(&self) -> Option<DhtTables> {
+        self.shared.discovery.dht_tables().await
     }
 
     /// The database of what is kept between runs.
@@ -140,6 +162,28 @@ impl Session {
     /// The session's limit of upload, see [`Self::down_limit`].
     pub fn up_limit(&self) -> &Arc<RateLimit> {
         &self.shared.up
+    }
+
+    /// Changes how many connections all torrents may have; the worst of those beyond are closed within a second.
+    pub fn set_peer_limit(&self, most: Option<usize>) {
+        self.shared.places.set_most(most);
+    }
+
+    /// Asks a tracker how many peers it knows of each torrent (BEP 48); `None` for one it does not know, or has no
+    /// words for. At most [`SCRAPE_HASHES`](crate::SCRAPE_HASHES) at once.
+    pub async fn scrape(
+        &self,
+        announce: &str,
+        info_hashes: &[[u8; 20]],
+    ) -> Result<Vec<Option<ScrapeCounts>>, AnnounceError> {
+        let url = Url::parse(announce).map_err(|_| AnnounceError::BadUrl("it is not a URL"))?;
+        if url.scheme() != "udp" {
+            return http_tracker::scrape(&self.shared.http, announce, Origin::Torrent, info_hashes).await;
+        }
+        let counts = self.shared.udp_trackers.scrape(&url, info_hashes.to_vec()).await?;
+        let mut counts: Vec<_> = counts.into_iter().map(Some).collect();
+        counts.resize(info_hashes.len(), None);
+        Ok(counts)
     }
 
     /// Takes a torrent in and starts it: files present are checked, then the rest is fetched. One that slept goes on
@@ -188,7 +232,7 @@ impl Session {
     /// Takes in a complete torrent that needs no task until somebody wants it, see [`Self::stirred`].
     pub fn put_to_sleep(&self, torrent: SleepingTorrent) {
         let info_hash = torrent.info_hash;
-        if let Some(lsd) = self.shared.lsd.as_ref().filter(|_| !torrent.is_private) {
+        if let Some(lsd) = self.shared.discovery.lsd().filter(|_| !torrent.is_private) {
             lsd.announce(info_hash);
         }
         self.dormitory.take_in(info_hash, Sleeper::new(torrent, &self.shared));
@@ -233,7 +277,7 @@ impl Session {
     }
 
     fn leave_locally(&self, info_hash: &[u8; 20]) {
-        if let Some(lsd) = &self.shared.lsd {
+        if let Some(lsd) = self.shared.discovery.lsd() {
             lsd.forget(*info_hash);
         }
     }
@@ -276,9 +320,22 @@ impl Shared {
     pub(crate) fn dialler(&self) -> Dialler {
         Dialler {
             bind: self.settings.bind,
+            sockets: self.settings.peer_sockets.clone(),
             transports: self.settings.transports,
-            ports: self.udp.as_ref().map(|udp| udp.ports().clone()).unwrap_or_default(),
+            ports: self.udp.get().map(|udp| udp.ports().clone()).unwrap_or_default(),
         }
+    }
+
+    fn set_lsd(&self, on: bool) {
+        self.discovery.set_lsd(on, || Lsd::start(self.settings.bind, self.port(), fastrand::u64(..)));
+    }
+
+    fn set_dht(&self, wanted: Option<&DhtSettings>) {
+        let (bind, port) = (self.settings.bind, self.port());
+        self.discovery.set_dht(wanted, |dht| {
+            let udp = self.udp.get_or_init(|| Udp::start(bind, port, None));
+            Dht::start(dht, self.settings.address_filter.clone(), port, udp)
+        });
     }
 
     /// The port peers reach us at; 0 if we do not listen.
@@ -287,16 +344,15 @@ impl Shared {
     }
 }
 
-/// The sockets for uTP and the DHT, on the peers' port if that is free for UDP, and who uses them.
-fn open_udp(settings: &Settings, port: u16, hall: &Hall) -> (Option<Udp>, Option<Dht>) {
-    if !settings.transports.utp() && settings.dht.is_none() {
-        return (None, None);
+/// The sockets for uTP where that is wanted, on the peers' port if that is free for UDP.
+fn open_udp(settings: &Settings, port: u16, hall: &Hall) -> OnceLock<Udp> {
+    if !settings.transports.utp() {
+        return OnceLock::new();
     }
-    let takes_streams = settings.listen && settings.transports.utp();
-    let (mut udp, receivers) = Udp::start(settings.bind, port, takes_streams);
-    udp.spawn(listen::accept_utp(receivers.streams, hall.clone()));
-    let dht = Dht::start(settings, port, &udp, receivers.dht);
-    (Some(udp), dht)
+    let (sender, incoming) = mpsc::channel(INCOMING_QUEUE);
+    let mut udp = Udp::start(settings.bind, port, settings.listen.then_some(&sender));
+    udp.spawn(listen::accept_utp(incoming, hall.clone()));
+    udp.into()
 }
 
 fn listen_on(listeners: Vec<TcpListener>, hall: &Hall) -> JoinSet<()> {

@@ -14,10 +14,11 @@ pub(crate) mod trackers;
 
 use crate::api::{AddTorrent, Event, Phase, Snapshot, SourceKind};
 use crate::dht::{self, DhtSearch};
+use crate::discovery::Services;
 use crate::dormitory::{Dormitory, Sleeper};
 use crate::limits::{
     FACT_BATCHES_A_TURN, FACT_QUEUE, GOODBYE_TIMEOUT, IDLE_SNAPSHOT_INTERVAL, MAX_HALF_OPEN, MAX_PEERS,
-    MAX_PEERS_PER_ADDRESS, REQUEST_QUEUE, RETRY_PAUSE, SNAPSHOT_INTERVAL, UPLOAD_SLOTS,
+    MAX_PEERS_PER_ADDRESS, MAX_REQUEST_QUEUE, REQUEST_QUEUE, RETRY_PAUSE, SNAPSHOT_INTERVAL, UPLOAD_SLOTS,
 };
 use crate::listen::Incoming;
 use crate::lsd::{self, LocalPeer};
@@ -25,7 +26,7 @@ use crate::magnet::Handover;
 use crate::peer::PeerContext;
 use crate::session::Shared;
 use disk::Faults;
-use metainfo::{Bitfield, PieceIndex};
+use metainfo::Bitfield;
 use peers::Peers;
 use show::Rates;
 use sources::WebSeeds;
@@ -91,6 +92,8 @@ struct Inbox {
     incoming: mpsc::Receiver<Incoming>,
     facts: mpsc::Receiver<(PeerKey, Vec<Fact>)>,
     web_seed_facts: mpsc::Receiver<(WebSeedKey, Vec<WebSeedFact>)>,
+    /// Other ways to find peers than before.
+    discovery: watch::Receiver<Services>,
     local_peers: Option<broadcast::Receiver<LocalPeer>>,
     dht: Option<DhtSearch>,
 }
@@ -142,6 +145,7 @@ impl TorrentTask {
         let mut rng = fastrand::Rng::new();
         let config = configure(&add, &shared);
         let mut swarm = Swarm::new(config, have, rng.u64(..), now.into_std());
+        swarm.set_priorities(now.into_std(), add.piece_priorities());
         let named = shared.settings.address_filter.allowed(&add.peers);
         swarm.handle_candidates(now.into_std(), CandidateSource::User, &named);
         let context = PeerContext {
@@ -157,7 +161,17 @@ impl TorrentTask {
         let rates = Rates::new(&add, snapshot);
         let local_peers = sources::listen_locally(&add, &shared);
         let dht = None;
-        let inbox = Inbox { commands, disk: disk_events, incoming, facts, web_seed_facts, local_peers, dht };
+        let discovery = shared.discovery.changes();
+        let inbox = Inbox {
+            commands,
+            disk: disk_events,
+            incoming,
+            facts,
+            web_seed_facts,
+            discovery,
+            local_peers,
+            dht,
+        };
         let mut task = Self {
             rates,
             teller: Teller::new(events),
@@ -218,9 +232,8 @@ impl TorrentTask {
                         self.peers.admit(now(), &mut self.swarm, incoming);
                     }
                 }
-                (address, stream) = self.peers.dialled() => {
-                    self.peers.connected(now(), &mut self.swarm, address, stream);
-                }
+                dialled = self.peers.dialled() => self.peers.connected(now(), &mut self.swarm, dialled),
+                Ok(()) = inbox.discovery.changed() => self.rediscover(inbox),
                 ended = trackers::ended(&mut self.trackers) => self.handle_announce(&ended),
                 peer = lsd::local_peer(&mut inbox.local_peers) => {
                     self.handle_local_peer(&peer);
@@ -271,6 +284,7 @@ impl TorrentTask {
         }
         self.retry_disk(now);
         if now >= self.next_snapshot {
+            self.peers.shed(now.into_std(), &mut self.swarm);
             self.show();
             // What a peer got is shown to its end, also after the peer has left.
             let is_idle = self.phase == Phase::Seeding && self.peers.is_empty() && self.rates.are_zero();
@@ -404,7 +418,7 @@ fn configure(add: &AddTorrent, shared: &Shared) -> swarm::Config {
         peer_id: shared.peer_id,
         info_hash: add.metainfo.wire_info_hash(),
         wanted: add.wanted_pieces(),
-        sequential: add.sequential.then_some(PieceIndex(0)),
+        sequential: add.sequential,
         seed: add.after_completion.seed,
         use_peers: add.use_peers,
         exchange_peers: exchanges_peers(add, shared),
@@ -412,11 +426,16 @@ fn configure(add: &AddTorrent, shared: &Shared) -> swarm::Config {
         max_half_open: MAX_HALF_OPEN,
         max_peers_per_address: MAX_PEERS_PER_ADDRESS,
         upload_slots: add.tuning.upload_slots.unwrap_or(UPLOAD_SLOTS),
-        request_queue: REQUEST_QUEUE,
+        request_queue: request_queue(add),
         web_seed_policy: add.web_seed_policy,
         web_seed_connections: add.web_seed_connections,
         mirrors_may_lag: sources::is_new(&add.metainfo),
     }
+}
+
+/// Requests of one peer that are queued.
+fn request_queue(add: &AddTorrent) -> u32 {
+    add.tuning.request_queue.map_or(REQUEST_QUEUE, |queue| queue.clamp(1, MAX_REQUEST_QUEUE))
 }
 
 /// A private torrent's peers are nobody else's business (BEP 27).

@@ -5,6 +5,7 @@ use metainfo::FileIndex;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use swarm::Priority;
 
 /// Settings of one torrent that a plain download leaves alone.
 #[derive(Clone, Debug, Default)]
@@ -20,12 +21,18 @@ pub struct Tuning {
     pub trackers: Option<Vec<Vec<String>>>,
     /// Paths of files that differ from the torrent's, relative to the download folder.
     pub paths: BTreeMap<FileIndex, PathBuf>,
+    /// Unfinished files have their final names too.
+    pub plain_names: bool,
+    /// Which files come before others, by file; none at all: no file does.
+    pub priorities: Vec<Priority>,
     /// Web seeds of the torrent that are left alone, as they stand in it.
     pub without_web_seeds: Vec<String>,
     /// Connections at most.
     pub max_peers: Option<usize>,
     /// Peers served at once.
     pub upload_slots: Option<usize>,
+    /// Requests of one peer that are queued (`reqq`), up to 2,000.
+    pub request_queue: Option<u32>,
     /// What limits the download, in place of the session's limit.
     pub down: Option<Arc<RateLimit>>,
     /// What limits the upload, in place of the session's limit.

@@ -3,14 +3,15 @@
 //! One task a socket receives many datagrams in one system call, tells whose they are, and sends what uTP has to send, a
 //! batch in one call as well. The DHT is handed its datagrams through a channel and sends by itself.
 
+use crate::bind::Bind;
 use crate::limits::{
     MAX_DHT_PACKET, UDP_BUFFER, UDP_BUFFERS, UDP_DHT_QUEUE, UDP_RECEIVES_A_TURN, UDP_SOCKET_BUFFER,
 };
 use crate::utp::{Streams, UtpStream};
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
@@ -27,6 +28,8 @@ pub(crate) struct Port {
     socket: UdpSocket,
     state: UdpSocketState,
     pub(crate) streams: Streams,
+    /// The DHT, while it is on.
+    dht: Mutex<Option<mpsc::Sender<DhtDatagram>>>,
 }
 
 /// The sockets and their tasks, which end with this.
@@ -36,17 +39,13 @@ pub(crate) struct Udp {
     tasks: JoinSet<()>,
 }
 
-/// Where the tasks deliver.
-pub(crate) struct Receivers {
-    /// Streams that others opened.
-    pub(crate) streams: mpsc::Receiver<(UtpStream, SocketAddr)>,
-    /// Datagrams of the DHT, of either family.
-    pub(crate) dht: [mpsc::Receiver<DhtDatagram>; 2],
-}
+/// A stream that another opened, and who did.
+pub(crate) type IncomingStream = (UtpStream, SocketAddr);
 
 impl Udp {
-    /// Opens the sockets at `port`, or at any port where that is taken. `accept`: streams may be opened to us.
-    pub(crate) fn start(bind: Option<IpAddr>, port: u16, accept: bool) -> (Self, Receivers) {
+    /// Opens the sockets at `port`, or at any port where that is taken. `incoming` is sent the streams that others open,
+    /// where they may.
+    pub(crate) fn start(bind: Bind, port: u16, incoming: Option<&mpsc::Sender<IncomingStream>>) -> Self {
         let open = |ip: IpAddr| match Port::open(ip, port) {
             Ok(port) => Some(Arc::new(port)),
             Err(error) => {
@@ -54,22 +53,12 @@ impl Udp {
                 None
             }
         };
-        let ports = match bind {
-            Some(ip) if ip.is_ipv4() => [open(ip), None],
-            Some(ip) => [None, open(ip)],
-            None => [open(Ipv4Addr::UNSPECIFIED.into()), open(Ipv6Addr::UNSPECIFIED.into())],
-        };
-        let (incoming, streams) = mpsc::channel(crate::limits::INCOMING_QUEUE);
+        let ports = [bind.v4.and_then(|ip| open(ip.into())), bind.v6.and_then(|ip| open(ip.into()))];
         let mut tasks = JoinSet::new();
-        let dht = std::array::from_fn(|family| {
-            let (to_dht, receiver) = mpsc::channel(UDP_DHT_QUEUE);
-            if let Some(port) = &ports[family] {
-                let incoming = accept.then(|| incoming.clone());
-                tasks.spawn(Task { port: Arc::clone(port), to_dht, incoming, blocked: None }.run());
-            }
-            receiver
-        });
-        (Self { ports, tasks }, Receivers { streams, dht })
+        for port in ports.iter().flatten() {
+            tasks.spawn(Task { port: Arc::clone(port), incoming: incoming.cloned(), blocked: None }.run());
+        }
+        Self { ports, tasks }
     }
 
     /// Keeps a task as long as the sockets.
@@ -91,7 +80,14 @@ impl Port {
             // The system gives less without asking back; only a socket that is none fails.
             let _ = set(&state, UdpSockRef::from(&socket), UDP_SOCKET_BUFFER);
         }
-        Ok(Self { socket, state, streams: Streams::new(fastrand::u64(..)) })
+        Ok(Self { socket, state, streams: Streams::new(fastrand::u64(..)), dht: Mutex::default() })
+    }
+
+    /// From now on the datagrams of the DHT arrive here.
+    pub(crate) fn hand_over_dht(&self) -> mpsc::Receiver<DhtDatagram> {
+        let (sender, receiver) = mpsc::channel(UDP_DHT_QUEUE);
+        *self.dht.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        receiver
     }
 
     pub(crate) fn is_v4(&self) -> bool {
@@ -168,8 +164,7 @@ struct Blocked {
 /// The task of one socket.
 struct Task {
     port: Arc<Port>,
-    to_dht: mpsc::Sender<DhtDatagram>,
-    incoming: Option<mpsc::Sender<(UtpStream, SocketAddr)>>,
+    incoming: Option<mpsc::Sender<IncomingStream>>,
     blocked: Option<Blocked>,
 }
 
@@ -219,8 +214,11 @@ impl Task {
     /// Gives datagrams of one sender to whom they are for.
     fn deliver<'a>(&self, from: SocketAddr, datagrams: impl Iterator<Item = &'a [u8]>) {
         let for_others = self.port.streams.handle_datagrams(from, datagrams);
+        let dht = self.port.dht.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(dht) = dht.as_ref() else { return };
         for datagram in for_others.into_iter().filter(|datagram| datagram.len() <= MAX_DHT_PACKET) {
-            let _ = self.to_dht.try_send((from, datagram.to_vec()));
+            // One that is overwhelmed or gone misses it.
+            let _ = dht.try_send((from, datagram.to_vec()));
         }
     }
 

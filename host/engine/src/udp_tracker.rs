@@ -1,10 +1,11 @@
 //! UDP trackers on real sockets: names resolved, one socket a family, one task that drives [`UdpClient`].
 
+use crate::bind::Bind;
 use crate::http::is_local;
 use crate::limits::{MAX_UDP_PACKET, RETRY_PAUSE, SECOND_FAMILY_GRACE, UDP_ASK_QUEUE};
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::OnceLock;
 use std::time::Instant;
 use tokio::net::{UdpSocket, lookup_host};
@@ -14,31 +15,56 @@ use tracing::debug;
 use tracker::limits::ANNOUNCE_TIMEOUT;
 use tracker::udp::url_data;
 use tracker::{
-    AnnounceError, AnnounceRequest, AnnounceResponse, UdpClient, UdpOutput, UdpRequestKey, usable_peers,
+    AnnounceError, AnnounceRequest, AnnounceResponse, ScrapeCounts, UdpClient, UdpOutput, UdpRequestKey,
+    usable_peers,
 };
 use url::Url;
 
 type Answer = Result<AnnounceResponse, AnnounceError>;
+type Counts = Result<Vec<ScrapeCounts>, AnnounceError>;
 
 /// The UDP trackers of a session. Its task starts with the first announce and ends with this handle.
 #[derive(Debug)]
 pub(crate) struct UdpTrackers {
-    bind: Option<IpAddr>,
+    bind: Bind,
     asks: OnceLock<Option<mpsc::Sender<Ask>>>,
 }
 
-/// One announce to one address.
+/// One question to one address.
 #[derive(Debug)]
-struct Ask {
-    to: SocketAddr,
-    url_data: String,
-    request: AnnounceRequest,
-    reply: oneshot::Sender<Answer>,
+enum Ask {
+    Announce {
+        to: SocketAddr,
+        url_data: String,
+        request: Box<AnnounceRequest>,
+        reply: oneshot::Sender<Answer>,
+    },
+    Scrape {
+        to: SocketAddr,
+        info_hashes: Vec<[u8; 20]>,
+        reply: oneshot::Sender<Counts>,
+    },
+}
+
+/// Who waits for an answer.
+#[derive(Debug)]
+enum Reply {
+    Announce(oneshot::Sender<Answer>),
+    Scrape(oneshot::Sender<Counts>),
+}
+
+impl Reply {
+    fn is_closed(&self) -> bool {
+        match self {
+            Self::Announce(reply) => reply.is_closed(),
+            Self::Scrape(reply) => reply.is_closed(),
+        }
+    }
 }
 
 impl UdpTrackers {
-    /// Trackers reached from the address `bind`, or from any.
-    pub(crate) const fn new(bind: Option<IpAddr>) -> Self {
+    /// Trackers reached from these addresses.
+    pub(crate) const fn new(bind: Bind) -> Self {
         Self { bind, asks: OnceLock::new() }
     }
 
@@ -49,8 +75,7 @@ impl UdpTrackers {
     /// services at home.
     pub(crate) async fn announce(&self, url: &Url, request: &AnnounceRequest) -> Answer {
         let addresses = self.resolve(url).await?;
-        let asks = self.asks.get_or_init(|| start(self.bind)).as_ref();
-        let asks = asks.ok_or_else(|| AnnounceError::Unreachable("no UDP socket".into()))?;
+        let asks = self.asks()?;
         let ask = |to: Option<SocketAddr>| async move {
             match to {
                 Some(to) => Some(ask(asks, to, url, request).await),
@@ -62,6 +87,21 @@ impl UdpTrackers {
         either(ask(v4), ask(v6)).await
     }
 
+    /// Asks one tracker for the counts of torrents, in their order; fewer if it tells fewer.
+    pub(crate) async fn scrape(&self, url: &Url, info_hashes: Vec<[u8; 20]>) -> Counts {
+        let addresses = self.resolve(url).await?;
+        let to = addresses.iter().copied().min_by_key(SocketAddr::is_ipv6).ok_or_else(ends)?;
+        let (reply, answer) = oneshot::channel();
+        self.asks()?.send(Ask::Scrape { to, info_hashes, reply }).await.map_err(|_| ends())?;
+        answer.await.map_err(|_| ends())?
+    }
+
+    /// The way to the task, which is started if nothing was asked before.
+    fn asks(&self) -> Result<&mpsc::Sender<Ask>, AnnounceError> {
+        let asks = self.asks.get_or_init(|| start(self.bind)).as_ref();
+        asks.ok_or_else(|| AnnounceError::Unreachable("no UDP socket".into()))
+    }
+
     /// The addresses that may be asked, at least one.
     async fn resolve(&self, url: &Url) -> Result<Vec<SocketAddr>, AnnounceError> {
         let host = url.host_str().ok_or(AnnounceError::BadUrl("it names no host"))?;
@@ -70,8 +110,7 @@ impl UdpTrackers {
         let unknown =
             |error: io::Error| AnnounceError::Unreachable(format!("{host} cannot be looked up: {error}"));
         let found = lookup_host((host, port)).await.map_err(unknown)?;
-        let reachable =
-            |address: &SocketAddr| self.bind.is_none_or(|bind| bind.is_ipv4() == address.is_ipv4());
+        let reachable = |address: &SocketAddr| self.bind.facing(address.ip()).is_some();
         let found: Vec<SocketAddr> = found.filter(reachable).collect();
         if found.is_empty() {
             return Err(AnnounceError::Unreachable(format!(
@@ -91,13 +130,17 @@ impl UdpTrackers {
 async fn ask(asks: &mpsc::Sender<Ask>, to: SocketAddr, url: &Url, request: &AnnounceRequest) -> Answer {
     let (reply, answer) = oneshot::channel();
     let url_data = url_data(url.as_str()).to_owned();
-    let gone = || AnnounceError::Unreachable("the session ends".into());
-    asks.send(Ask { to, url_data, request: request.clone(), reply }).await.map_err(|_| gone())?;
-    let mut response = answer.await.map_err(|_| gone())??;
+    let announce = Ask::Announce { to, url_data, request: Box::new(request.clone()), reply };
+    asks.send(announce).await.map_err(|_| ends())?;
+    let mut response = answer.await.map_err(|_| ends())??;
     if !is_local(to.ip()) {
         response.peers.retain(|peer| !is_local(peer.ip()));
     }
     Ok(response)
+}
+
+fn ends() -> AnnounceError {
+    AnnounceError::Unreachable("the session ends".into())
 }
 
 /// The answers over both families as one. Once one is good the other has only a short time left.
@@ -135,7 +178,7 @@ fn join(one: AnnounceResponse, other: AnnounceResponse) -> AnnounceResponse {
 }
 
 /// Opens the sockets and starts the task; `None` if there is no socket at all.
-fn start(bind: Option<IpAddr>) -> Option<mpsc::Sender<Ask>> {
+fn start(bind: Bind) -> Option<mpsc::Sender<Ask>> {
     let open = |ip: IpAddr| match open_socket(ip) {
         Ok(socket) => Some(socket),
         Err(error) => {
@@ -143,11 +186,8 @@ fn start(bind: Option<IpAddr>) -> Option<mpsc::Sender<Ask>> {
             None
         }
     };
-    let (v4, v6) = match bind {
-        Some(ip) if ip.is_ipv4() => (open(ip), None),
-        Some(ip) => (None, open(ip)),
-        None => (open(Ipv4Addr::UNSPECIFIED.into()), open(Ipv6Addr::UNSPECIFIED.into())),
-    };
+    let v4 = bind.v4.and_then(|ip| open(ip.into()));
+    let v6 = bind.v6.and_then(|ip| open(ip.into()));
     if v4.is_none() && v6.is_none() {
         return None;
     }
@@ -173,7 +213,7 @@ struct Driver {
     v4: Option<UdpSocket>,
     v6: Option<UdpSocket>,
     client: UdpClient,
-    replies: BTreeMap<UdpRequestKey, oneshot::Sender<Answer>>,
+    replies: BTreeMap<UdpRequestKey, Reply>,
 }
 
 impl Driver {
@@ -203,8 +243,17 @@ impl Driver {
 
     fn handle_ask(&mut self, ask: Ask) {
         self.forget_the_dropped();
-        let key = self.client.announce(Instant::now(), ask.to, &ask.url_data, ask.request, ANNOUNCE_TIMEOUT);
-        self.replies.insert(key, ask.reply);
+        let now = Instant::now();
+        let (key, reply) = match ask {
+            Ask::Announce { to, url_data, request, reply } => {
+                let key = self.client.announce(now, to, &url_data, *request, ANNOUNCE_TIMEOUT);
+                (key, Reply::Announce(reply))
+            }
+            Ask::Scrape { to, info_hashes, reply } => {
+                (self.client.scrape(now, to, info_hashes, ANNOUNCE_TIMEOUT), Reply::Scrape(reply))
+            }
+        };
+        self.replies.insert(key, reply);
     }
 
     /// Ends the requests whose askers stopped waiting.
@@ -227,13 +276,17 @@ impl Driver {
                         self.client.handle_unreachable(to, &error.to_string());
                     }
                 }
+                // An error means that the asker stopped waiting.
                 UdpOutput::Announced(key, answer) => {
-                    if let Some(reply) = self.replies.remove(&key) {
-                        // An error means that the asker stopped waiting.
+                    if let Some(Reply::Announce(reply)) = self.replies.remove(&key) {
                         let _ = reply.send(answer);
                     }
                 }
-                UdpOutput::Scraped(..) => {}
+                UdpOutput::Scraped(key, counts) => {
+                    if let Some(Reply::Scrape(reply)) = self.replies.remove(&key) {
+                        let _ = reply.send(counts);
+                    }
+                }
             }
         }
     }

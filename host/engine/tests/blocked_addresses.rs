@@ -25,7 +25,7 @@ async fn a_blocked_peer_is_not_dialled() {
     let files = [("image.iso", 1 << 20)];
     let (metainfo, contents) = torrent_of("image.iso", &files, 65_536, 3);
     scratch.write("seed", &files, &contents);
-    let seed_session = Session::start(Settings { bind: None, ..settings() }).unwrap();
+    let seed_session = Session::start(Settings { bind: engine::Bind::default(), ..settings() }).unwrap();
     let mut seed = seed_session.add(scratch.add("seed", &metainfo, FOREVER)).await.unwrap();
     wait_for(&mut seed, |event| *event == Event::Complete).await;
 
@@ -45,7 +45,7 @@ async fn a_blocked_peer_is_turned_away_without_a_word_until_the_list_changes() {
     let files = [("image.iso", 100_000)];
     let (metainfo, contents) = torrent_of("image.iso", &files, 65_536, 4);
     scratch.write("seed", &files, &contents);
-    let settings = Settings { bind: None, ..blocking("Some Org:127.0.0.3-127.0.0.7") };
+    let settings = Settings { bind: engine::Bind::default(), ..blocking("Some Org:127.0.0.3-127.0.0.7") };
     let filter = settings.address_filter.clone();
     let session = Session::start(settings).unwrap();
     let mut seed = session.add(scratch.add("seed", &metainfo, FOREVER)).await.unwrap();

@@ -47,6 +47,7 @@ async fn measure(length: u64, piece_length: u32, folder: &Path) -> Result<(), Bo
         download_directory: folder.to_path_buf(),
         selected: None,
         preallocate: false,
+        plain_names: false,
     };
     let (sender, mut events) = tokio::sync::mpsc::channel(256);
     let store = disk.open(options, sender).await?;

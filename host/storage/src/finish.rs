@@ -70,8 +70,10 @@ fn finish_file(transfer: &Transfer, torrent: &Torrent, index: usize) -> Result<(
     set_mode(file, &handle).map_err(|error| failed("change the mode of", file.current_path(), &error))?;
     if file.place() == Place::Part {
         let _alone = torrent.naming.write().unwrap_or_else(PoisonError::into_inner);
-        let renamed = transfer.backend.rename(&torrent.root, &file.part, &file.path);
-        renamed.map_err(|error| failed("give its final name to", &file.path, &error))?;
+        if file.is_renamed() {
+            let renamed = transfer.backend.rename(&torrent.root, &file.part, &file.path);
+            renamed.map_err(|error| failed("give its final name to", &file.path, &error))?;
+        }
         file.set_place(Place::Final);
         // Opened again, for reading only, by whoever needs it.
         transfer.files.close((torrent.id, slot));
@@ -144,11 +146,13 @@ pub(crate) fn demote(transfer: &Transfer, torrent: &Torrent, index: usize) -> Re
     if file.place() != Place::Final {
         return Ok(());
     }
-    match transfer.backend.rename(&torrent.root, &file.path, &file.part) {
-        Ok(()) => {}
-        // It vanished: the unfinished file starts empty.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(DiskError::new("rename", &torrent.root.join(&file.path), &error)),
+    if file.is_renamed() {
+        match transfer.backend.rename(&torrent.root, &file.path, &file.part) {
+            Ok(()) => {}
+            // It vanished: the unfinished file starts empty.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(DiskError::new("rename", &torrent.root.join(&file.path), &error)),
+        }
     }
     file.set_place(Place::Part);
     file.linked.store(false, Ordering::Release);

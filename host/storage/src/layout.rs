@@ -58,6 +58,8 @@ pub struct TorrentLayout {
     pub selected: Option<Vec<FileIndex>>,
     /// Reserve the space before the first byte, instead of writing sparse files.
     pub preallocate: bool,
+    /// Unfinished files have their final names too, without `.part` behind.
+    pub plain_names: bool,
 }
 
 impl Layout {

@@ -40,6 +40,7 @@ pub(crate) fn prepare(torrent: &Torrent) -> Result<(), DiskError> {
         return Err(DiskError::NoDirectory { path: torrent.root.clone() });
     }
     check_paths(torrent)?;
+    take_up_part_files(torrent)?;
     *locked(&torrent.lock) = Some(lock(torrent)?);
     locate_files(torrent)
 }
@@ -49,6 +50,22 @@ fn check_paths(torrent: &Torrent) -> Result<(), DiskError> {
         Some(file) => Err(DiskError::UnsafePath { name: file.path.to_string_lossy().into_owned() }),
         None => Ok(()),
     }
+}
+
+/// Where unfinished files have their final names, those of an earlier run that had not get them now.
+fn take_up_part_files(torrent: &Torrent) -> Result<(), DiskError> {
+    let whole: Vec<PathBuf> = torrent.files.iter().map(|file| file.path.clone()).collect();
+    for (file, part) in torrent.files.iter().zip(paths::part_paths(&whole)) {
+        if file.is_renamed() || !file.is_data() || file.length == 0 {
+            continue;
+        }
+        let is_there = |path: &Path| Ok(regular_length(&torrent.root, path)?.is_some());
+        if is_there(&part)? && !is_there(&file.path)? {
+            paths::rename(&torrent.root, &part, &file.path)
+                .map_err(|error| DiskError::new("rename", &torrent.root.join(&part), &error))?;
+        }
+    }
+    Ok(())
 }
 
 /// Finds each file under one of its names.

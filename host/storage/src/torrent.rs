@@ -30,7 +30,7 @@ pub(crate) enum Place {
 pub(crate) struct FileState {
     /// Path below the download directory once complete.
     pub(crate) path: PathBuf,
-    /// Path until then.
+    /// Path until then; the same without unfinished names.
     pub(crate) part: PathBuf,
     pub(crate) length: u64,
     pub(crate) kind: FileKind,
@@ -61,6 +61,11 @@ impl FileState {
     /// The path that the file's bytes are under now.
     pub(crate) fn current_path(&self) -> &Path {
         if self.place() == Place::Final { &self.path } else { &self.part }
+    }
+
+    /// Whether the file changes its name when it is complete.
+    pub(crate) fn is_renamed(&self) -> bool {
+        self.part != self.path
     }
 
     pub(crate) fn is_data(&self) -> bool {
@@ -125,7 +130,7 @@ impl Torrent {
         let layout = options.layout.clone();
         let geometry = layout.geometry.clone();
         let whole: Vec<_> = layout.files.iter().map(|file| paths::fit(&file.path, longest_name)).collect();
-        let parts = paths::part_paths(&whole);
+        let parts = if options.plain_names { whole.clone() } else { paths::part_paths(&whole) };
         let file = |(index, ((file, path), part)): (usize, ((&crate::LayoutFile, PathBuf), PathBuf))| {
             let index = FileIndex(index as u32);
             let length = geometry.file_range(index).1;

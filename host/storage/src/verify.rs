@@ -92,6 +92,7 @@ pub fn verify(
         download_directory: directory.to_path_buf(),
         selected: None,
         preallocate: false,
+        plain_names: false,
     };
     let longest =
         paths::longest_name(directory).map_err(|error| match DiskError::new("open", directory, &error) {

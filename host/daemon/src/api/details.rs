@@ -175,6 +175,18 @@ pub struct TrackerDetails {
     pub last_peer_count: u32,
     /// When it is asked next.
     pub next_announce: i64,
+    /// When it was last scraped: the beginning.
+    pub scrape_began: i64,
+    /// When it was last scraped: the end.
+    pub last_scrape: i64,
+    /// The last scrape brought counts.
+    pub scrape_succeeded: bool,
+    /// The last scrape was not answered in time.
+    pub scrape_timed_out: bool,
+    /// Why the last scrape brought nothing.
+    pub scrape_result: String,
+    /// When it is scraped next.
+    pub next_scrape: i64,
     /// Peers that have everything.
     pub seeders: i64,
     /// Peers that do not.

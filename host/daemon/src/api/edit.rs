@@ -1,7 +1,7 @@
 //! Changing the settings of torrents.
 
-use crate::FileChoice;
 use crate::catalogue::entry::Priority;
+use crate::{FileChoice, WebSeedPolicy};
 use url::Url;
 
 /// Which limit counts for a torrent.
@@ -52,6 +52,10 @@ pub struct TorrentEdit {
     pub sequential: Option<bool>,
     /// [`Options::sequential_from_piece`](crate::Options::sequential_from_piece).
     pub sequential_from_piece: Option<u32>,
+    /// [`Options::web_seed_policy`](crate::Options::web_seed_policy).
+    pub web_seed_policy: Option<Option<WebSeedPolicy>>,
+    /// [`Options::web_seed_connections`](crate::Options::web_seed_connections).
+    pub web_seed_connections: Option<Option<u32>>,
     /// Changes to the files, in order.
     pub files: Vec<FileChoice>,
     /// Changes to the trackers, in order.

@@ -1,8 +1,9 @@
 //! The settings of the session, typed; their names in `settings.json` and over RPC are not known here.
 //! Speeds are in kB/s of 1000 bytes, as users set them.
 
+use engine::Bind;
 use serde::{Deserialize, Serialize};
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
 /// A speed limit and whether it counts.
@@ -71,6 +72,28 @@ pub enum Encryption {
     Preferred,
     /// Encrypted or not at all.
     Required,
+}
+
+/// What web seeds are for, where there are peers too.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum WebSeedPolicy {
+    /// Speed and nothing else.
+    Fastest,
+    /// Peers first where they can fill the link, web seeds for the rest.
+    #[default]
+    Balanced,
+    /// Only what peers do not bring.
+    Fallback,
+}
+
+impl From<WebSeedPolicy> for engine::WebSeedPolicy {
+    fn from(policy: WebSeedPolicy) -> Self {
+        match policy {
+            WebSeedPolicy::Fastest => Self::Fastest,
+            WebSeedPolicy::Balanced => Self::Balanced,
+            WebSeedPolicy::Fallback => Self::Fallback,
+        }
+    }
 }
 
 /// A way to reach peers.
@@ -157,6 +180,14 @@ pub struct Settings {
     pub bind_ipv4: Ipv4Addr,
     /// The IPv6 address that sockets are bound to.
     pub bind_ipv6: Ipv6Addr,
+    /// The traffic class of what is sent to peers: a name such as `le` or `cs1`, a number, or `default`.
+    pub peer_traffic_class: String,
+    /// The kernel's congestion control for peers by name; empty for its own choice.
+    pub congestion_algorithm: String,
+    /// An address of ours that trackers are told, in place of the one they see.
+    pub announce_ip: String,
+    /// [`Self::announce_ip`] counts.
+    pub announce_ip_enabled: bool,
     /// How peers are spoken to.
     pub encryption: Encryption,
     /// Use the DHT.
@@ -185,6 +216,10 @@ pub struct Settings {
     pub preallocation: Preallocation,
     /// New torrents fetch their pieces in order.
     pub sequential: bool,
+    /// What web seeds are for, unless a torrent says otherwise.
+    pub web_seed_policy: WebSeedPolicy,
+    /// Connections to the web seeds of a torrent at most, unless it says otherwise.
+    pub web_seed_connections: u32,
     /// Stopped torrents are scraped.
     pub scrape_paused_torrents: bool,
     /// Data found at adding is hashed at once, not when it is needed.
@@ -226,6 +261,10 @@ impl Default for Settings {
             port_forwarding: true,
             bind_ipv4: Ipv4Addr::UNSPECIFIED,
             bind_ipv6: Ipv6Addr::UNSPECIFIED,
+            peer_traffic_class: "le".to_owned(),
+            congestion_algorithm: String::new(),
+            announce_ip: String::new(),
+            announce_ip_enabled: false,
             encryption: Encryption::Preferred,
             dht: true,
             lpd: true,
@@ -240,11 +279,65 @@ impl Default for Settings {
             cache_size_mib: 4,
             preallocation: Preallocation::Sparse,
             sequential: false,
+            web_seed_policy: WebSeedPolicy::default(),
+            web_seed_connections: engine::WEB_SEED_CONNECTIONS as u32,
             scrape_paused_torrents: true,
             verify_added: false,
             verify_completed: false,
             scripts: Scripts::default(),
         }
+    }
+}
+
+/// Names of traffic classes (RFC 2474, 2597, 3246, 8622 and RFC 791), as bytes of the IP header.
+const TRAFFIC_CLASSES: [(&str, u8); 26] = [
+    ("lowcost", 0x02),
+    ("reliability", 0x04),
+    ("throughput", 0x08),
+    ("lowdelay", 0x10),
+    ("le", 0x04),
+    ("cs0", 0x00),
+    ("cs1", 0x20),
+    ("cs2", 0x40),
+    ("cs3", 0x60),
+    ("cs4", 0x80),
+    ("cs5", 0xa0),
+    ("cs6", 0xc0),
+    ("cs7", 0xe0),
+    ("af11", 0x28),
+    ("af12", 0x30),
+    ("af13", 0x38),
+    ("af21", 0x48),
+    ("af22", 0x50),
+    ("af23", 0x58),
+    ("af31", 0x68),
+    ("af32", 0x70),
+    ("af33", 0x78),
+    ("af41", 0x88),
+    ("af42", 0x90),
+    ("af43", 0x98),
+    ("ef", 0xb8),
+];
+
+impl Settings {
+    /// The traffic class as a byte of the IP header; `None` leaves it to the system.
+    pub(crate) fn traffic_class(&self) -> Option<u8> {
+        let name = self.peer_traffic_class.to_ascii_lowercase();
+        let number = match name.strip_prefix("0x") {
+            Some(digits) => u8::from_str_radix(digits, 16).ok(),
+            None => name.parse().ok(),
+        };
+        number.or_else(|| TRAFFIC_CLASSES.iter().find(|(known, _)| *known == name).map(|(_, class)| *class))
+    }
+
+    /// Our own end of every connection.
+    pub(crate) const fn bind(&self) -> Bind {
+        Bind { v4: Some(self.bind_ipv4), v6: Some(self.bind_ipv6) }
+    }
+
+    /// The address that trackers are told, if it is one.
+    pub(crate) fn announced_address(&self) -> Option<IpAddr> {
+        self.announce_ip.parse().ok().filter(|_| self.announce_ip_enabled)
     }
 }
 

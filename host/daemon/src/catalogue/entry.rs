@@ -125,6 +125,10 @@ pub struct Options {
     pub sequential: bool,
     /// With [`Self::sequential`]: the piece to begin with.
     pub sequential_from_piece: u32,
+    /// What its web seeds are for; `None` for what the session says.
+    pub web_seed_policy: Option<crate::WebSeedPolicy>,
+    /// Connections to its web seeds at most; `None` for what the session says.
+    pub web_seed_connections: Option<u32>,
 }
 
 impl Default for Options {
@@ -145,6 +149,8 @@ impl Default for Options {
             group: String::new(),
             sequential: false,
             sequential_from_piece: 0,
+            web_seed_policy: None,
+            web_seed_connections: None,
         }
     }
 }

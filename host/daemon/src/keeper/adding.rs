@@ -56,6 +56,7 @@ impl Keeper {
         clear_uniform(&mut book.files);
         let paused = request.paused.unwrap_or(!settings.start_added_torrents);
         book.wish = if paused { Wish::Stop } else { Wish::Run };
+        book.verify = settings.verify_added;
         book.order = self.books.values().map(|book| book.order).max().map_or(0, |last| last + 1);
         book.place = place(&request, settings).filter(|place| *place != options.download_directory);
         let mut entry = entry(number, &metainfo, options);
@@ -75,6 +76,7 @@ impl Keeper {
         self.catalogue().insert(entry);
         self.changes.push(Change::File(Book::file_name(&info_hash), bytes));
         self.mark(number);
+        self.scrapes.hurry(number);
         self.stats.current.torrents_added += 1;
         self.shared.log.tell(number, info_hash, EventKind::Added);
         Ok(Added { number, info_hash, name, duplicate: false })
@@ -119,6 +121,7 @@ impl Keeper {
         self.books.insert(number, Box::new(book));
         self.catalogue().insert(entry);
         self.mark(number);
+        self.scrapes.hurry(number);
         self.stats.current.torrents_added += 1;
         self.shared.log.tell(number, info_hash, EventKind::Added);
         Added { number, info_hash, name, duplicate: false }

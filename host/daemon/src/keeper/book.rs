@@ -1,6 +1,7 @@
 //! What the keeper knows of a torrent beside what the catalogue shows.
 
 use super::command::Reply;
+use super::scraping::Scrape;
 use crate::RenameError;
 use crate::catalogue::entry::{Number, Priority};
 use engine::{Control, RateLimit, TrackerSnapshot};
@@ -117,6 +118,8 @@ pub(crate) struct Book {
     pub(crate) limits: Option<Limits>,
     /// What its trackers said last, kept after it ended.
     pub(crate) trackers_seen: Vec<(TrackerSnapshot, std::time::Instant)>,
+    /// What its trackers counted last.
+    pub(crate) scrapes: Vec<Scrape>,
     /// Totals at the beginning of this run of its task.
     pub(crate) base: Totals,
     /// When its counters were last looked at.
@@ -169,6 +172,7 @@ impl Book {
             metainfo: None,
             limits: None,
             trackers_seen: Vec::new(),
+            scrapes: Vec::new(),
             base: Totals::default(),
             seen_at: now,
             untold: false,

@@ -1,10 +1,12 @@
 //! The settings of the session, while it runs.
 
-use super::Keeper;
 use super::command::Done;
+use super::{Keeper, opening};
 use crate::Settings;
 use crate::api::command::CommandError;
+use crate::catalogue::entry::{Number, Options};
 use crate::schedule;
+use engine::Change;
 use std::sync::{Arc, PoisonError};
 
 impl Keeper {
@@ -48,9 +50,37 @@ impl Keeper {
 
     /// Takes on settings, which count from now on.
     fn adopt(&mut self, new: Settings) {
+        let slots = (new.upload_slots_per_torrent != self.config.settings.upload_slots_per_torrent)
+            .then_some(new.upload_slots_per_torrent as usize);
+        let policy = |settings: &Settings| (settings.web_seed_policy, settings.web_seed_connections);
+        let changes_policy = policy(&new) != policy(&self.config.settings);
+        self.session.set_peer_limit(Some(new.peer_limit_global as usize));
+        self.session.set_lsd(new.lpd);
+        self.switch_dht(new.dht);
         self.config.settings = new;
         self.publish();
         self.apply_settings();
+        if changes_policy {
+            self.send_all(|options, settings| {
+                let (policy, connections) = opening::web_seed_policy(options, settings);
+                Change::WebSeedPolicy(policy, connections)
+            });
+        }
+        if let Some(slots) = slots {
+            self.send_all(|_, _| Change::UploadSlots(slots));
+        }
+    }
+
+    /// Has every torrent change, as its options and the settings say.
+    fn send_all(&mut self, change: impl Fn(&Options, &Settings) -> Change) {
+        let changes: Vec<(Number, Change)> = {
+            let catalogue = self.shared.catalogue.read().unwrap_or_else(PoisonError::into_inner);
+            let settings = &self.config.settings;
+            catalogue.iter().map(|entry| (entry.number, change(&entry.options, settings))).collect()
+        };
+        for (number, change) in changes {
+            self.send(number, change);
+        }
     }
 
     fn publish(&self) {

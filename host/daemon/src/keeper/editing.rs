@@ -3,7 +3,7 @@
 use super::Keeper;
 use super::command::Reply;
 use super::files::{bytes_wanted, choose, clear_uniform, selected};
-use super::{adding, opening, waking};
+use super::{adding, files, opening, waking};
 use crate::api::command::{CommandError, EditError};
 use crate::api::edit::{TorrentEdit, TrackerChange, WebSeedChange};
 use crate::catalogue::entry::{Number, Options, Tracker};
@@ -66,8 +66,14 @@ impl Keeper {
     fn follow_options(&mut self, number: Number, before: &Options) {
         self.set_limits(number);
         let Some(now) = self.entry(number, |entry| entry.options.clone()) else { return };
-        if now.sequential != before.sequential {
-            self.send(number, Change::Sequential(now.sequential));
+        let sequential = opening::sequential(&now);
+        if sequential != opening::sequential(before) {
+            self.send(number, Change::Sequential(sequential));
+        }
+        let settings = &self.config.settings;
+        let (policy, connections) = opening::web_seed_policy(&now, settings);
+        if (policy, connections) != opening::web_seed_policy(before, settings) {
+            self.send(number, Change::WebSeedPolicy(policy, connections));
         }
         if now.peer_limit != before.peer_limit {
             self.send(number, Change::MaxPeers(now.peer_limit as usize));
@@ -94,6 +100,9 @@ impl Keeper {
         clear_uniform(&mut book.files);
         let changed = book.files.wanted != before.wanted;
         let now = book.files.clone();
+        if now.priorities != before.priorities {
+            self.send(number, Change::Priorities(files::priorities(&now)));
+        }
         if changed {
             let wanted = bytes_wanted(&metainfo, &now);
             self.send(number, Change::Select(selected(&now)));
@@ -114,7 +123,11 @@ impl Keeper {
         for change in &edit.trackers {
             result = result.and(change_trackers(&mut trackers, change));
         }
+        if let Some(book) = self.books.get_mut(&number) {
+            book.scrapes.retain(|scrape| trackers.iter().any(|tracker| tracker.announce == scrape.announce));
+        }
         self.change(number, |entry| entry.trackers = trackers);
+        self.scrapes.hurry(number);
         self.push_trackers(number);
         result
     }
@@ -177,6 +190,8 @@ fn apply(options: &mut Options, edit: &TorrentEdit) {
     set(&mut options.group, edit.group.as_ref());
     set(&mut options.sequential, edit.sequential.as_ref());
     set(&mut options.sequential_from_piece, edit.sequential_from_piece.as_ref());
+    set(&mut options.web_seed_policy, edit.web_seed_policy.as_ref());
+    set(&mut options.web_seed_connections, edit.web_seed_connections.as_ref());
 }
 
 /// Whether a URL may be a tracker's.

@@ -51,6 +51,20 @@ pub(super) fn selected(wishes: &FileWishes) -> Option<Vec<FileIndex>> {
     Some(wanted.map(|(index, _)| FileIndex(index)).collect())
 }
 
+/// Which files come before others as the engine wants it; none at all: no file does.
+pub(super) fn priorities(wishes: &FileWishes) -> Vec<engine::Priority> {
+    wishes.priorities.iter().copied().map(priority).collect()
+}
+
+/// A priority as the engine calls it.
+pub(super) const fn priority(priority: Priority) -> engine::Priority {
+    match priority {
+        Priority::Low => engine::Priority::Low,
+        Priority::Normal => engine::Priority::Normal,
+        Priority::High => engine::Priority::High,
+    }
+}
+
 /// Bytes of the pieces with a byte of a wanted file.
 pub(super) fn bytes_wanted(metainfo: &Metainfo, wishes: &FileWishes) -> u64 {
     let geometry = &metainfo.geometry;

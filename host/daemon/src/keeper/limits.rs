@@ -1,8 +1,8 @@
 //! Speed limits: of the session, of groups, of torrents, one below the other.
 
-use super::Keeper;
 use super::command::Done;
 use super::saving::GROUPS;
+use super::{Keeper, files};
 use crate::catalogue::entry::Number;
 use crate::keeper::book::Limits;
 use crate::{Group, Speed};
@@ -35,6 +35,9 @@ impl Keeper {
         let Some(options) = self.entry(number, |entry| entry.options.clone()) else { return };
         limits.down.set(rate(options.down_limit));
         limits.up.set(rate(options.up_limit));
+        let priority = files::priority(options.bandwidth_priority);
+        limits.down.set_priority(priority);
+        limits.up.set_priority(priority);
         let group = self.groups.get(&options.group);
         let groups = self.shared.groups.read().unwrap_or_else(PoisonError::into_inner);
         let group_honors =

@@ -2,6 +2,7 @@
 
 use super::Keeper;
 use super::book::{Book, FileWishes, Run};
+use super::scraping::Scrape;
 use super::{opening, waking};
 use crate::api::details::{
     Details, FileDetails, PeerDetails, PeerOrigin, TrackerDetails, TrackerState, Wanted, WebSeedDetails,
@@ -9,7 +10,9 @@ use crate::api::details::{
 use crate::catalogue::entry::{Number, Tracker};
 use crate::clock::unix_now;
 use crate::doctor::{Part, Patient};
-use engine::{CandidateSource, Control, Direction, PeerSnapshot, Report, TrackerSnapshot, TrackerStatus};
+use engine::{
+    AnnounceError, CandidateSource, Control, Direction, PeerSnapshot, Report, TrackerSnapshot, TrackerStatus,
+};
 use metainfo::{Bitfield, FileIndex, InfoHash, Metainfo};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -29,6 +32,8 @@ pub(crate) struct Lookup {
     paths: BTreeMap<FileIndex, PathBuf>,
     trackers: Vec<Tracker>,
     trackers_seen: Vec<(TrackerSnapshot, Instant)>,
+    scrapes: Vec<Scrape>,
+    next_scrape: Option<Instant>,
     /// Of a torrent that sleeps.
     trackers_asleep: Option<Vec<TrackerSnapshot>>,
     web_seeds: Vec<String>,
@@ -53,6 +58,8 @@ impl Keeper {
                 paths: opening::paths(book),
                 trackers,
                 trackers_seen: book.trackers_seen.clone(),
+                scrapes: book.scrapes.clone(),
+                next_scrape: self.scrapes.next(*number).map(tokio::time::Instant::into_std),
                 trackers_asleep: self.session.trackers_asleep(&book.wire_hash()),
                 web_seeds: book.web_seeds.clone(),
                 web_seeds_off: book.web_seeds_off.clone(),
@@ -148,7 +155,10 @@ impl Lookup {
                 let seen = self.trackers_seen.iter().find(|(it, _)| it.url == tracker.announce);
                 seen.map(|(it, at)| (it, *at))
             };
-            tracker_details(tracker, running.or_else(seen), running.is_some())
+            let mut details = tracker_details(tracker, running.or_else(seen), running.is_some());
+            let scrape = self.scrapes.iter().find(|scrape| scrape.announce == tracker.announce);
+            note_scrape(&mut details, scrape, self.next_scrape);
+            details
         };
         self.trackers.iter().map(details).collect()
     }
@@ -269,11 +279,7 @@ fn tracker_details(
         ..TrackerDetails::default()
     };
     let Some((seen, at)) = seen else { return details };
-    let unix = |moment: Instant| {
-        let seconds = |span: std::time::Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
-        let age = unix_now() - seconds(Instant::now().saturating_duration_since(at));
-        age + seconds(moment.saturating_duration_since(at)) - seconds(at.saturating_duration_since(moment))
-    };
+    let unix = |moment: Instant| unix_time(moment, at);
     let count = |count: Option<u32>| count.map_or(-1, i64::from);
     details.state = match seen.status {
         _ if !runs => TrackerState::Inactive,
@@ -298,6 +304,39 @@ fn tracker_details(
     details.leechers = count(seen.leechers);
     details.downloads = count(seen.downloads);
     details
+}
+
+/// A moment as seconds since 1970, as it was to be told at another.
+fn unix_time(moment: Instant, told_at: Instant) -> i64 {
+    let seconds = |span: std::time::Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+    let told = unix_now() - seconds(Instant::now().saturating_duration_since(told_at));
+    told + seconds(moment.saturating_duration_since(told_at))
+        - seconds(told_at.saturating_duration_since(moment))
+}
+
+/// What a scrape told, which counts what an announce may have left out.
+fn note_scrape(details: &mut TrackerDetails, scrape: Option<&Scrape>, next: Option<Instant>) {
+    let now = Instant::now();
+    if !details.scrape.is_empty() {
+        details.next_scrape = next.map_or(0, |next| unix_time(next, now));
+    }
+    let Some(scrape) = scrape else { return };
+    details.scrape_began = unix_time(scrape.began.into_std(), now);
+    details.last_scrape = unix_time(scrape.ended.into_std(), now);
+    match &scrape.result {
+        Ok(counts) => {
+            details.scrape_succeeded = true;
+            let is_newer = details.seeders < 0 || details.last_scrape >= details.last_announce;
+            if is_newer {
+                (details.seeders, details.leechers) = (counts.seeders.into(), counts.leechers.into());
+            }
+            details.downloads = counts.downloads.into();
+        }
+        Err(error) => {
+            details.scrape_timed_out = *error == AnnounceError::TimedOut;
+            details.scrape_result = error.to_string();
+        }
+    }
 }
 
 /// The scrape URL that belongs to an announce URL (BEP 48).

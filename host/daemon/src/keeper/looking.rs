@@ -36,6 +36,8 @@ impl Keeper {
             self.admit_waiting();
         }
         self.count();
+        self.look_at_dht();
+        self.look_at_scrapes();
         self.save_now_and_then(SAVE_INTERVAL);
     }
 

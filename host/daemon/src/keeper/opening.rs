@@ -2,10 +2,10 @@
 
 use super::book::{Book, Limits, Run};
 use super::{Keeper, News, files, waking};
-use crate::catalogue::entry::Number;
-use crate::{Preallocation, Tracker};
+use crate::catalogue::entry::{Number, Options};
+use crate::{Preallocation, Settings, Tracker};
 use engine::{AddMagnet, AddTorrent, AfterCompletion, Control, Session, Tuning};
-use metainfo::{FileIndex, Magnet, Metainfo};
+use metainfo::{FileIndex, Magnet, Metainfo, PieceIndex};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,8 +29,10 @@ impl Keeper {
             return;
         };
         let settings = &self.config.settings;
-        let (preallocate, upload_slots) =
-            (settings.preallocation == Preallocation::Full, settings.upload_slots_per_torrent as usize);
+        let preallocate = settings.preallocation == Preallocation::Full;
+        let plain_names = !settings.rename_partial_files;
+        let (upload_slots, request_queue) =
+            (settings.upload_slots_per_torrent as usize, settings.request_queue);
         let torrent_file = self.torrent_file(number);
         let Some(book) = self.books.get_mut(&number) else { return };
         if !book.is_asleep() {
@@ -47,9 +49,10 @@ impl Keeper {
             torrent_file,
             directory: book.place.clone().unwrap_or_else(|| options.download_directory.clone()),
             selected: files::selected(&book.files),
-            sequential: options.sequential,
+            sequential: sequential(&options),
             preallocate,
             peers: book.peers.clone(),
+            web_seed_policy: web_seed_policy(&options, settings),
             web_seeds: book.web_seeds.iter().filter_map(|url| Url::parse(url).ok()).collect(),
             tuning: Tuning {
                 recheck: book.verify,
@@ -57,9 +60,12 @@ impl Keeper {
                 may_sleep: true,
                 trackers: Some(tiers(&trackers)),
                 paths: paths(book),
+                plain_names,
+                priorities: files::priorities(&book.files),
                 without_web_seeds: book.web_seeds_off.clone(),
                 max_peers: Some(options.peer_limit as usize),
                 upload_slots: Some(upload_slots),
+                request_queue: Some(request_queue),
                 down: Some(Arc::clone(&limits.down)),
                 up: Some(Arc::clone(&limits.up)),
             },
@@ -95,6 +101,18 @@ pub(super) fn tiers(trackers: &[Tracker]) -> Vec<Vec<String>> {
     tiers.into_iter().map(|(_, urls)| urls).collect()
 }
 
+/// The piece that a torrent begins with, if its pieces are fetched in order.
+pub(super) fn sequential(options: &Options) -> Option<PieceIndex> {
+    options.sequential.then_some(PieceIndex(options.sequential_from_piece))
+}
+
+/// What a torrent's web seeds are for, and how many connections they may have.
+pub(super) fn web_seed_policy(options: &Options, settings: &Settings) -> (engine::WebSeedPolicy, usize) {
+    let policy = options.web_seed_policy.unwrap_or(settings.web_seed_policy);
+    let connections = options.web_seed_connections.unwrap_or(settings.web_seed_connections);
+    (policy.into(), connections as usize)
+}
+
 /// Paths that the user changed, as the engine wants them.
 pub(super) fn paths(book: &Book) -> std::collections::BTreeMap<FileIndex, PathBuf> {
     book.paths.iter().map(|(index, path)| (FileIndex(*index), PathBuf::from(path))).collect()
@@ -109,10 +127,11 @@ struct Opening {
     torrent_file: PathBuf,
     directory: PathBuf,
     selected: Option<Vec<FileIndex>>,
-    sequential: bool,
+    sequential: Option<PieceIndex>,
     preallocate: bool,
     peers: Vec<SocketAddr>,
     web_seeds: Vec<Url>,
+    web_seed_policy: (engine::WebSeedPolicy, usize),
     tuning: Tuning,
 }
 
@@ -157,8 +176,8 @@ impl Opening {
             web_seeds: self.web_seeds,
             use_peers: true,
             use_web_seeds: true,
-            web_seed_policy: engine::WebSeedPolicy::default(),
-            web_seed_connections: engine::WEB_SEED_CONNECTIONS,
+            web_seed_policy: self.web_seed_policy.0,
+            web_seed_connections: self.web_seed_policy.1,
             stop_on_disk_error: true,
             after_completion: AfterCompletion { seed: true, ratio: None, time: None },
             tuning: self.tuning,

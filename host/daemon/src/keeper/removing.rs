@@ -51,6 +51,7 @@ impl Keeper {
     pub(super) fn forget(&mut self, number: Number) {
         let Some(book) = self.books.remove(&number) else { return };
         self.dirty.remove(&number);
+        self.scrapes.forget(number);
         // Its task may have recorded its progress once more at its end.
         let hash = book.info_hash;
         if self.catalogue().find(&hash).is_none() {
@@ -91,5 +92,11 @@ pub(super) fn layout(metainfo: &Metainfo, book: &Book, directory: PathBuf) -> To
         }
     }
     let selected = super::files::selected(&book.files);
-    TorrentLayout { layout: Arc::new(layout), download_directory: directory, selected, preallocate: false }
+    TorrentLayout {
+        layout: Arc::new(layout),
+        download_directory: directory,
+        selected,
+        preallocate: false,
+        plain_names: false,
+    }
 }

@@ -35,6 +35,7 @@ impl Keeper {
                 entry.dates.started = unix_now();
             });
             self.mark(number);
+            self.scrapes.hurry(number);
         }
         self.admit();
         self.answer(done);
@@ -272,6 +273,12 @@ impl Keeper {
         if let Some(hash) = fetched.flatten() {
             self.change(number, |entry| entry.dates.done = unix_now());
             self.shared.log.tell(number, hash, EventKind::Complete);
+            if self.config.settings.verify_completed
+                && let Some(book) = self.books.get_mut(&number)
+            {
+                book.verify = true;
+                self.halt(number);
+            }
         }
         self.mark(number);
         self.commit(|_| {});

@@ -114,7 +114,10 @@ impl Keeper {
             Change::Sequential(_)
             | Change::AddWebSeed(_)
             | Change::RemoveWebSeed(_)
-            | Change::MaxPeers(_) => {}
+            | Change::MaxPeers(_)
+            | Change::Priorities(_)
+            | Change::UploadSlots(_)
+            | Change::WebSeedPolicy(..) => {}
         }
     }
 

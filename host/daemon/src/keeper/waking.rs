@@ -11,7 +11,7 @@ use crate::daemon::Shared;
 use crate::limits::MAX_TORRENT_FILE;
 use crate::record::Record;
 use crate::{Config, Group, Options, SessionStats, Settings, StartError, Totals, Transport};
-use engine::{Session, Transports};
+use engine::{Bind, PeerSockets, Session, Transports};
 use metainfo::{InfoHash, Metainfo};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::Path;
@@ -30,6 +30,8 @@ pub(super) fn wake(mut config: Config, news_sender: mpsc::Sender<News>) -> Resul
     let state = session.state().ok_or_else(|| failed("it has no database".into()))?;
     let (ledger, contents) = Ledger::start(state).map_err(|error| failed(error.to_string()))?;
     let rebuild = is_new || state.set_aside().is_some();
+    let dht = super::distributed::settings(&config.settings, &contents.values);
+    session.set_dht(dht.as_ref());
     let value = |key: &str| contents.values.get(key);
     let mut past: Totals =
         value(STATS).and_then(|text| serde_json::from_str(text).ok()).unwrap_or(config.past);
@@ -74,6 +76,9 @@ pub(super) fn wake(mut config: Config, news_sender: mpsc::Sender<News>) -> Resul
         to_verify: VecDeque::new(),
         looks: 0,
         queue_waits: false,
+        scrapes: super::scraping::Timetable::default(),
+        dht_tables: dht.map(|dht| dht.tables).unwrap_or_default(),
+        dht_saved_at: Instant::now(),
         scheduled: None,
         _lock: lock,
     })
@@ -98,11 +103,16 @@ fn settings(config: &mut Config) -> engine::Settings {
     }
     engine::Settings {
         port: settings.peer_port,
-        bind: config.bind.or_else(|| bind(settings)),
+        bind: config.bind.map_or_else(|| settings.bind(), Bind::from),
+        announced_address: settings.announced_address(),
+        peer_sockets: PeerSockets {
+            traffic_class: settings.traffic_class(),
+            congestion_algorithm: Some(settings.congestion_algorithm.clone()).filter(|name| !name.is_empty()),
+        },
         state_directory: Some(config.config_directory.clone()),
+        peer_limit: Some(settings.peer_limit_global as usize),
         lsd: settings.lpd,
         pex: settings.pex,
-        dht: settings.dht.then(engine::DhtSettings::default),
         transports: transports(settings),
         address_filter: config.address_filter.clone(),
         ..engine::Settings::default()
@@ -117,13 +127,6 @@ fn transports(settings: &Settings) -> Transports {
         (true, true, Some(Transport::Utp)) => Transports::UtpFirst,
         (true, true, _) => Transports::TcpFirst,
     }
-}
-
-/// The one address to bind to, where the settings name one.
-fn bind(settings: &Settings) -> Option<std::net::IpAddr> {
-    let v4 = (!settings.bind_ipv4.is_unspecified()).then_some(settings.bind_ipv4.into());
-    let v6 = (!settings.bind_ipv6.is_unspecified()).then_some(settings.bind_ipv6.into());
-    v4.or(v6)
 }
 
 /// What the records bring back.
@@ -229,8 +232,11 @@ impl Keeper {
     /// The first decisions.
     pub(super) fn begin(&mut self) {
         self.apply_settings();
+        let all: Vec<Number> = self.books.keys().copied().collect();
+        for number in &all {
+            self.scrapes.hurry(*number);
+        }
         if self.config.paused {
-            let all: Vec<Number> = self.books.keys().copied().collect();
             for number in all {
                 if let Some(book) = self.books.get_mut(&number) {
                     book.wish = super::book::Wish::Stop;

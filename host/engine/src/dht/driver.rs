@@ -1,7 +1,7 @@
 //! The task: sockets on one side, the nodes in the middle, those who want peers on the other side.
 
-use super::Command;
 use super::search::Wanted;
+use super::{Command, DhtSettings, DhtTables};
 use crate::address_filter::AddressFilter;
 use crate::limits::{DHT_BRIDGE_INTERVAL, DHT_PACKETS_A_TURN, MAX_DHT_SEARCHES};
 use crate::udp::{DhtDatagram, Port};
@@ -21,9 +21,12 @@ pub(super) struct Side {
 }
 
 impl Side {
-    pub(super) fn new(port: Arc<Port>, packets: mpsc::Receiver<DhtDatagram>, read_only: bool) -> Self {
-        let family = if port.is_v4() { Family::V4 } else { Family::V6 };
-        let config = Config { read_only, ..Config::new(family, verify) };
+    pub(super) fn new(port: Arc<Port>, settings: &DhtSettings) -> Self {
+        let (family, saved) =
+            if port.is_v4() { (Family::V4, &settings.tables.v4) } else { (Family::V6, &settings.tables.v6) };
+        let saved = Some(saved.clone());
+        let config = Config { read_only: settings.read_only, saved, ..Config::new(family, verify) };
+        let packets = port.hand_over_dht();
         Self { port, packets, node: Node::new(config, fastrand::u64(..), Instant::now()) }
     }
 }
@@ -112,6 +115,14 @@ impl Driver {
             Command::Contacts(addresses) => {
                 let allowed = self.filter.allowed(&addresses);
                 self.nodes(|node| node.handle_contacts(now, &allowed));
+            }
+            Command::Port(port) => self.port = port,
+            Command::Save(reply) => {
+                let save =
+                    |side: &Option<Side>| side.as_ref().map(|side| side.node.save()).unwrap_or_default();
+                let [v4, v6] = &self.sides;
+                // Who asked may have stopped waiting.
+                let _ = reply.send(DhtTables { v4: save(v4), v6: save(v6) });
             }
         }
     }

@@ -1,32 +1,27 @@
 use super::*;
-use crate::Settings;
 use crate::udp::Udp;
+use std::net::IpAddr;
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-/// A session's settings on an address of its own, whose DHT enters at `routers`.
-fn settings(last: u8, routers: &[(String, u16)]) -> Settings {
-    Settings {
-        bind: Some([127, 0, last, 1].into()),
-        dht: Some(DhtSettings { routers: routers.to_vec(), read_only: false }),
-        ..Settings::default()
-    }
+/// A DHT on an address of its own that enters at `routers` and knows what an earlier run did, and its sockets.
+fn start(last: u8, routers: &[(String, u16)], tables: DhtTables, port: u16) -> (Dht, Udp) {
+    let udp = Udp::start(IpAddr::from([127, 0, last, 1]).into(), port, None);
+    let dht = DhtSettings { routers: routers.to_vec(), read_only: false, tables };
+    (Dht::start(&dht, AddressFilter::default(), port, &udp).expect("a socket"), udp)
 }
 
-/// A DHT on sockets of its own, which last as long.
-fn start(settings: &Settings, port: u16) -> (Dht, Udp) {
-    let (udp, receivers) = Udp::start(settings.bind, port, false);
-    (Dht::start(settings, port, &udp, receivers.dht).expect("a socket"), udp)
+fn seeding() -> Mood {
+    Mood { seed: true.into(), ..Mood::default() }
 }
 
 #[tokio::test]
 async fn two_torrents_find_each_other_through_a_third_node() {
-    let (router, _router_udp) = start(&settings(31, &[]), 0);
+    let (router, _router_udp) = start(31, &[], DhtTables::default(), 0);
     let routers = [("127.0.31.1".to_owned(), router.port)];
-    let (one, _one_udp) = start(&settings(32, &routers), 7001);
-    let (other, _other_udp) = start(&settings(33, &routers), 7002);
-    let mut first =
-        one.find([7; 20], Mood { seed: true.into(), ..Mood::default() }, &[]).expect("there is room");
+    let (one, _one_udp) = start(32, &routers, DhtTables::default(), 7001);
+    let (other, _other_udp) = start(33, &routers, DhtTables::default(), 7002);
+    let mut first = one.find([7; 20], seeding(), &[]).expect("there is room");
     let mut second = other.find([7; 20], Mood::default(), &[]).expect("there is room");
     let expected = |last: u8, port: u16| SocketAddr::from(([127, 0, last, 1], port));
     let found = async {
@@ -38,7 +33,7 @@ async fn two_torrents_find_each_other_through_a_third_node() {
 
 #[tokio::test]
 async fn a_search_ends_with_the_task() {
-    let (dht, _udp) = start(&settings(34, &[]), 0);
+    let (dht, _udp) = start(34, &[], DhtTables::default(), 0);
     let mut search = dht.find([7; 20], Mood::default(), &[]).expect("there is room");
     drop(dht);
     let ended = timeout(Duration::from_mins(1), async { while search.next().await.is_some() {} });
@@ -46,7 +41,23 @@ async fn a_search_ends_with_the_task() {
 }
 
 #[tokio::test]
-async fn without_settings_there_is_no_node() {
-    let (udp, receivers) = Udp::start(Some([127, 0, 35, 1].into()), 0, false);
-    assert!(Dht::start(&Settings::default(), 0, &udp, receivers.dht).is_none());
+async fn what_one_run_knew_the_next_starts_from() {
+    let (one, one_udp) = start(36, &[], DhtTables::default(), 0);
+    let (first_run, _first_udp) = start(37, &[], DhtTables::default(), 0);
+    let node = SocketAddr::from(([127, 0, 36, 1], one.port));
+    first_run.commands.try_send(Command::Bootstrap(vec![node])).expect("there is room");
+    let knows_it = async {
+        loop {
+            let tables = first_run.ask_for_tables().expect("there is room").await.expect("an answer");
+            if tables.v4.windows(4).any(|address| address == [127, 0, 36, 1]) {
+                return tables;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let tables = timeout(Duration::from_mins(1), knows_it).await.expect("it knows who answered");
+    drop((one, one_udp));
+    let (second_run, _second_udp) = start(38, &[], tables.clone(), 0);
+    let kept = second_run.ask_for_tables().expect("there is room").await.expect("an answer");
+    assert_eq!(kept, tables, "what is known is kept until something better is");
 }

@@ -2,10 +2,11 @@
 
 use super::HttpError;
 use super::address::is_local;
+use crate::bind::Bind;
 use crate::limits::{CONNECT_STAGGER, CONNECT_TIMEOUT, DNS_TIMEOUT, MAX_HOST_ADDRESSES};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -14,8 +15,8 @@ pub(super) struct Destination<'a> {
     /// A name, or an address without brackets.
     pub(super) host: &'a str,
     pub(super) port: u16,
-    /// Our own address, if it matters.
-    pub(super) bind: Option<IpAddr>,
+    /// Our own end.
+    pub(super) bind: Bind,
     /// Local addresses may be connected to.
     pub(super) may_be_local: bool,
 }
@@ -68,7 +69,7 @@ async fn resolve(to: &Destination<'_>) -> Result<Vec<SocketAddr>, HttpError> {
     if allowed.is_empty() {
         return Err(HttpError::LocalAddress(to.host.to_owned()));
     }
-    let fits = |address: &SocketAddr| to.bind.is_none_or(|bind| bind.is_ipv4() == address.is_ipv4());
+    let fits = |address: &SocketAddr| to.bind.facing(address.ip()).is_some();
     let first_family = allowed.first().is_some_and(SocketAddr::is_ipv4);
     let (first, second): (Vec<_>, Vec<_>) =
         allowed.into_iter().filter(fits).partition(|address| address.is_ipv4() == first_family);
@@ -85,19 +86,15 @@ async fn resolve(to: &Destination<'_>) -> Result<Vec<SocketAddr>, HttpError> {
     if ordered.is_empty() {
         return Err(HttpError::Unreachable {
             host: to.host.to_owned(),
-            reason: "it has no address of the family of --bind".into(),
+            reason: "it has no address of a family that we are bound to".into(),
         });
     }
     Ok(ordered)
 }
 
-async fn attempt(address: SocketAddr, bind: Option<IpAddr>) -> io::Result<TcpStream> {
+async fn attempt(address: SocketAddr, bind: Bind) -> io::Result<TcpStream> {
     let connect = async {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        if let Some(ip) = bind {
-            socket.bind(SocketAddr::new(ip, 0))?;
-        }
-        let stream = socket.connect(address).await?;
+        let stream = bind.socket(address)?.connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(stream)
     };

@@ -268,8 +268,12 @@ async fn both_families_of_a_name_are_tried() {
     let server = TestServer::start(|_| Reply::Keep(reply(200, &[], b"x"))).await;
     let url = Url::parse(&format!("http://localhost:{}/", server.address.port())).unwrap();
     assert_eq!(fetch(&client(), &url).await.unwrap(), b"x", "whether or not ::1 comes first");
-    let bound = Client::with(HttpSettings { bind: Some([127, 0, 0, 1].into()), ..HttpSettings::default() });
+    let bound =
+        Client::with(HttpSettings { bind: IpAddr::from([127, 0, 0, 1]).into(), ..HttpSettings::default() });
     assert_eq!(fetch(&bound, &url).await.unwrap(), b"x");
-    let v6 = Client::with(HttpSettings { bind: Some("::1".parse().unwrap()), ..HttpSettings::default() });
+    let v6 = Client::with(HttpSettings {
+        bind: IpAddr::from(std::net::Ipv6Addr::LOCALHOST).into(),
+        ..HttpSettings::default()
+    });
     assert!(fetch(&v6, &url).await.is_err(), "nothing leaves by another family than --bind's");
 }

@@ -5,7 +5,7 @@ use std::net::UdpSocket as StdUdpSocket;
 
 #[tokio::test]
 async fn two_clients_of_one_torrent_hear_each_other() {
-    let bind = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let bind = Bind::from(IpAddr::V4(Ipv4Addr::LOCALHOST));
     // A port of the group that no real client listens at.
     let group_port = StdUdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let start = |port, seed| Lsd::start_at(group_port, bind, port, seed);

@@ -1,10 +1,10 @@
 //! The handles on a torrent, and what they ask of its task.
 
 use crate::api::{Event, Snapshot};
-use metainfo::{Bitfield, FileIndex};
+use metainfo::{Bitfield, FileIndex, PieceIndex};
 use std::net::SocketAddr;
 use std::time::Instant;
-use swarm::{PeerSnapshot, WebSeedState};
+use swarm::{PeerSnapshot, Priority, WebSeedPolicy, WebSeedState};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracker::TrackerSnapshot;
 use url::Url;
@@ -38,8 +38,10 @@ pub(crate) enum Command {
 pub enum Change {
     /// The files to fetch; `None` for all.
     Select(Option<Vec<FileIndex>>),
-    /// Fetch pieces in order, or rarest first.
-    Sequential(bool),
+    /// Fetch pieces in order from one on, or rarest first.
+    Sequential(Option<PieceIndex>),
+    /// Which files come before others, by file; none at all: no file does.
+    Priorities(Vec<Priority>),
     /// Tiers of trackers in place of those asked so far.
     Trackers(Vec<Vec<String>>),
     /// Ask the trackers for more peers as soon as they allow it.
@@ -48,10 +50,14 @@ pub enum Change {
     AddWebSeed(Url),
     /// The web seed with this URL is asked no more, and what it is sending is cut.
     RemoveWebSeed(String),
+    /// What web seeds are for, and how many connections they may have.
+    WebSeedPolicy(WebSeedPolicy, usize),
     /// Peers that the user named.
     AddPeers(Vec<SocketAddr>),
     /// Connections at most.
     MaxPeers(usize),
+    /// Peers served at once.
+    UploadSlots(usize),
 }
 
 /// A torrent in detail.

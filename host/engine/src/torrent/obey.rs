@@ -3,7 +3,7 @@
 use super::control::{Change, Report};
 use super::{TorrentTask, now};
 use crate::api::Phase;
-use metainfo::{FileIndex, PieceIndex};
+use metainfo::FileIndex;
 use swarm::CandidateSource;
 
 impl TorrentTask {
@@ -13,7 +13,11 @@ impl TorrentTask {
             Change::Select(selected) => self.select(selected),
             Change::Sequential(sequential) => {
                 self.add.sequential = sequential;
-                self.swarm.set_sequential(now, sequential.then_some(PieceIndex(0)));
+                self.swarm.set_sequential(now, sequential);
+            }
+            Change::Priorities(priorities) => {
+                self.add.tuning.priorities = priorities;
+                self.swarm.set_priorities(now, self.add.piece_priorities());
             }
             Change::Trackers(tiers) => {
                 if let Some(trackers) = &mut self.trackers {
@@ -27,11 +31,15 @@ impl TorrentTask {
             }
             Change::AddWebSeed(url) => self.web_seeds.add(url, &mut self.swarm),
             Change::RemoveWebSeed(url) => self.web_seeds.remove(&url, &mut self.swarm),
+            Change::WebSeedPolicy(policy, connections) => {
+                self.swarm.set_web_seed_policy(now, policy, connections);
+            }
             Change::AddPeers(peers) => {
                 let allowed = self.shared.settings.address_filter.allowed(&peers);
                 self.swarm.handle_candidates(now, CandidateSource::User, &allowed);
             }
             Change::MaxPeers(most) => self.swarm.set_max_peers(now, most),
+            Change::UploadSlots(slots) => self.swarm.set_upload_slots(now, slots),
         }
     }
 
@@ -44,6 +52,8 @@ impl TorrentTask {
         self.files_finished = false;
         self.completed_at = None;
         self.swarm.set_wanted(now(), wanted);
+        // A piece that an unwanted file shares counts with its other files.
+        self.swarm.set_priorities(now(), self.add.piece_priorities());
         self.pieces_complete = self.swarm.is_complete();
         if self.pieces_complete && before.is_some() {
             // Fewer files are wanted and all of them were here: nothing new to tell.

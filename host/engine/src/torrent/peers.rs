@@ -3,10 +3,11 @@
 use crate::address_filter::AddressFilter;
 use crate::api::AddTorrent;
 use crate::dial::Dialler;
-use crate::limits::{ORDER_QUEUE, ORDERS_HELD, REQUEST_QUEUE};
+use crate::limits::{ORDER_QUEUE, ORDERS_HELD};
 use crate::listen::Incoming;
 use crate::magnet::{Acquaintance, Handover};
 use crate::peer::{Peer, PeerContext};
+use crate::peer_places::{PeerPlaces, Place};
 use crate::session::Shared;
 use crate::transport::Stream;
 use metainfo::{Geometry, PeerId};
@@ -33,6 +34,7 @@ pub(super) struct Settings {
     pub(super) request_queue: u32,
     pub(super) dialler: Dialler,
     pub(super) filter: AddressFilter,
+    pub(super) places: PeerPlaces,
 }
 
 impl Settings {
@@ -42,15 +44,21 @@ impl Settings {
             peer_id: shared.peer_id,
             geometry: Arc::clone(&add.metainfo.geometry),
             exchange_peers: super::exchanges_peers(add, shared),
-            dht_port: crate::dht::told_port(shared).filter(|_| !add.metainfo.private),
+            dht_port: dht_port(add, shared),
             info: Arc::clone(&add.metainfo.info_bytes),
             client: super::client_name(),
             listen_port: shared.port(),
-            request_queue: REQUEST_QUEUE,
+            request_queue: super::request_queue(add),
             dialler: shared.dialler(),
             filter: shared.settings.address_filter.clone(),
+            places: shared.places.clone(),
         }
     }
+}
+
+/// Where peers are told that our node of the DHT is.
+pub(super) fn dht_port(add: &AddTorrent, shared: &Shared) -> Option<u16> {
+    crate::dht::told_port(shared).filter(|_| !add.metainfo.private)
 }
 
 /// The way to one peer's task.
@@ -58,6 +66,14 @@ struct Line {
     orders: mpsc::Sender<Vec<Order>>,
     /// Orders of this turn, and those that found the queue full.
     held: Vec<Order>,
+    /// Among the connections of the session; `None` once it was given up for others.
+    place: Option<Place>,
+}
+
+/// A dial that ended.
+pub(super) struct Dialled {
+    address: SocketAddr,
+    result: Result<(Stream, Place), ConnectFailure>,
 }
 
 /// All connections of one torrent.
@@ -67,7 +83,7 @@ pub(super) struct Peers {
     lines: BTreeMap<PeerKey, Line>,
     /// Lines with orders held; few at any time.
     waiting: Vec<PeerKey>,
-    dials: JoinSet<(SocketAddr, Result<Stream, ConnectFailure>)>,
+    dials: JoinSet<Dialled>,
     tasks: JoinSet<()>,
     rng: fastrand::Rng,
 }
@@ -85,18 +101,30 @@ impl Peers {
         }
     }
 
+    /// Tells peers met from now on another port of our node of the DHT.
+    pub(super) const fn set_dht_port(&mut self, port: Option<u16>) {
+        self.settings.dht_port = port;
+    }
+
     /// Starts a connection to `address`; [`Self::dialled`] tells how it went.
     pub(super) fn dial(&mut self, address: SocketAddr) {
         let dialler = self.settings.dialler.clone();
-        if self.settings.filter.blocks(address) {
-            self.dials.spawn(async move { (address, Err(ConnectFailure::Unreachable)) });
-            return;
-        }
-        self.dials.spawn(async move { (address, dialler.connect(address).await) });
+        let place = if self.settings.filter.blocks(address) {
+            Err(ConnectFailure::Unreachable)
+        } else {
+            self.settings.places.take().ok_or(ConnectFailure::Local)
+        };
+        self.dials.spawn(async move {
+            let result = match place {
+                Ok(place) => dialler.connect(address).await.map(|stream| (stream, place)),
+                Err(failure) => Err(failure),
+            };
+            Dialled { address, result }
+        });
     }
 
     /// The next dial to end; pending while none is under way.
-    pub(super) async fn dialled(&mut self) -> (SocketAddr, Result<Stream, ConnectFailure>) {
+    pub(super) async fn dialled(&mut self) -> Dialled {
         loop {
             match self.dials.join_next().await {
                 Some(Ok(ended)) => return ended,
@@ -112,34 +140,43 @@ impl Peers {
     }
 
     /// Takes the end of a dial to the swarm, and its connection to a task.
-    pub(super) fn connected(
-        &mut self,
-        now: Instant,
-        swarm: &mut Swarm,
-        address: SocketAddr,
-        stream: Result<Stream, ConnectFailure>,
-    ) {
-        match stream {
-            Ok(stream) => {
+    pub(super) fn connected(&mut self, now: Instant, swarm: &mut Swarm, dialled: Dialled) {
+        let Dialled { address, result } = dialled;
+        match result {
+            Ok((stream, place)) => {
                 if let Ok(key) = swarm.handle_connected(now, address, Direction::Outgoing) {
                     let config = self.config(address);
                     let connection = Connection::outgoing(config, self.rng.u64(..), now);
-                    self.start(key, stream, connection);
+                    self.start(key, stream, connection, place);
                 }
             }
             Err(failure) => swarm.handle_connect_failed(now, address, failure),
         }
     }
 
-    /// Takes in a connection from outside, if the swarm has room.
+    /// Takes in a connection from outside, if the session and the swarm have room.
     pub(super) fn admit(&mut self, now: Instant, swarm: &mut Swarm, incoming: Incoming) {
         let Incoming { stream, address, handshake } = incoming;
         if self.settings.filter.blocks(address) {
             return;
         }
+        let Some(place) = self.settings.places.take() else { return };
+        self.settings.dialler.set_up(&stream, address.ip());
         if let Ok(key) = swarm.handle_connected(now, address, Direction::Incoming) {
             let connection = self.incoming(address, handshake, now);
-            self.start(key, stream, connection);
+            self.start(key, stream, connection, place);
+        }
+    }
+
+    /// Gives up connections that the session may not have any more.
+    pub(super) fn shed(&mut self, now: Instant, swarm: &mut Swarm) {
+        while self.settings.places.are_too_many_taken()
+            && let Some(closed) = swarm.close_worst(now)
+        {
+            // Free at once, so that only one torrent gives one up.
+            if let Some(line) = self.lines.get_mut(&closed) {
+                line.place = None;
+            }
         }
     }
 
@@ -179,22 +216,23 @@ impl Peers {
         if !swarm.have().is_empty() {
             return;
         }
+        let Some(place) = self.settings.places.take() else { return };
         if let Ok(key) = swarm.handle_connected(now, address, direction) {
             let private = !self.settings.exchange_peers;
             connection.handle_metadata(now, &self.settings.geometry, &self.settings.info, private);
-            let peer = self.open(key, stream, connection);
+            let peer = self.open(key, stream, connection, place);
             self.tasks.spawn(peer.with_unsent(unsent).run());
         }
     }
 
-    fn start(&mut self, key: PeerKey, stream: Stream, connection: Connection) {
-        let peer = self.open(key, stream, connection);
+    fn start(&mut self, key: PeerKey, stream: Stream, connection: Connection, place: Place) {
+        let peer = self.open(key, stream, connection, place);
         self.tasks.spawn(peer.run());
     }
 
-    fn open(&mut self, key: PeerKey, stream: Stream, connection: Connection) -> Peer {
+    fn open(&mut self, key: PeerKey, stream: Stream, connection: Connection, place: Place) -> Peer {
         let (orders, receiver) = mpsc::channel(ORDER_QUEUE);
-        self.lines.insert(key, Line { orders, held: Vec::new() });
+        self.lines.insert(key, Line { orders, held: Vec::new(), place: Some(place) });
         Peer::new(key, stream, connection, self.context.clone(), receiver)
     }
 

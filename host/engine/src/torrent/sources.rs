@@ -1,8 +1,8 @@
-//! The web seeds of one torrent, and peers found on the local network.
+//! The web seeds of one torrent, and peers found without trackers.
 
-use super::{TorrentTask, now};
+use super::{Inbox, TorrentTask, now, peers};
 use crate::api::AddTorrent;
-use crate::dht::DhtSearch;
+use crate::dht::{self, DhtSearch};
 use crate::http::Origin;
 use crate::limits::{MAX_WEB_SEEDS, MIRRORS_LAG, WEB_SEED_ORDER_QUEUE};
 use crate::lsd::LocalPeer;
@@ -222,14 +222,14 @@ pub(super) fn describe(fact: &WebSeedFact) -> Option<String> {
 
 /// Announces the torrent on the local network and listens for others that have it.
 pub(super) fn listen_locally(add: &AddTorrent, shared: &Shared) -> Option<broadcast::Receiver<LocalPeer>> {
-    let lsd = shared.lsd.as_ref().filter(|_| add.use_peers && !add.metainfo.private)?;
+    let lsd = shared.discovery.lsd().filter(|_| add.use_peers && !add.metainfo.private)?;
     lsd.announce(add.metainfo.wire_info_hash());
     Some(lsd.subscribe())
 }
 
 /// Announces the torrent on the local network no more.
 pub(super) fn leave_locally(add: &AddTorrent, shared: &Shared) {
-    if let Some(lsd) = &shared.lsd {
+    if let Some(lsd) = shared.discovery.lsd() {
         lsd.forget(add.metainfo.wire_info_hash());
     }
 }
@@ -246,6 +246,14 @@ pub(crate) async fn dht_peers(search: &mut Option<DhtSearch>) -> Vec<SocketAddr>
 }
 
 impl TorrentTask {
+    /// Takes up the ways to find peers that there are now.
+    pub(super) fn rediscover(&mut self, inbox: &mut Inbox) {
+        inbox.discovery.mark_unchanged();
+        self.peers.set_dht_port(peers::dht_port(&self.add, &self.shared));
+        inbox.local_peers = listen_locally(&self.add, &self.shared);
+        inbox.dht = dht::find(&self.add, &self.shared);
+    }
+
     pub(super) fn handle_dht_peers(&mut self, peers: &[SocketAddr]) {
         let allowed = self.shared.settings.address_filter.allowed(peers);
         self.swarm.handle_candidates(now(), CandidateSource::Dht, &allowed);

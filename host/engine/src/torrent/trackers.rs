@@ -6,7 +6,7 @@ use crate::limits::ANNOUNCES_AT_ONCE;
 use crate::session::Shared;
 use crate::torrent::TorrentTask;
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -85,6 +85,11 @@ impl Trackers {
         let mut config = Config::new(tiers, info_hash, shared.peer_id, shared.port(), rng.u32(..));
         config.total_size = total_bytes;
         config.progress = progress;
+        match shared.settings.announced_address {
+            Some(IpAddr::V4(address)) => config.ipv4 = Some(address),
+            Some(IpAddr::V6(address)) => config.ipv6 = Some(address),
+            None => {}
+        }
         Self {
             shared: Arc::clone(shared),
             announcer: Announcer::new(config, rng.u64(..), now),

@@ -43,7 +43,7 @@ impl Scratch {
             metainfo: Arc::clone(metainfo),
             download_directory: self.path(folder),
             selected: None,
-            sequential: false,
+            sequential: None,
             preallocate: false,
             peers: Vec::new(),
             web_seeds: Vec::new(),
@@ -60,7 +60,12 @@ impl Scratch {
 
 /// A session on loopback, any port, keeping nothing.
 pub(crate) fn settings() -> Settings {
-    Settings { port: 0, bind: Some([127, 0, 0, 1].into()), lsd: false, ..Settings::default() }
+    Settings {
+        port: 0,
+        bind: std::net::IpAddr::from([127, 0, 0, 1]).into(),
+        lsd: false,
+        ..Settings::default()
+    }
 }
 
 /// A torrent of random files, and their contents. One file that bears the torrent's name makes it single-file.

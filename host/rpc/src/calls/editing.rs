@@ -3,8 +3,8 @@
 use crate::args::Args;
 use crate::calls::{Calls, Outcome, files};
 use crate::error::{Kind, RpcError};
-use crate::settings::value::{tiers, whole};
-use daemon::{LimitMode, TorrentEdit, TrackerChange};
+use crate::settings::value::{Setting, tiers, whole};
+use daemon::{LimitMode, TorrentEdit, TrackerChange, WebSeedPolicy};
 use serde_json::Value;
 
 impl Calls {
@@ -23,6 +23,7 @@ impl Calls {
             Ok(changes) => edit.trackers = changes,
             Err(error) => errors.push(error),
         }
+        errors.extend(set_web_seed_policy(&mut edit, args).err());
         let done = self.daemon.edit(self.selected(args), edit).await;
         match errors.into_iter().next() {
             Some(error) => Err(error),
@@ -49,8 +50,19 @@ fn options(args: &Args) -> TorrentEdit {
         group: args.text("group").map(str::to_owned),
         sequential: args.boolean("sequential_download"),
         sequential_from_piece: args.count("sequential_download_from_piece"),
+        web_seed_connections: args.count("web_seed_connections").map(|most| (most > 0).then_some(most)),
         ..TorrentEdit::default()
     }
+}
+
+/// What web seeds are for; `session` stands for what the session says.
+fn set_web_seed_policy(edit: &mut TorrentEdit, args: &Args) -> Outcome {
+    let Some(word) = args.text("web_seed_policy") else { return Ok(()) };
+    let policy = (word != "session").then(|| WebSeedPolicy::of(&Value::from(word))).transpose();
+    let policy =
+        policy.map_err(|_| RpcError::params(format!("invalid value for web_seed_policy: {word}")))?;
+    edit.web_seed_policy = Some(policy);
+    Ok(())
 }
 
 fn mode(number: i64) -> Option<LimitMode> {

@@ -91,6 +91,8 @@ macro_rules! mode {
 
 /// Every setting that does something.
 pub(crate) static KEYS: &[Key] = &[
+    field!("announce_ip", File, session.announce_ip),
+    field!("announce_ip_enabled", File, session.announce_ip_enabled),
     field!("alt_speed_down", Writing, session.alt_speed.down),
     field!("alt_speed_enabled", Writing, session.alt_speed.enabled),
     field!("alt_speed_time_begin", Writing, session.alt_speed.begin_minutes),
@@ -126,12 +128,14 @@ pub(crate) static KEYS: &[Key] = &[
     field!("incomplete_dir_enabled", Writing, session.incomplete_directory_enabled),
     field!("lpd_enabled", Writing, session.lpd),
     field!("message_level", File, process.message_level),
+    field!("peer_congestion_algorithm", File, session.congestion_algorithm),
     field!("peer_limit_global", Writing, session.peer_limit_global),
     field!("peer_limit_per_torrent", Writing, session.peer_limit_per_torrent),
     field!("peer_port", Writing, session.peer_port),
     field!("peer_port_random_high", File, session.peer_port_random_high),
     field!("peer_port_random_low", File, session.peer_port_random_low),
     field!("peer_port_random_on_start", Writing, session.peer_port_random_on_start),
+    field!("peer_socket_tos", File, session.peer_traffic_class),
     field!("pex_enabled", Writing, session.pex),
     field!("pidfile", File, process.pid_file),
     field!("port_forwarding_enabled", Writing, session.port_forwarding),
@@ -202,16 +206,14 @@ pub(crate) static KEYS: &[Key] = &[
     field!("watch_dir", File, process.watch_directory),
     field!("watch_dir_enabled", File, process.watch_directory_enabled),
     field!("watch_dir_force_generic", File, process.watch_directory_force_generic),
+    field!("web_seed_connections", Writing, session.web_seed_connections),
+    field!("web_seed_policy", Writing, session.web_seed_policy),
 ];
 
 /// Keys that have no sense here: they are accepted, kept, and written into a new file for those who look for them.
 pub(crate) fn kept() -> Vec<(&'static str, Value)> {
     vec![
-        ("announce-ip", json!("")),
-        ("announce-ip-enabled", json!(false)),
-        ("peer-congestion-algorithm", json!("")),
         ("peer-id-ttl-hours", json!(6)),
-        ("peer-socket-tos", json!("le")),
         ("prefetch-enabled", json!(true)),
         ("proxy_url", Value::Null),
         ("sleep-per-seconds-during-verify", json!(100)),

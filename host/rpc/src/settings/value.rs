@@ -1,7 +1,7 @@
 //! JSON values of settings, as lenient as Transmission is with what others write.
 
 use crate::access::scope::{Scope, Token};
-use daemon::{Encryption, Preallocation, Transport};
+use daemon::{Encryption, Preallocation, Transport, WebSeedPolicy};
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
@@ -160,6 +160,25 @@ impl Setting for Encryption {
                 2 => Ok(Self::Required),
                 _ => Err(Refusal::Invalid),
             },
+        }
+    }
+}
+
+impl Setting for WebSeedPolicy {
+    fn to_value(&self) -> Value {
+        json!(match self {
+            Self::Fastest => "fastest",
+            Self::Balanced => "balanced",
+            Self::Fallback => "fallback",
+        })
+    }
+
+    fn of(value: &Value) -> Result<Self, Refusal> {
+        match value.as_str().ok_or(Refusal::WrongType)? {
+            "fastest" => Ok(Self::Fastest),
+            "balanced" => Ok(Self::Balanced),
+            "fallback" => Ok(Self::Fallback),
+            _ => Err(Refusal::Invalid),
         }
     }
 }

@@ -57,6 +57,34 @@ async fn files_chosen_later_take_their_bytes_out_of_the_edges() {
 }
 
 #[tokio::test]
+async fn files_may_have_their_final_names_from_the_start_and_change_their_mind() {
+    let mut world = World { plain_names: true, ..World::multi() };
+    let names = ["name/a", "name/sub/b", "name/sub/run", "name/z"];
+    let no_parts = |world: &World| names.iter().all(|name| !world.path(&format!("{name}.part")).exists());
+    let (mut run, _) = world.start().await;
+    let pieces = world.all_pieces();
+    run.feed(&world, pieces[..2].to_vec()).await;
+    run.close().await;
+    assert!(world.path("name/a").exists() && no_parts(&world));
+    world.plain_names = false;
+    let (mut run, report) = world.start().await;
+    assert_eq!((report.have.count(), report.bytes_hashed), (2, 0));
+    run.feed(&world, pieces[2..4].to_vec()).await;
+    run.close().await;
+    assert!(world.path("name/sub/run.part").exists(), "unfinished names are given again");
+    world.plain_names = true;
+    let (mut run, report) = world.start().await;
+    assert_eq!((report.have.count(), report.bytes_hashed), (4, 0));
+    assert!(no_parts(&world));
+    run.feed(&world, pieces[4..].to_vec()).await;
+    run.finished().await;
+    for name in names {
+        assert_eq!(fs::read(world.path(name)).unwrap(), world.file(name), "{name}");
+    }
+    run.close().await;
+}
+
+#[tokio::test]
 async fn space_is_reserved_or_lacking_at_once() {
     let world = World { preallocate: true, ..World::single() };
     let (run, _) = world.start().await;

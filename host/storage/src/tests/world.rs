@@ -29,6 +29,7 @@ pub(super) struct World {
     pub(super) backend: Arc<Faulty>,
     pub(super) selected: Option<Vec<FileIndex>>,
     pub(super) preallocate: bool,
+    pub(super) plain_names: bool,
     pub(super) pool_blocks: usize,
     pub(super) max_open_files: usize,
     pub(super) reference_backend: bool,
@@ -79,6 +80,7 @@ impl World {
             backend: Arc::default(),
             selected: None,
             preallocate: false,
+            plain_names: false,
             pool_blocks: 256,
             max_open_files: 64,
             reference_backend: false,
@@ -140,6 +142,7 @@ impl World {
             download_directory: self.directory.path().to_path_buf(),
             selected: self.selected.clone(),
             preallocate: self.preallocate,
+            plain_names: self.plain_names,
         };
         let (sender, events) = mpsc::channel(4);
         let store = disk.open(options, sender).await?;

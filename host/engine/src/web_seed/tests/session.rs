@@ -17,7 +17,7 @@ async fn download(
     let state = tempfile::tempdir().unwrap();
     let settings = Settings {
         port: 0,
-        bind: Some([127, 0, 0, 1].into()),
+        bind: std::net::IpAddr::from([127, 0, 0, 1]).into(),
         lsd: false,
         state_directory: Some(state.path().to_owned()),
         ..Settings::default()
@@ -27,7 +27,7 @@ async fn download(
         metainfo: content.metainfo.clone(),
         download_directory: directory.path().to_owned(),
         selected: None,
-        sequential: false,
+        sequential: None,
         preallocate: false,
         peers: Vec::new(),
         web_seeds: vec![Url::parse(&format!("http://{}{path}", server.address)).unwrap()],

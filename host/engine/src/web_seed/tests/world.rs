@@ -128,6 +128,7 @@ impl World {
             download_directory: directory.path().to_owned(),
             selected: None,
             preallocate: false,
+            plain_names: false,
         };
         let (event_sender, events) = mpsc::channel(64);
         let store = disk.open(layout, event_sender).await.unwrap();

@@ -2,6 +2,7 @@
 
 use super::{Row, file_lists, peers, trackers, words};
 use crate::json::Json;
+use crate::settings::value::Setting;
 use daemon::{FaultKind, LimitMode, Priority, Status, Wanted};
 
 /// What a field needs beyond the catalogue.
@@ -142,6 +143,13 @@ static FIELDS: &[Field] = &[
     known("upload_ratio", |row, out| out.number(words::ratio(row.entry))),
     known("uploaded_ever", |row, out| out.unsigned(row.entry.progress().uploaded)),
     looked_up("wanted", Needs::Files, file_lists::wanted),
+    known("web_seed_connections", |row, out| {
+        out.unsigned(row.entry.options().web_seed_connections.unwrap_or(0).into());
+    }),
+    known("web_seed_policy", |row, out| {
+        let policy = row.entry.options().web_seed_policy.map(|policy| policy.to_value());
+        out.string(policy.as_ref().and_then(serde_json::Value::as_str).unwrap_or("session"));
+    }),
     looked_up("webseeds", Needs::WebSeeds, |row, out| {
         out.list(&row.details.web_seeds, |out, seed| out.string(&seed.url));
     }),

@@ -36,14 +36,15 @@ pub(super) fn tracker_stats(row: &Row<'_>, out: &mut Json) {
 }
 
 fn write(tracker: &TrackerDetails, out: &mut Json) {
+    // An answer to an announce counts the swarm as a scrape would.
     let has_counts = tracker.seeders >= 0 || tracker.leechers >= 0;
+    let scrapes = !tracker.scrape.is_empty();
     out.key("announce").string(&tracker.announce);
     out.key("announce_state").unsigned(state(tracker.state));
     out.key("download_count").integer(tracker.downloads);
     out.key("downloader_count").integer(-1);
     out.key("has_announced").boolean(tracker.has_announced);
-    // An answer to an announce counts the swarm as a scrape would.
-    out.key("has_scraped").boolean(has_counts);
+    out.key("has_scraped").boolean(has_counts || tracker.last_scrape > 0);
     out.key("host").string(&words::host_and_port(&tracker.announce));
     out.key("id").unsigned(tracker.id.into());
     out.key("is_backup").boolean(tracker.is_backup);
@@ -53,16 +54,22 @@ fn write(tracker: &TrackerDetails, out: &mut Json) {
     out.key("last_announce_succeeded").boolean(tracker.last_succeeded);
     out.key("last_announce_time").integer(tracker.last_announce);
     out.key("last_announce_timed_out").boolean(tracker.last_timed_out);
-    out.key("last_scrape_result").string("");
-    out.key("last_scrape_start_time").integer(0);
-    out.key("last_scrape_succeeded").boolean(has_counts);
-    out.key("last_scrape_time").integer(if has_counts { tracker.last_announce } else { 0 });
-    out.key("last_scrape_timed_out").boolean(false);
+    out.key("last_scrape_result").string(&tracker.scrape_result);
+    out.key("last_scrape_start_time").integer(tracker.scrape_began);
+    out.key("last_scrape_succeeded").boolean(tracker.scrape_succeeded || has_counts);
+    out.key("last_scrape_time").integer(match tracker.last_scrape {
+        0 if has_counts => tracker.last_announce,
+        time => time,
+    });
+    out.key("last_scrape_timed_out").boolean(tracker.scrape_timed_out);
     out.key("leecher_count").integer(tracker.leechers);
     out.key("next_announce_time").integer(tracker.next_announce);
-    out.key("next_scrape_time").integer(0);
+    out.key("next_scrape_time").integer(tracker.next_scrape);
     out.key("scrape").string(&tracker.scrape);
-    out.key("scrape_state").unsigned(0);
+    out.key("scrape_state").unsigned(state(match tracker.next_scrape {
+        time if scrapes && time > 0 => TrackerState::Waiting,
+        _ => TrackerState::Inactive,
+    }));
     out.key("seeder_count").integer(tracker.seeders);
     out.key("sitename").string(&words::site_name(&tracker.announce));
     out.key("tier").unsigned(tracker.tier.into());

@@ -1,0 +1,90 @@
+//! The DHT: switched on and off, and what it knows kept between runs.
+
+use super::{Keeper, News};
+use crate::Settings;
+use crate::limits::{DHT_SAVE_INTERVAL, DHT_SAVE_TIMEOUT};
+use engine::{DhtSettings, DhtTables};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use storage::Change;
+use tokio::time::{Instant, timeout};
+
+/// The names of the tables in the database.
+const TABLES: [&str; 2] = ["dht-v4", "dht-v6"];
+
+/// What the DHT starts from, if it is wanted.
+pub(super) fn settings(settings: &Settings, values: &BTreeMap<String, String>) -> Option<DhtSettings> {
+    let table = |name| values.get(name).and_then(|text| bytes(text)).unwrap_or_default();
+    let [v4, v6] = TABLES.map(table);
+    settings.dht.then(|| DhtSettings { tables: DhtTables { v4, v6 }, ..DhtSettings::default() })
+}
+
+impl Keeper {
+    pub(super) fn switch_dht(&mut self, on: bool) {
+        if on == self.config.settings.dht {
+            return;
+        }
+        if on {
+            let tables = std::mem::take(&mut self.dht_tables);
+            self.session.set_dht(Some(&DhtSettings { tables, ..DhtSettings::default() }));
+        } else {
+            self.session.set_dht(None);
+        }
+    }
+
+    /// Has what the DHT knows saved now and then.
+    pub(super) fn look_at_dht(&mut self) {
+        if self.config.settings.dht && self.dht_saved_at.elapsed() >= DHT_SAVE_INTERVAL {
+            self.dht_saved_at = Instant::now();
+            let (session, news) = (Arc::clone(&self.session), self.news_sender.clone());
+            tokio::spawn(async move {
+                if let Some(tables) = session.dht_tables().await {
+                    // An error means that the keeper has ended.
+                    let _ = news.send(News::DhtTables(tables)).await;
+                }
+            });
+        }
+    }
+
+    /// Keeps what the DHT knew last. A table without nodes is none.
+    pub(super) async fn save_dht(&mut self) {
+        if let Ok(Some(tables)) = timeout(DHT_SAVE_TIMEOUT, self.session.dht_tables()).await {
+            self.keep_dht(tables);
+        }
+    }
+
+    pub(super) fn keep_dht(&mut self, tables: DhtTables) {
+        for (name, table) in TABLES.into_iter().zip([&tables.v4, &tables.v6]) {
+            self.changes.push(Change::Set(name, text(table)));
+        }
+        self.dht_tables = tables;
+    }
+}
+
+/// Bytes as text.
+fn text(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Bytes of [`text`]; `None` of anything else.
+fn bytes(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes().chunks(2);
+    digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_come_back_from_their_text() {
+        let all: Vec<u8> = (0..=255).collect();
+        assert_eq!(bytes(&text(&all)), Some(all));
+        assert_eq!((bytes("zz"), bytes("é")), (None, None));
+    }
+}
