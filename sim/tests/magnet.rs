@@ -49,8 +49,8 @@ fn magnet_with_large_metadata_is_shared_among_peers() {
         let sent = sent.get(&host).copied().unwrap_or(0);
         assert!((300_000..800_000).contains(&sent), "{host} sent {sent} bytes");
     }
-    // 256 pieces, four at a time from each of eight, in rounds of 100 ms.
-    assert!(took < Duration::from_secs(2), "{took:?}");
+    // 256 pieces, one at a time from each of eight: 32 rounds of 100 ms.
+    assert!(took < Duration::from_secs(4), "{took:?}");
 }
 
 #[test]

@@ -178,8 +178,9 @@ pub const WEB_SEED_BAD_PIECES: u32 = 3;
 
 // ---- metadata
 
-/// Pieces of the info dict asked of one peer at once: 64 KiB, so that several peers share in a small one.
-pub const METADATA_PIPELINE: usize = 4;
+/// Pieces of the info dict asked of one peer at once. rtorrent (libTorrent 0.13.8) never reads on when a second request
+/// reaches it before it has sent the answer to the first; several peers make up for the wait.
+pub const METADATA_PIPELINE: usize = 1;
 /// Memory of all attempts at the info dict together: the largest there may be, once.
 pub const METADATA_BYTES: usize = 64 << 20;
 /// How long a peer may take for a piece of the info dict before it counts as lost.
