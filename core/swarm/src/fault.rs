@@ -59,6 +59,9 @@ pub enum Fault {
     /// Its address is one that a torrent must not send us to.
     #[error("its address is one that this URL must not lead to")]
     ForbiddenAddress,
+    /// Other torrents have all the connections that its server may have of us; it was not asked.
+    #[error("waits for a connection of ours to its server")]
+    Queued,
     /// The server behind it has as many connections of ours as one may have.
     #[error("leads to a server that is in use already")]
     Crowded,

@@ -86,7 +86,7 @@ pub struct PeerSnapshot {
 /// What a web seed is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum WebSeedState {
-    /// Nothing to ask of it now.
+    /// Nothing to ask of it now, or no connection for it.
     Idle,
     /// A range is under way.
     Fetching,

@@ -32,6 +32,7 @@ pub(crate) use sizing::Need;
 pub(crate) use steal::Thief;
 
 use crate::contract::{WebSeedInfo, WebSeedKey};
+use crate::fault::Fault;
 use crate::limits;
 use crate::stats::{WebSeedSnapshot, WebSeedState};
 use std::collections::{BTreeMap, BTreeSet};
@@ -239,7 +240,7 @@ fn snapshot(now: Instant, key: WebSeedKey, mirror: &Mirror) -> WebSeedSnapshot {
         WebSeedState::Dropped
     } else if mirror.is_busy() {
         WebSeedState::Fetching
-    } else if resting.is_some() {
+    } else if resting.is_some() && mirror.health.last_fault() != Some(Fault::Queued) {
         WebSeedState::Waiting
     } else {
         WebSeedState::Idle

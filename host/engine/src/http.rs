@@ -166,7 +166,10 @@ impl Client {
         let seat = match get.purpose {
             Purpose::WebSeed { .. } => {
                 let seat = self.0.pool.seat(&server.host, MAX_WEB_SEED_CONNECTIONS_PER_HOST);
-                Some(seat.ok_or_else(|| HttpError::Crowded(server.host.clone()))?)
+                Some(seat.ok_or_else(|| match via {
+                    Via::Named(_) => HttpError::NoSeat(server.host.clone()),
+                    Via::Redirect { .. } => HttpError::Crowded(server.host.clone()),
+                })?)
             }
             Purpose::Document { .. } | Purpose::Tracker { .. } => None,
         };

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(24);
 /// The pause of a busy server that does not say for how long.
 const BUSY: Duration = Duration::from_secs(30);
+/// The pause of one whose connections other torrents of ours have. It costs a look at a table.
+const QUEUED: Duration = Duration::from_secs(2);
 /// The first pause of one that is not there at all: name, port or certificate.
 const ABSENT: Duration = Duration::from_mins(15);
 /// The first pause of one that is there and fails.
@@ -70,7 +72,8 @@ impl Health {
     pub(crate) fn failed(&mut self, now: Instant, fault: Fault, may_lag: bool, chance: f64) -> Consequence {
         self.last = Some(fault);
         let failures = self.failures.min(10);
-        self.failures += 1;
+        // One that waits for a connection did nothing wrong.
+        self.failures += u32::from(fault != Fault::Queued);
         let jitter = 0.8 + 0.4 * chance;
         let grown = |first: Duration, factor: u32, longest: Duration| {
             first.saturating_mul(factor.saturating_pow(failures)).min(longest).mul_f64(jitter)
@@ -80,6 +83,7 @@ impl Health {
                 let asked = asked.clamp(Duration::from_secs(1), LONGEST_RETRY_AFTER);
                 (asked, asked)
             }
+            Fault::Queued => (QUEUED.mul_f64(jitter), QUEUED.mul_f64(jitter)),
             Fault::Busy { retry_after: None, .. } | Fault::Crowded => {
                 let pause = grown(BUSY, 2, LONGEST);
                 (pause, pause)
@@ -205,6 +209,16 @@ mod tests {
         assert_eq!((pause(&health, origin(), false), pause(&health, origin(), true)), (7, 7));
         health.failed(origin(), busy(u64::MAX), false, 0.0);
         assert_eq!(pause(&health, origin(), true), 24 * 3600);
+    }
+
+    #[test]
+    fn one_that_waits_for_other_torrents_is_asked_again_soon_however_often_it_waited() {
+        let mut health = Health::default();
+        for _ in 0..20 {
+            assert_eq!(health.failed(origin(), Fault::Queued, false, 0.5), Consequence::Pause);
+        }
+        assert_eq!((pause(&health, origin(), false), pause(&health, origin(), true)), (2, 2));
+        assert!(!health.is_failing());
     }
 
     #[test]

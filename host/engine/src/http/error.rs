@@ -64,8 +64,11 @@ pub enum HttpError {
     /// A redirect that is not followed.
     #[error("redirected to where it is not followed: {0}")]
     RedirectForbidden(&'static str),
-    /// The server has as many connections of ours as one may have.
+    /// The server has as many connections of ours as one may have, and was not asked.
     #[error("{0} has enough connections of ours")]
+    NoSeat(String),
+    /// A redirect to a server that has as many connections of ours as one may have.
+    #[error("redirected to {0}, which has enough connections of ours")]
     Crowded(String),
     /// A redirect to this magnet link.
     #[error("redirected to a magnet link")]

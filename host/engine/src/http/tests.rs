@@ -277,3 +277,17 @@ async fn both_families_of_a_name_are_tried() {
     });
     assert!(fetch(&v6, &url).await.is_err(), "nothing leaves by another family than --bind's");
 }
+
+#[tokio::test]
+async fn a_third_web_seed_of_one_host_is_told_to_wait_and_the_server_is_not_asked() {
+    let server = TestServer::start(|_| Reply::Keep(reply(200, &[], b"x"))).await;
+    let (client, url) = (client(), server.url("/"));
+    let purpose = Purpose::WebSeed { file_name: b"x".to_vec() };
+    let ask = || async { client.get(&Get { purpose: &purpose, ..get(&url) }).await };
+    let (first, _second) = (ask().await.unwrap(), ask().await.unwrap());
+    let refused = ask().await.err();
+    assert_eq!(refused, Some(HttpError::NoSeat("127.0.0.1".to_owned())));
+    assert_eq!(server.requests().len(), 2);
+    drop(first);
+    assert!(ask().await.is_ok(), "a seat that is left is free");
+}

@@ -212,6 +212,7 @@ pub(super) fn describe(fact: &WebSeedFact) -> Option<String> {
         WebSeedFact::Ended(FetchEnd::Failed(fault @ Fault::Busy { retry_after: Some(wait), .. })) => {
             Some(format!("{fault}; asked to wait {} s", wait.as_secs()))
         }
+        WebSeedFact::Ended(FetchEnd::Failed(Fault::Queued)) => None,
         WebSeedFact::Ended(FetchEnd::Failed(fault)) => Some(fault.to_string()),
         WebSeedFact::NoRanges => Some("sends whole files only".to_owned()),
         WebSeedFact::Ended(FetchEnd::Complete | FetchEnd::Cancelled)

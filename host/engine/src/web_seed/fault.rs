@@ -21,6 +21,7 @@ pub(super) fn fault(error: &HttpError) -> Fault {
         HttpError::RedirectLoop(_) | HttpError::RedirectForbidden(_) | HttpError::RedirectToMagnet(_) => {
             Fault::Redirects
         }
+        HttpError::NoSeat(_) => Fault::Queued,
         HttpError::Crowded(_) => Fault::Crowded,
     }
 }
