@@ -212,10 +212,9 @@ pub(super) fn describe(fact: &WebSeedFact) -> Option<String> {
         WebSeedFact::Ended(FetchEnd::Failed(fault @ Fault::Busy { retry_after: Some(wait), .. })) => {
             Some(format!("{fault}; asked to wait {} s", wait.as_secs()))
         }
-        WebSeedFact::Ended(FetchEnd::Failed(Fault::Queued)) => None,
-        WebSeedFact::Ended(FetchEnd::Failed(fault)) => Some(fault.to_string()),
+        WebSeedFact::Ended(FetchEnd::Failed(fault)) if *fault != Fault::Queued => Some(fault.to_string()),
         WebSeedFact::NoRanges => Some("sends whole files only".to_owned()),
-        WebSeedFact::Ended(FetchEnd::Complete | FetchEnd::Cancelled)
+        WebSeedFact::Ended(FetchEnd::Complete | FetchEnd::Cancelled | FetchEnd::Failed(_))
         | WebSeedFact::BlockReceived(_)
         | WebSeedFact::Answered { .. } => None,
     }
