@@ -3,6 +3,7 @@
 use crate::bind::Bind;
 use crate::http::is_local;
 use crate::limits::{MAX_UDP_PACKET, RETRY_PAUSE, SECOND_FAMILY_GRACE, UDP_ASK_QUEUE};
+use crate::udp;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -179,7 +180,7 @@ fn join(one: AnnounceResponse, other: AnnounceResponse) -> AnnounceResponse {
 
 /// Opens the sockets and starts the task; `None` if there is no socket at all.
 fn start(bind: Bind) -> Option<mpsc::Sender<Ask>> {
-    let open = |ip: IpAddr| match open_socket(ip) {
+    let open = |ip: IpAddr| match udp::bind(ip, 0) {
         Ok(socket) => Some(socket),
         Err(error) => {
             debug!(%ip, %error, "no socket for UDP trackers");
@@ -195,17 +196,6 @@ fn start(bind: Bind) -> Option<mpsc::Sender<Ask>> {
     let driver = Driver { v4, v6, client: UdpClient::new(fastrand::u64(..)), replies: BTreeMap::new() };
     tokio::spawn(driver.run(receiver));
     Some(asks)
-}
-
-fn open_socket(ip: IpAddr) -> io::Result<UdpSocket> {
-    let address = SocketAddr::new(ip, 0);
-    let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::DGRAM, None)?;
-    if ip.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    UdpSocket::from_std(socket.into())
 }
 
 /// The task: sockets on one side, the machine in the middle, those who wait on the other side.
