@@ -232,7 +232,7 @@ async fn describe(
             ratio: args.seed_ratio,
             time: args.seed_time,
         },
-        tuning: engine::Tuning::default(),
+        tuning: engine::Tuning { read_soon: !plan.checks.is_empty(), ..engine::Tuning::default() },
     })
 }
 

@@ -21,6 +21,9 @@ pub struct Tuning {
     pub trackers: Option<Vec<Vec<String>>>,
     /// Paths of files that differ from the torrent's, relative to the download folder.
     pub paths: BTreeMap<FileIndex, PathBuf>,
+    /// The files are read from end to end once they are complete: what is fetched stays in the page cache, where it
+    /// otherwise makes room once it is on a fast device.
+    pub read_soon: bool,
     /// Unfinished files have their final names too.
     pub plain_names: bool,
     /// Which files come before others, by file; none at all: no file does.

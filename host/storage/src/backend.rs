@@ -6,6 +6,7 @@ pub(crate) mod faulty;
 pub(crate) mod fs;
 
 use std::io::{self, IoSlice};
+use std::num::NonZeroU64;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -37,6 +38,9 @@ pub(crate) trait Backend: Send + Sync {
 
     /// Waits until the file's bytes and length are on the device.
     fn sync(&self, file: BorrowedFd<'_>) -> io::Result<()>;
+
+    /// The system need not keep these bytes in memory; they are on the device. Advice.
+    fn uncache(&self, file: BorrowedFd<'_>, offset: u64, length: NonZeroU64);
 
     /// Reserves space for `length` bytes. A file system that cannot is no error.
     fn allocate(&self, file: BorrowedFd<'_>, length: u64) -> io::Result<()>;

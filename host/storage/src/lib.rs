@@ -33,6 +33,7 @@ mod sync;
 mod tests;
 mod torrent;
 mod transfer;
+mod uncache;
 mod verify;
 mod worker;
 

@@ -99,7 +99,7 @@ impl TorrentStore {
             torrent.downloaded.store(report.downloaded, Ordering::Release);
             torrent.uploaded.store(report.uploaded, Ordering::Release);
             for piece in found {
-                shared.sync.stored(&torrent, piece, || {});
+                shared.sync.found(&torrent, piece);
             }
             shared.sync.touched(&torrent);
             Ok(report)

@@ -61,6 +61,12 @@ impl SyncHandle {
         }
     }
 
+    /// A check found a piece that an earlier run wrote.
+    pub(crate) fn found(&self, torrent: &Arc<Torrent>, piece: PieceIndex) {
+        locked(&torrent.dirty).found = true;
+        self.stored(torrent, piece, || {});
+    }
+
     /// Something beside pieces is to be recorded at the next tick.
     pub(crate) fn changed(&self, torrent: &Arc<Torrent>) {
         self.queue(torrent, &mut locked(&torrent.dirty));
@@ -163,6 +169,7 @@ impl Syncer {
                 slots.entry(extent.slot).or_default().push(*piece);
             }
         }
+        let began = Instant::now();
         let mut failure = None;
         let mut lost = BTreeSet::new();
         for (slot, pieces) in slots {
@@ -178,8 +185,12 @@ impl Syncer {
             }
         }
         let mut synced = locked(&torrent.synced);
-        for piece in dirty.pieces.into_iter().filter(|piece| torrent.stored.contains(*piece)) {
-            synced.insert(piece);
+        for piece in dirty.pieces.iter().filter(|piece| torrent.stored.contains(**piece)) {
+            synced.insert(*piece);
+        }
+        drop(synced);
+        if failure.is_none() && !dirty.found {
+            self.transfer.uncache(torrent, &dirty, began.elapsed());
         }
         failure.map_or(Ok(()), Err)
     }

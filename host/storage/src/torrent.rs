@@ -5,6 +5,7 @@ use crate::events::DiskEvent;
 use crate::file_pool::Slot;
 use crate::layout::{FileKind, Layout};
 use crate::outbox::Outbox;
+use crate::uncache::Cache;
 use crate::{DiskError, paths};
 use metainfo::{Bitfield, FileIndex, PieceIndex};
 use std::os::fd::OwnedFd;
@@ -82,6 +83,8 @@ impl FileState {
 pub(crate) struct Dirty {
     pub(crate) pieces: Vec<PieceIndex>,
     pub(crate) bytes: u64,
+    /// Some of it was there before this run and may be on the device already.
+    pub(crate) found: bool,
     /// The sync thread knows that there is something to do.
     pub(crate) queued: bool,
 }
@@ -102,6 +105,8 @@ pub(crate) struct Torrent {
     /// Of these, known to be on the device: may be recorded.
     pub(crate) synced: Mutex<Bitfield>,
     pub(crate) dirty: Mutex<Dirty>,
+    /// Whether what was synced stays in the page cache.
+    pub(crate) cache: Cache,
     /// Held shared while bytes are written or files opened, alone while a file changes its name or place.
     pub(crate) naming: RwLock<()>,
     outbox: Outbox,
@@ -163,6 +168,7 @@ impl Torrent {
             stored: AtomicBitfield::new(pieces),
             synced: Mutex::new(Bitfield::new(pieces)),
             dirty: Mutex::default(),
+            cache: Cache::default(),
             naming: RwLock::default(),
             outbox,
             incomplete: AtomicU32::new(0),

@@ -32,6 +32,9 @@ pub(super) async fn check(parts: &mut Parts) -> Checked {
     if parts.add.tuning.recheck {
         store.forget_record();
     }
+    if parts.add.tuning.read_soon {
+        store.keep_cached();
+    }
     let check = store.check(move |progress| counter.store(progress.bytes_checked, Ordering::Relaxed));
     tokio::pin!(check);
     let mut ticks = interval(SNAPSHOT_INTERVAL);

@@ -3,6 +3,7 @@
 use super::{Access, Backend, fs::FileSystem};
 use rustix::io::Errno;
 use std::io::{self, IoSlice};
+use std::num::NonZeroU64;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,6 +24,8 @@ pub(crate) struct Faulty {
     pub(crate) no_handles: AtomicU64,
     /// Writes so far.
     pub(crate) writes: AtomicU64,
+    /// Bytes that may have left memory so far.
+    pub(crate) uncached: AtomicU64,
 }
 
 impl Default for Faulty {
@@ -35,6 +38,7 @@ impl Default for Faulty {
             fail_syncs: AtomicBool::new(false),
             no_handles: AtomicU64::new(0),
             writes: AtomicU64::new(0),
+            uncached: AtomicU64::new(0),
         }
     }
 }
@@ -94,6 +98,11 @@ impl Backend for Faulty {
             return Err(Errno::IO.into());
         }
         FileSystem.sync(file)
+    }
+
+    fn uncache(&self, file: BorrowedFd<'_>, offset: u64, length: NonZeroU64) {
+        self.uncached.fetch_add(length.get(), Ordering::SeqCst);
+        FileSystem.uncache(file, offset, length);
     }
 
     fn allocate(&self, file: BorrowedFd<'_>, length: u64) -> io::Result<()> {

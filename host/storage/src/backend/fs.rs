@@ -2,9 +2,10 @@
 
 use super::{Access, Backend};
 use crate::paths;
-use rustix::fs::FallocateFlags;
+use rustix::fs::{Advice, FallocateFlags};
 use rustix::io::{Errno, ReadWriteFlags};
 use std::io::{self, IoSlice, IoSliceMut};
+use std::num::NonZeroU64;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -39,6 +40,10 @@ impl Backend for FileSystem {
 
     fn sync(&self, file: BorrowedFd<'_>) -> io::Result<()> {
         Ok(rustix::fs::fdatasync(file)?)
+    }
+
+    fn uncache(&self, file: BorrowedFd<'_>, offset: u64, length: NonZeroU64) {
+        let _ = rustix::fs::fadvise(file, offset, Some(length), Advice::DontNeed);
     }
 
     fn allocate(&self, file: BorrowedFd<'_>, length: u64) -> io::Result<()> {

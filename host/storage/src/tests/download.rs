@@ -1,9 +1,12 @@
 //! From blocks to verified files.
 
 use super::world::World;
+use crate::torrent::Dirty;
 use crate::{DiskEvent, TryRead};
 use metainfo::PieceIndex;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
 
 #[tokio::test]
 async fn a_file_appears_complete_under_its_name() {
@@ -156,4 +159,28 @@ async fn discarded_blocks_come_back_to_the_pool() {
     store.close().await.unwrap();
     run.buffers_come_back().await;
     run.disk.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_is_on_a_fast_device_leaves_memory() {
+    let world = World::single();
+    let (mut run, _) = world.start().await;
+    run.feed(&world, [0, 1]).await;
+    let synced = |mebibytes: u64| Dirty {
+        pieces: vec![PieceIndex(0), PieceIndex(1)],
+        bytes: mebibytes << 20,
+        ..Dirty::default()
+    };
+    let after = |mebibytes: u64, ms: u64| {
+        let (transfer, torrent) = (&run.store.shared.transfer, &run.store.torrent);
+        transfer.uncache(torrent, &synced(mebibytes), Duration::from_millis(ms));
+        world.backend.uncached.swap(0, SeqCst)
+    };
+    assert_eq!(after(64, 400), 0, "a disk with moving parts");
+    assert_eq!(after(1, 1), 0, "too little to tell");
+    assert_eq!(after(64, 100), 200_000);
+    assert_eq!(after(1, 1000), 200_000, "it stays a fast one");
+    run.store.keep_cached();
+    assert_eq!(after(64, 100), 0);
+    run.close().await;
 }
