@@ -82,6 +82,11 @@ impl Choker {
         self.slots = slots;
     }
 
+    /// Whether a peer is served by chance.
+    pub(crate) fn is_optimistic(&self, peer: PeerKey) -> bool {
+        self.optimistic.is_some_and(|(lucky, _)| lucky == peer)
+    }
+
     /// The peers to serve for the next round, of the interested ones, in order of their keys; so are `clients`.
     pub(crate) fn rechoke(&mut self, now: Instant, giving_only: bool, clients: &[Client]) -> &[PeerKey] {
         self.balance(clients);

@@ -365,6 +365,7 @@ impl MetadataFetch {
             up_rate: 0,
             outstanding: source.owed.len() as u32,
             am_choking: true,
+            is_optimistic: false,
             am_interested: false,
             peer_choking: true,
             peer_interested: false,

@@ -249,6 +249,7 @@ impl Peer {
             up_rate: self.up.per_second(now),
             outstanding: self.outstanding.len() as u32,
             am_choking: self.am_choking,
+            is_optimistic: false,
             am_interested: self.am_interested,
             peer_choking: self.chokes_us,
             peer_interested: self.is_interested,

@@ -117,6 +117,15 @@ impl Picker {
         untouched + open.sum::<u64>()
     }
 
+    /// Bytes that arrived of pieces under way.
+    pub(crate) fn partial_bytes(&self) -> u64 {
+        let of = |partial: &Partial| {
+            let bytes = u64::from(partial.received) * u64::from(BLOCK_LENGTH);
+            bytes.min(self.geometry.piece_size(partial.piece).into())
+        };
+        self.partials.iter().map(of).sum()
+    }
+
     /// Wanted pieces under way with a free block.
     fn joinable(&self) -> impl Iterator<Item = &Partial> {
         self.partials.joinable()

@@ -71,6 +71,8 @@ pub struct PeerSnapshot {
     pub outstanding: u32,
     /// We do not serve the peer.
     pub am_choking: bool,
+    /// We serve it by chance, not for what it gives.
+    pub is_optimistic: bool,
     /// We want something of it.
     pub am_interested: bool,
     /// The peer does not serve us.

@@ -251,7 +251,8 @@ impl Swarm {
                 Direction::Incoming => Some(CandidateSource::Incoming),
                 Direction::Outgoing => self.peer_list.source(peer.address),
             };
-            PeerSnapshot { source, ..peer.snapshot(now) }
+            let is_optimistic = self.choker.is_optimistic(peer.key);
+            PeerSnapshot { is_optimistic, source, ..peer.snapshot(now) }
         })
     }
 
@@ -260,6 +261,11 @@ impl Swarm {
         let complete = self.peers.values().filter(|peer| peer.uncounted).count() as u32;
         let pieces = (0..self.config.geometry.piece_count()).map(PieceIndex);
         pieces.map(|piece| self.picker.availability(piece) + complete).collect()
+    }
+
+    /// Bytes that arrived of pieces that are not whole and verified yet.
+    pub fn partial_bytes(&self) -> u64 {
+        self.picker.partial_bytes()
     }
 
     /// The wanted pieces that miss and that somebody connected has. A web seed in use has them all.
@@ -273,6 +279,11 @@ impl Swarm {
             }
         }
         available
+    }
+
+    /// Exchanges addresses with peers from now on (BEP 11), or does so no more.
+    pub const fn set_exchanging(&mut self, on: bool) {
+        self.config.exchange_peers = on;
     }
 
     /// Changes how many connections are held at most; the worst of those beyond are closed.

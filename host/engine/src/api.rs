@@ -74,6 +74,31 @@ impl Default for Settings {
     }
 }
 
+/// How peers are met: what of a session's settings may change while it runs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ways {
+    /// See [`Settings::announced_address`].
+    pub announced_address: Option<IpAddr>,
+    /// See [`Settings::peer_sockets`].
+    pub peer_sockets: PeerSockets,
+    /// See [`Settings::pex`].
+    pub pex: bool,
+    /// See [`Settings::transports`].
+    pub transports: Transports,
+}
+
+impl Ways {
+    /// As the settings have it.
+    pub fn of(settings: &Settings) -> Self {
+        Self {
+            announced_address: settings.announced_address,
+            peer_sockets: settings.peer_sockets.clone(),
+            pex: settings.pex,
+            transports: settings.transports,
+        }
+    }
+}
+
 /// One torrent to be taken in.
 #[derive(Clone, Debug)]
 pub struct AddTorrent {
@@ -294,6 +319,8 @@ pub struct Snapshot {
     pub bytes_from_web_seeds: u64,
     /// Bytes verified and stored, selected or not.
     pub bytes_have: u64,
+    /// Bytes that arrived of pieces that are not whole and verified yet.
+    pub bytes_partial: u64,
     /// Bytes selected, missing, and offered by somebody connected.
     pub bytes_available: u64,
     /// Bytes of pieces that failed their hash.

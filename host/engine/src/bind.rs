@@ -62,14 +62,26 @@ impl PeerSockets {
     /// Sets a socket up. A kernel that does not want to is no reason not to talk.
     pub(crate) fn apply<'s>(&self, socket: impl Into<socket2::SockRef<'s>>, remote: IpAddr) {
         let socket = socket.into();
-        let class = self.traffic_class.map(u32::from).map(|class| match remote.to_canonical() {
+        if let Some(name) = &self.congestion_algorithm {
+            tell(socket.set_tcp_congestion(name.as_bytes()));
+        }
+        if self.traffic_class.is_some() {
+            self.mark(socket, remote);
+        }
+    }
+
+    /// Sets the traffic class of a socket of the family of `remote`; the usual one if there is none.
+    pub(crate) fn mark<'s>(&self, socket: impl Into<socket2::SockRef<'s>>, remote: IpAddr) {
+        let (socket, class) = (socket.into(), u32::from(self.traffic_class.unwrap_or_default()));
+        tell(match remote.to_canonical() {
             IpAddr::V4(_) => socket.set_tos_v4(class),
             IpAddr::V6(_) => socket.set_tclass_v6(class),
         });
-        let algorithm = self.congestion_algorithm.as_ref();
-        let algorithm = algorithm.map(|name| socket.set_tcp_congestion(name.as_bytes()));
-        for error in [class, algorithm].into_iter().flatten().filter_map(Result::err) {
-            tracing::debug!(%error, "a peer's socket is not set up as wished");
-        }
+    }
+}
+
+fn tell(result: std::io::Result<()>) {
+    if let Err(error) = result {
+        tracing::debug!(%error, "a peer's socket is not set up as wished");
     }
 }

@@ -9,7 +9,7 @@ mod search;
 use crate::address_filter::AddressFilter;
 use crate::limits::{DHT_COMMAND_QUEUE, DHT_PEER_QUEUE};
 use crate::session::Shared;
-use crate::udp::Udp;
+use crate::udp::{Port, Udp};
 use driver::{Driver, Side};
 use search::Wanted;
 use std::net::SocketAddr;
@@ -59,7 +59,6 @@ pub(crate) struct Dht {
 }
 
 /// What the task is told.
-#[derive(Debug)]
 enum Command {
     /// Look for peers of a torrent, and announce it.
     Find(Wanted),
@@ -69,6 +68,8 @@ enum Command {
     Contacts(Vec<SocketAddr>),
     /// Peers reach us at another port.
     Port(u16),
+    /// The nodes are at other sockets.
+    Sockets([Option<Arc<Port>>; 2]),
     /// Somebody wants to keep what the nodes know.
     Save(oneshot::Sender<DhtTables>),
 }
@@ -152,6 +153,11 @@ impl Dht {
     pub(crate) fn set_port(&self, port: u16) {
         // A full queue means that the task is overwhelmed; the next change tells it.
         let _ = self.commands.try_send(Command::Port(port));
+    }
+
+    /// Moves the nodes to other sockets.
+    pub(crate) fn set_sockets(&self, udp: &Udp) {
+        let _ = self.commands.try_send(Command::Sockets(udp.ports().clone()));
     }
 
     /// What the nodes know, before long; `None` if the task is too busy to tell.

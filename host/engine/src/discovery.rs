@@ -2,6 +2,7 @@
 
 use crate::dht::{Dht, DhtSettings, DhtTables};
 use crate::lsd::Lsd;
+use crate::udp::Udp;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -66,6 +67,18 @@ impl Discovery {
         if let Some(dht) = self.dht() {
             dht.set_port(port);
         }
+    }
+
+    /// The DHT is at other sockets from now on.
+    pub(crate) fn set_sockets(&self, udp: &Udp) {
+        if let Some(dht) = self.dht() {
+            dht.set_sockets(udp);
+        }
+    }
+
+    /// Has everybody look again at what there is.
+    pub(crate) fn announce_change(&self) {
+        self.0.send_modify(|_| {});
     }
 
     /// What the DHT knows, for a later run; `None` if there is none.

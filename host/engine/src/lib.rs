@@ -34,7 +34,7 @@ mod web_seed;
 pub use address_filter::AddressFilter;
 pub use api::{
     AddError, AddMagnet, AddTorrent, AfterCompletion, Event, Phase, Priority, Settings, Snapshot, SourceKind,
-    SourceSnapshot, StartError, TorrentError, TorrentId, TrackerWord, WebSeedPolicy,
+    SourceSnapshot, StartError, TorrentError, TorrentId, TrackerWord, Ways, WebSeedPolicy,
 };
 pub use bind::{Bind, PeerSockets};
 pub use dht::{DhtSettings, DhtTables};
@@ -47,7 +47,7 @@ pub use limits::{SCRAPE_HASHES, WEB_SEED_CONNECTIONS};
 pub use rate_limit::RateLimit;
 pub use session::Session;
 pub use swarm::{CandidateSource, Direction, PeerSnapshot, WebSeedState};
-pub use torrent::{Change, Control, Report, Torrent, WebSeedReport};
+pub use torrent::{Change, Control, PeerReport, Report, Torrent, WebSeedReport};
 pub use tracker::{AnnounceError, ScrapeCounts, TrackerSnapshot, TrackerStatus};
 pub use tracker_server::TrackerServer;
 pub use transport::Transports;

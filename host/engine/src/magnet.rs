@@ -323,7 +323,7 @@ impl MagnetTask {
     fn report(&self) -> Report {
         Report {
             at: now(),
-            peers: self.fetch.peers().collect(),
+            peers: self.fetch.peers().map(|peer| self.peers.report(peer)).collect(),
             trackers: self.trackers.as_ref().map(Trackers::snapshots).unwrap_or_default(),
             web_seeds: Vec::new(),
             have: Bitfield::new(0),

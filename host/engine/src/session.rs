@@ -1,6 +1,6 @@
 //! The whole client: one listener, one disk, one pair of rate limits, and the torrents that share them.
 
-use crate::api::{AddError, AddMagnet, AddTorrent, Phase, Settings, Snapshot, StartError};
+use crate::api::{AddError, AddMagnet, AddTorrent, Phase, Settings, Snapshot, StartError, Ways};
 use crate::dht::{Dht, DhtSettings, DhtTables};
 use crate::dial::{self, Dialler};
 use crate::discovery::Discovery;
@@ -15,11 +15,11 @@ use crate::mirrors::Mirrors;
 use crate::peer_places::PeerPlaces;
 use crate::rate_limit::RateLimit;
 use crate::torrent::{Parts, Torrent, TorrentTask};
-use crate::udp::Udp;
+use crate::udp::{IncomingStream, Udp};
 use crate::udp_tracker::UdpTrackers;
 use metainfo::PeerId;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 use storage::{BlockPool, Disk, DiskConfig, StateStore};
 use tokio::net::TcpListener;
@@ -33,7 +33,9 @@ const PEER_ID_PREFIX: &[u8; 8] = b"-SR0100-";
 
 /// What all torrents of a session share.
 pub(crate) struct Shared {
+    /// As they were at the start; of those in `ways` that counts.
     pub(crate) settings: Settings,
+    ways: RwLock<Arc<Ways>>,
     pub(crate) peer_id: PeerId,
     /// The port peers reach us at; 0 if we do not listen.
     pub(crate) port: AtomicU16,
@@ -46,7 +48,7 @@ pub(crate) struct Shared {
     pub(crate) mirrors: Mirrors,
     pub(crate) udp_trackers: UdpTrackers,
     /// The sockets for uTP and the DHT, once either is wanted.
-    pub(crate) udp: OnceLock<Udp>,
+    udp: Mutex<Option<Udp>>,
     pub(crate) discovery: Discovery,
     pub(crate) registry: Registry,
     /// Whom fetches of metadata met, until their torrents are added.
@@ -60,6 +62,8 @@ pub struct Session {
     /// Torrents, and what sleepers need; they end with the session.
     tasks: Mutex<JoinSet<()>>,
     listeners: Mutex<JoinSet<()>>,
+    /// Takes the uTP streams that others open, while it is held by sockets too.
+    utp_streams: mpsc::Sender<IncomingStream>,
     state: Option<StateStore>,
 }
 
@@ -87,8 +91,8 @@ impl Session {
         let registry = Registry::default();
         let dormitory = Arc::new(Dormitory::default());
         let hall = Hall { registry: registry.clone(), dormitory: Arc::clone(&dormitory) };
-        let udp = open_udp(&settings, port, &hall);
         let listeners = if settings.transports.tcp() { listen_on(listeners, &hall) } else { JoinSet::new() };
+        let (utp_streams, incoming) = mpsc::channel(INCOMING_QUEUE);
         let shared = Shared {
             peer_id: new_peer_id(),
             port: AtomicU16::new(port),
@@ -100,18 +104,22 @@ impl Session {
             http: Client::new(&settings),
             mirrors: Mirrors::load(state.clone()),
             udp_trackers: UdpTrackers::new(settings.bind),
-            udp,
+            udp: Mutex::default(),
+            ways: RwLock::new(Arc::new(Ways::of(&settings))),
             discovery: Discovery::default(),
             registry,
             parked: Parked::default(),
             settings,
         };
+        shared.follow_utp(&utp_streams);
         shared.set_lsd(shared.settings.lsd);
         shared.set_dht(shared.settings.dht.as_ref());
         let shared = Arc::new(shared);
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&dormitory).run(Arc::downgrade(&shared)));
-        Ok(Self { shared, dormitory, tasks: Mutex::new(tasks), listeners: Mutex::new(listeners), state })
+        tasks.spawn(listen::accept_utp(incoming, hall));
+        let (tasks, listeners) = (Mutex::new(tasks), Mutex::new(listeners));
+        Ok(Self { shared, dormitory, tasks, listeners, utp_streams, state })
     }
 
     /// The port peers reach us at; 0 if it does not listen.
@@ -119,19 +127,48 @@ impl Session {
         self.shared.port()
     }
 
-    /// Listens on another port from now on; if that cannot be had, all stays as it was. Connections that stand stay.
+    /// Listens on another port from now on, over TCP and UDP; if that cannot be had over TCP, all stays as it was.
+    /// Connections that stand stay.
     pub fn set_port(&self, port: u16) -> Result<u16, StartError> {
         let listeners = dial::listen(self.shared.settings.bind, port)
             .map_err(|(address, source)| StartError::Listen { address, source })?;
         let port =
             listeners.first().and_then(|first| first.local_addr().ok()).map_or(0, |address| address.port());
-        let hall = Hall { registry: self.shared.registry.clone(), dormitory: Arc::clone(&self.dormitory) };
-        let is_tcp_used = self.shared.settings.transports.tcp();
-        let listening = if is_tcp_used { listen_on(listeners, &hall) } else { JoinSet::new() };
-        *self.listeners.lock().unwrap_or_else(PoisonError::into_inner) = listening;
+        self.listen(listeners);
         self.shared.port.store(port, Ordering::Relaxed);
         self.shared.discovery.set_port(port);
+        self.shared.move_udp(&self.utp_streams);
         Ok(port)
+    }
+
+    /// Takes in connections from these on, and from no others.
+    fn listen(&self, listeners: Vec<TcpListener>) {
+        let hall = Hall { registry: self.shared.registry.clone(), dormitory: Arc::clone(&self.dormitory) };
+        let is_tcp_used = self.shared.ways().transports.tcp();
+        let listening = if is_tcp_used { listen_on(listeners, &hall) } else { JoinSet::new() };
+        *self.listeners.lock().unwrap_or_else(PoisonError::into_inner) = listening;
+    }
+
+    /// Changes how peers are met from now on. Connections that stand stay as they are.
+    pub fn set_ways(&self, ways: Ways) -> Result<(), StartError> {
+        let before = self.shared.ways();
+        let has_tcp = (before.transports.tcp(), ways.transports.tcp());
+        let is_pex_switched = before.pex != ways.pex;
+        *self.shared.ways.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ways);
+        self.shared.follow_utp(&self.utp_streams);
+        if is_pex_switched {
+            self.shared.discovery.announce_change();
+        }
+        match has_tcp {
+            (true, false) => self.listen(Vec::new()),
+            (false, true) if self.shared.settings.listen => {
+                let listeners = dial::listen(self.shared.settings.bind, self.port())
+                    .map_err(|(address, source)| StartError::Listen { address, source })?;
+                self.listen(listeners);
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Finds peers on the local network from now on, or does so no more.
@@ -318,12 +355,44 @@ impl Session {
 impl Shared {
     /// The way to peers.
     pub(crate) fn dialler(&self) -> Dialler {
+        let ways = self.ways();
         Dialler {
             bind: self.settings.bind,
-            sockets: self.settings.peer_sockets.clone(),
-            transports: self.settings.transports,
-            ports: self.udp.get().map(|udp| udp.ports().clone()).unwrap_or_default(),
+            sockets: ways.peer_sockets.clone(),
+            transports: ways.transports,
+            ports: self.udp().as_ref().map(|udp| udp.ports().clone()).unwrap_or_default(),
         }
+    }
+
+    /// How peers are met now.
+    pub(crate) fn ways(&self) -> Arc<Ways> {
+        Arc::clone(&self.ways.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn udp(&self) -> MutexGuard<'_, Option<Udp>> {
+        self.udp.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the sockets for uTP, or for the DHT alone, do what is wanted now.
+    fn follow_utp(&self, streams: &mpsc::Sender<IncomingStream>) {
+        let (ways, mut udp) = (self.ways(), self.udp());
+        if ways.transports.utp() {
+            udp.get_or_insert_with(|| Udp::start(self.settings.bind, self.port()));
+        }
+        if let Some(udp) = &*udp {
+            udp.mark(&ways.peer_sockets);
+            udp.accept(Some(streams).filter(|_| ways.transports.utp() && self.settings.listen));
+        }
+    }
+
+    /// Moves uTP and the DHT to sockets at the port of now. Streams that stand stay where they are.
+    fn move_udp(&self, streams: &mpsc::Sender<IncomingStream>) {
+        let Some(old) = self.udp().take() else { return };
+        let new = Udp::start(self.settings.bind, self.port());
+        self.discovery.set_sockets(&new);
+        *self.udp() = Some(new);
+        self.follow_utp(streams);
+        old.retire();
     }
 
     fn set_lsd(&self, on: bool) {
@@ -333,7 +402,12 @@ impl Shared {
     fn set_dht(&self, wanted: Option<&DhtSettings>) {
         let (bind, port) = (self.settings.bind, self.port());
         self.discovery.set_dht(wanted, |dht| {
-            let udp = self.udp.get_or_init(|| Udp::start(bind, port, None));
+            let mut udp = self.udp();
+            let udp = udp.get_or_insert_with(|| {
+                let udp = Udp::start(bind, port);
+                udp.mark(&self.ways().peer_sockets);
+                udp
+            });
             Dht::start(dht, self.settings.address_filter.clone(), port, udp)
         });
     }
@@ -342,17 +416,6 @@ impl Shared {
     pub(crate) fn port(&self) -> u16 {
         self.port.load(Ordering::Relaxed)
     }
-}
-
-/// The sockets for uTP where that is wanted, on the peers' port if that is free for UDP.
-fn open_udp(settings: &Settings, port: u16, hall: &Hall) -> OnceLock<Udp> {
-    if !settings.transports.utp() {
-        return OnceLock::new();
-    }
-    let (sender, incoming) = mpsc::channel(INCOMING_QUEUE);
-    let mut udp = Udp::start(settings.bind, port, settings.listen.then_some(&sender));
-    udp.spawn(listen::accept_utp(incoming, hall.clone()));
-    udp.into()
 }
 
 fn listen_on(listeners: Vec<TcpListener>, hall: &Hall) -> JoinSet<()> {

@@ -39,7 +39,7 @@ use trackers::Trackers;
 use wire::Fact;
 
 pub(crate) use control::Command;
-pub use control::{Change, Control, Report, Torrent, WebSeedReport};
+pub use control::{Change, Control, PeerReport, Report, Torrent, WebSeedReport};
 pub(crate) use show::Teller;
 
 /// What the task is made of.
@@ -440,7 +440,7 @@ fn request_queue(add: &AddTorrent) -> u32 {
 
 /// A private torrent's peers are nobody else's business (BEP 27).
 fn exchanges_peers(add: &AddTorrent, shared: &Shared) -> bool {
-    shared.settings.pex && !add.metainfo.private
+    shared.ways().pex && !add.metainfo.private
 }
 
 /// How we call ourselves to peers.

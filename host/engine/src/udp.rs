@@ -3,7 +3,9 @@
 //! One task a socket receives many datagrams in one system call, tells whose they are, and sends what uTP has to send, a
 //! batch in one call as well. The DHT is handed its datagrams through a channel and sends by itself.
 
-use crate::bind::Bind;
+mod marked;
+
+use crate::bind::{Bind, PeerSockets};
 use crate::limits::{
     MAX_DHT_PACKET, UDP_BUFFER, UDP_BUFFERS, UDP_DHT_QUEUE, UDP_RECEIVES_A_TURN, UDP_SOCKET_BUFFER,
 };
@@ -11,6 +13,7 @@ use crate::utp::{Streams, UtpStream};
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use tokio::io::Interest;
@@ -28,8 +31,14 @@ pub(crate) struct Port {
     socket: UdpSocket,
     state: UdpSocketState,
     pub(crate) streams: Streams,
+    /// Who takes the streams that others open, while they may.
+    incoming: Mutex<Option<mpsc::Sender<IncomingStream>>>,
     /// The DHT, while it is on.
     dht: Mutex<Option<mpsc::Sender<DhtDatagram>>>,
+    /// Datagrams bear a traffic class of ours.
+    is_marked: AtomicBool,
+    /// Another socket has taken its place: it ends with its last stream.
+    is_replaced: AtomicBool,
 }
 
 /// The sockets and their tasks, which end with this.
@@ -43,9 +52,8 @@ pub(crate) struct Udp {
 pub(crate) type IncomingStream = (UtpStream, SocketAddr);
 
 impl Udp {
-    /// Opens the sockets at `port`, or at any port where that is taken. `incoming` is sent the streams that others open,
-    /// where they may.
-    pub(crate) fn start(bind: Bind, port: u16, incoming: Option<&mpsc::Sender<IncomingStream>>) -> Self {
+    /// Opens the sockets at `port`, or at any port where that is taken.
+    pub(crate) fn start(bind: Bind, port: u16) -> Self {
         let open = |ip: IpAddr| match Port::open(ip, port) {
             Ok(port) => Some(Arc::new(port)),
             Err(error) => {
@@ -56,14 +64,36 @@ impl Udp {
         let ports = [bind.v4.and_then(|ip| open(ip.into())), bind.v6.and_then(|ip| open(ip.into()))];
         let mut tasks = JoinSet::new();
         for port in ports.iter().flatten() {
-            tasks.spawn(Task { port: Arc::clone(port), incoming: incoming.cloned(), blocked: None }.run());
+            tasks.spawn(Task { port: Arc::clone(port), blocked: None }.run());
         }
         Self { ports, tasks }
     }
 
-    /// Keeps a task as long as the sockets.
-    pub(crate) fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn(task);
+    /// Sends the streams that others open there from now on; nowhere: they are refused.
+    pub(crate) fn accept(&self, incoming: Option<&mpsc::Sender<IncomingStream>>) {
+        for port in self.ports.iter().flatten() {
+            *port.incoming.lock().unwrap_or_else(PoisonError::into_inner) = incoming.cloned();
+        }
+    }
+
+    /// Marks what is sent from now on.
+    pub(crate) fn mark(&self, sockets: &PeerSockets) {
+        for port in self.ports.iter().flatten() {
+            port.is_marked.store(sockets.traffic_class.is_some(), Ordering::Relaxed);
+            if let Ok(own) = port.socket.local_addr() {
+                sockets.mark(&port.socket, own.ip());
+            }
+        }
+    }
+
+    /// Others have taken the place of these sockets: they go on for the streams that stand, and no longer.
+    pub(crate) fn retire(mut self) {
+        self.accept(None);
+        for port in self.ports.iter().flatten() {
+            port.is_replaced.store(true, Ordering::Relaxed);
+            port.streams.wake();
+        }
+        self.tasks.detach_all();
     }
 
     /// The sockets of IPv4 and IPv6.
@@ -80,7 +110,15 @@ impl Port {
             // The system gives less without asking back; only a socket that is none fails.
             let _ = set(&state, UdpSockRef::from(&socket), UDP_SOCKET_BUFFER);
         }
-        Ok(Self { socket, state, streams: Streams::new(fastrand::u64(..)), dht: Mutex::default() })
+        Ok(Self {
+            socket,
+            state,
+            streams: Streams::new(fastrand::u64(..)),
+            incoming: Mutex::default(),
+            dht: Mutex::default(),
+            is_marked: AtomicBool::new(false),
+            is_replaced: AtomicBool::new(false),
+        })
     }
 
     /// From now on the datagrams of the DHT arrive here.
@@ -108,11 +146,15 @@ impl Port {
     /// Sends datagrams of `segment` bytes each. Errors other than a full socket are those of the path: datagrams get
     /// lost there.
     fn send(&self, to: SocketAddr, contents: &[u8], segment: usize) -> io::Result<()> {
-        let batch = segment * self.state.max_gso_segments();
-        for contents in contents.chunks(batch.max(1)) {
-            let segment_size = (contents.len() > segment).then_some(segment);
-            let transmit = Transmit { destination: to, ecn: None, contents, segment_size, src_ip: None };
+        let is_marked = self.is_marked.load(Ordering::Relaxed);
+        let most = if is_marked && !marked::CAN_BATCH { 1 } else { self.state.max_gso_segments() };
+        for contents in contents.chunks((segment * most).max(1)) {
             let sent = self.socket.try_io(Interest::WRITABLE, || {
+                if is_marked {
+                    return marked::send(&self.socket, to, contents, segment);
+                }
+                let segment_size = (contents.len() > segment).then_some(segment);
+                let transmit = Transmit { destination: to, ecn: None, contents, segment_size, src_ip: None };
                 self.state.try_send(UdpSockRef::from(&self.socket), &transmit)
             });
             if let Err(error) = sent
@@ -165,7 +207,6 @@ struct Blocked {
 /// The task of one socket.
 struct Task {
     port: Arc<Port>,
-    incoming: Option<mpsc::Sender<IncomingStream>>,
     blocked: Option<Blocked>,
 }
 
@@ -173,7 +214,7 @@ impl Task {
     async fn run(mut self) {
         let mut memory = vec![0; UDP_BUFFERS * UDP_BUFFER];
         let port = Arc::clone(&self.port);
-        loop {
+        while !port.is_replaced.load(Ordering::Relaxed) || !port.streams.are_over() {
             let wake = port.streams.wakes_at();
             tokio::select! {
                 _ = port.socket.readable() => self.receive(&mut memory),
@@ -183,7 +224,8 @@ impl Task {
                     port.streams.handle_timeout();
                 }
             }
-            port.streams.tell(&port, self.incoming.as_ref());
+            let incoming = port.incoming.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            port.streams.tell(&port, incoming.as_ref());
             self.transmit();
             // Those who were told get their turn before more is received for them.
             yield_now().await;

@@ -71,6 +71,17 @@ impl Streams {
         self.lock().endpoint.handle_timeout(Instant::now());
     }
 
+    /// Nobody has a stream any more, and nothing waits to be sent or acknowledged.
+    pub(crate) fn are_over(&self) -> bool {
+        let inner = self.lock();
+        inner.watched.is_empty() && inner.endpoint.poll_timeout().is_none()
+    }
+
+    /// There is something to look at.
+    pub(crate) fn wake(&self) {
+        self.wanted.notify_one();
+    }
+
     /// Somebody wrote, opened or closed a stream.
     pub(crate) async fn wanted(&self) {
         self.wanted.notified().await;
@@ -155,7 +166,7 @@ impl UtpStream {
 
     /// The socket's task should see what there is to send.
     fn wake(&self) {
-        self.port.streams.wanted.notify_one();
+        self.port.streams.wake();
     }
 
     /// Waits until a read gives bytes or the end.

@@ -30,7 +30,7 @@ impl Swarm {
     /// Tells peers of each other (BEP 11): those whose address is known to take connections.
     fn exchange_peers(&mut self, now: Instant) {
         let is_due = |peer: &Peer| peer.exchange.as_ref().is_some_and(|it| it.is_due(now));
-        if !self.peers.values().any(is_due) {
+        if !self.config.exchange_peers || !self.peers.values().any(is_due) {
             return;
         }
         let present: BTreeMap<SocketAddr, u8> = self

@@ -117,6 +117,14 @@ impl Driver {
                 self.nodes(|node| node.handle_contacts(now, &allowed));
             }
             Command::Port(port) => self.port = port,
+            Command::Sockets(ports) => {
+                for (side, port) in self.sides.iter_mut().zip(ports) {
+                    if let (Some(side), Some(port)) = (side, port) {
+                        side.packets = port.hand_over_dht();
+                        side.port = port;
+                    }
+                }
+            }
             Command::Save(reply) => {
                 let save =
                     |side: &Option<Side>| side.as_ref().map(|side| side.node.save()).unwrap_or_default();

@@ -6,7 +6,7 @@ use tokio::time::{sleep, timeout};
 
 /// A DHT on an address of its own that enters at `routers` and knows what an earlier run did, and its sockets.
 fn start(last: u8, routers: &[(String, u16)], tables: DhtTables, port: u16) -> (Dht, Udp) {
-    let udp = Udp::start(IpAddr::from([127, 0, last, 1]).into(), port, None);
+    let udp = Udp::start(IpAddr::from([127, 0, last, 1]).into(), port);
     let dht = DhtSettings { routers: routers.to_vec(), read_only: false, tables };
     (Dht::start(&dht, AddressFilter::default(), port, &udp).expect("a socket"), udp)
 }
@@ -60,4 +60,26 @@ async fn what_one_run_knew_the_next_starts_from() {
     let (second_run, _second_udp) = start(38, &[], tables.clone(), 0);
     let kept = second_run.ask_for_tables().expect("there is room").await.expect("an answer");
     assert_eq!(kept, tables, "what is known is kept until something better is");
+}
+
+#[tokio::test]
+async fn a_node_answers_at_the_sockets_it_was_moved_to() {
+    let (moved, old) = start(39, &[], DhtTables::default(), 0);
+    let new = Udp::start(IpAddr::from([127, 0, 39, 2]).into(), 0);
+    moved.set_sockets(&new);
+    old.retire();
+    let port = new.ports().iter().flatten().next().expect("a socket").number();
+    let (asking, _udp) = start(40, &[], DhtTables::default(), 0);
+    let node = SocketAddr::from(([127, 0, 39, 2], port));
+    asking.commands.try_send(Command::Bootstrap(vec![node])).expect("there is room");
+    let is_known = async {
+        loop {
+            let tables = asking.ask_for_tables().expect("there is room").await.expect("an answer");
+            if tables.v4.windows(4).any(|address| address == [127, 0, 39, 2]) {
+                return;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_mins(1), is_known).await.expect("it answers there");
 }

@@ -5,12 +5,13 @@ use crate::limits::{FACT_QUEUE, HANDOVER_TIMEOUT, ORDER_QUEUE, REQUEST_QUEUE};
 use crate::listen::Incoming;
 use crate::rate_limit::RateLimit;
 use crate::session::Shared;
+use crate::torrent::PeerReport;
 use crate::transport::Stream;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
-use swarm::{ConnectFailure, Direction, MetadataFetch, PeerKey};
+use swarm::{ConnectFailure, Direction, MetadataFetch, PeerKey, PeerSnapshot};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout};
@@ -24,10 +25,16 @@ pub(super) struct Ground {
     pub(super) up: Arc<RateLimit>,
 }
 
+/// The way to one peer's task.
+struct Line {
+    calls: mpsc::Sender<Call>,
+    is_utp: bool,
+}
+
 /// All connections.
 pub(super) struct Peers {
     ground: Ground,
-    lines: BTreeMap<PeerKey, mpsc::Sender<Call>>,
+    lines: BTreeMap<PeerKey, Line>,
     dials: JoinSet<(SocketAddr, Result<Stream, ConnectFailure>)>,
     tasks: JoinSet<Option<Acquaintance>>,
     facts: mpsc::Sender<(PeerKey, Vec<Fact>)>,
@@ -101,7 +108,7 @@ impl Peers {
             peer_id: self.ground.shared.peer_id,
             geometry: None,
             metadata: None,
-            exchange_peers: self.ground.shared.settings.pex,
+            exchange_peers: self.ground.shared.ways().pex,
             dht_port: crate::dht::told_port(&self.ground.shared),
             client: crate::torrent::client_name(),
             listen_port: Some(port).filter(|port| *port != 0),
@@ -119,8 +126,8 @@ impl Peers {
         connection: Connection,
     ) {
         while self.tasks.try_join_next().is_some() {}
-        let (line, calls) = mpsc::channel(ORDER_QUEUE);
-        self.lines.insert(key, line);
+        let (sender, calls) = mpsc::channel(ORDER_QUEUE);
+        self.lines.insert(key, Line { calls: sender, is_utp: matches!(stream, Stream::Utp(_)) });
         let acquaintance = Acquaintance { address, direction, stream, connection, unsent: Vec::new() };
         let (facts, ground) = (self.facts.clone(), &self.ground);
         let (down, up) = (Arc::clone(&ground.down), Arc::clone(&ground.up));
@@ -130,10 +137,16 @@ impl Peers {
     /// Passes an order on. A peer is asked for a few pieces at a time: one whose queue is full is stuck.
     pub(super) fn order(&mut self, key: PeerKey, order: Order) {
         if let Some(line) = self.lines.get(&key)
-            && line.try_send(Call::Orders(vec![order])).is_err()
+            && line.calls.try_send(Call::Orders(vec![order])).is_err()
         {
             self.lines.remove(&key);
         }
+    }
+
+    /// A connection in detail.
+    pub(super) fn report(&self, peer: PeerSnapshot) -> PeerReport {
+        let is_utp = self.lines.get(&peer.key).is_some_and(|line| line.is_utp);
+        PeerReport { peer, is_utp }
     }
 
     /// A connection told its last fact.
@@ -146,7 +159,7 @@ impl Peers {
         self.dials.abort_all();
         for line in self.lines.values() {
             // A full queue means a stuck peer, which is no loss.
-            let _ = line.try_send(Call::HandOver);
+            let _ = line.calls.try_send(Call::HandOver);
         }
         self.lines.clear();
         let mut acquaintances = Vec::new();

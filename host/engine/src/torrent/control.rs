@@ -66,7 +66,7 @@ pub struct Report {
     /// The moment.
     pub at: Instant,
     /// Its connections.
-    pub peers: Vec<PeerSnapshot>,
+    pub peers: Vec<PeerReport>,
     /// Its trackers by tier.
     pub trackers: Vec<TrackerSnapshot>,
     /// Its web seeds.
@@ -75,6 +75,15 @@ pub struct Report {
     pub have: Bitfield,
     /// How many connected peers have each piece.
     pub availability: Vec<u32>,
+}
+
+/// One connection in detail.
+#[derive(Clone, PartialEq, Debug)]
+pub struct PeerReport {
+    /// What the torrent knows of the peer.
+    pub peer: PeerSnapshot,
+    /// It runs over uTP (BEP 29).
+    pub is_utp: bool,
 }
 
 /// One web seed in detail.

@@ -73,7 +73,7 @@ impl TorrentTask {
         let now = now();
         Report {
             at: now,
-            peers: self.swarm.peers(now).collect(),
+            peers: self.swarm.peers(now).map(|peer| self.peers.report(peer)).collect(),
             trackers: self.trackers.as_ref().map(super::Trackers::snapshots).unwrap_or_default(),
             web_seeds: self.web_seeds.reports(now, &self.swarm),
             have: self.swarm.have().clone(),

@@ -1,64 +1,53 @@
 //! The connections of one torrent: dialled or taken in, given their orders, forgotten at the end.
 
-use crate::address_filter::AddressFilter;
 use crate::api::AddTorrent;
-use crate::dial::Dialler;
 use crate::limits::{ORDER_QUEUE, ORDERS_HELD};
 use crate::listen::Incoming;
 use crate::magnet::{Acquaintance, Handover};
 use crate::peer::{Peer, PeerContext};
-use crate::peer_places::{PeerPlaces, Place};
+use crate::peer_places::Place;
 use crate::session::Shared;
+use crate::torrent::PeerReport;
 use crate::transport::Stream;
-use metainfo::{Geometry, PeerId};
+use metainfo::Geometry;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
-use swarm::{ConnectFailure, Direction, PeerKey, Swarm};
+use swarm::{ConnectFailure, Direction, PeerKey, PeerSnapshot, Swarm};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use wire::{Connection, Handshake, Order};
 
 /// What every connection of this torrent starts from.
 pub(super) struct Settings {
+    pub(super) shared: Arc<Shared>,
     pub(super) info_hash: [u8; 20],
-    pub(super) peer_id: PeerId,
     pub(super) geometry: Arc<Geometry>,
-    pub(super) exchange_peers: bool,
-    pub(super) dht_port: Option<u16>,
+    /// Its peers are nobody else's business (BEP 27).
+    pub(super) is_private: bool,
     /// The info dict, for peers that come by a magnet link.
     pub(super) info: Arc<[u8]>,
     pub(super) client: String,
-    pub(super) listen_port: u16,
     pub(super) request_queue: u32,
-    pub(super) dialler: Dialler,
-    pub(super) filter: AddressFilter,
-    pub(super) places: PeerPlaces,
 }
 
 impl Settings {
-    pub(super) fn new(add: &AddTorrent, shared: &Shared) -> Self {
+    pub(super) fn new(add: &AddTorrent, shared: &Arc<Shared>) -> Self {
         Self {
+            shared: Arc::clone(shared),
             info_hash: add.metainfo.wire_info_hash(),
-            peer_id: shared.peer_id,
             geometry: Arc::clone(&add.metainfo.geometry),
-            exchange_peers: super::exchanges_peers(add, shared),
-            dht_port: dht_port(add, shared),
+            is_private: add.metainfo.private,
             info: Arc::clone(&add.metainfo.info_bytes),
             client: super::client_name(),
-            listen_port: shared.port(),
             request_queue: super::request_queue(add),
-            dialler: shared.dialler(),
-            filter: shared.settings.address_filter.clone(),
-            places: shared.places.clone(),
         }
     }
-}
 
-/// Where peers are told that our node of the DHT is.
-pub(super) fn dht_port(add: &AddTorrent, shared: &Shared) -> Option<u16> {
-    crate::dht::told_port(shared).filter(|_| !add.metainfo.private)
+    fn is_blocked(&self, address: SocketAddr) -> bool {
+        self.shared.settings.address_filter.blocks(address)
+    }
 }
 
 /// The way to one peer's task.
@@ -66,6 +55,7 @@ struct Line {
     orders: mpsc::Sender<Vec<Order>>,
     /// Orders of this turn, and those that found the queue full.
     held: Vec<Order>,
+    is_utp: bool,
     /// Among the connections of the session; `None` once it was given up for others.
     place: Option<Place>,
 }
@@ -101,18 +91,13 @@ impl Peers {
         }
     }
 
-    /// Tells peers met from now on another port of our node of the DHT.
-    pub(super) const fn set_dht_port(&mut self, port: Option<u16>) {
-        self.settings.dht_port = port;
-    }
-
     /// Starts a connection to `address`; [`Self::dialled`] tells how it went.
     pub(super) fn dial(&mut self, address: SocketAddr) {
-        let dialler = self.settings.dialler.clone();
-        let place = if self.settings.filter.blocks(address) {
+        let dialler = self.settings.shared.dialler();
+        let place = if self.settings.is_blocked(address) {
             Err(ConnectFailure::Unreachable)
         } else {
-            self.settings.places.take().ok_or(ConnectFailure::Local)
+            self.settings.shared.places.take().ok_or(ConnectFailure::Local)
         };
         self.dials.spawn(async move {
             let result = match place {
@@ -157,11 +142,11 @@ impl Peers {
     /// Takes in a connection from outside, if the session and the swarm have room.
     pub(super) fn admit(&mut self, now: Instant, swarm: &mut Swarm, incoming: Incoming) {
         let Incoming { stream, address, handshake } = incoming;
-        if self.settings.filter.blocks(address) {
+        if self.settings.is_blocked(address) {
             return;
         }
-        let Some(place) = self.settings.places.take() else { return };
-        self.settings.dialler.set_up(&stream, address.ip());
+        let Some(place) = self.settings.shared.places.take() else { return };
+        self.settings.shared.dialler().set_up(&stream, address.ip());
         if let Ok(key) = swarm.handle_connected(now, address, Direction::Incoming) {
             let connection = self.incoming(address, handshake, now);
             self.start(key, stream, connection, place);
@@ -170,7 +155,7 @@ impl Peers {
 
     /// Gives up connections that the session may not have any more.
     pub(super) fn shed(&mut self, now: Instant, swarm: &mut Swarm) {
-        while self.settings.places.are_too_many_taken()
+        while self.settings.shared.places.are_too_many_taken()
             && let Some(closed) = swarm.close_worst(now)
         {
             // Free at once, so that only one torrent gives one up.
@@ -185,15 +170,16 @@ impl Peers {
     }
 
     fn config(&self, remote: SocketAddr) -> wire::Config {
+        let shared = &self.settings.shared;
         wire::Config {
             info_hash: self.settings.info_hash,
-            peer_id: self.settings.peer_id,
+            peer_id: shared.peer_id,
             geometry: Some(Arc::clone(&self.settings.geometry)),
             metadata: Some(Arc::clone(&self.settings.info)).filter(|info| !info.is_empty()),
-            exchange_peers: self.settings.exchange_peers,
-            dht_port: self.settings.dht_port,
+            exchange_peers: shared.ways().pex && !self.settings.is_private,
+            dht_port: crate::dht::told_port(shared).filter(|_| !self.settings.is_private),
             client: self.settings.client.clone(),
-            listen_port: Some(self.settings.listen_port),
+            listen_port: Some(shared.port()),
             request_queue: self.settings.request_queue,
             remote,
             upload_only: false,
@@ -216,9 +202,9 @@ impl Peers {
         if !swarm.have().is_empty() {
             return;
         }
-        let Some(place) = self.settings.places.take() else { return };
+        let Some(place) = self.settings.shared.places.take() else { return };
         if let Ok(key) = swarm.handle_connected(now, address, direction) {
-            let private = !self.settings.exchange_peers;
+            let private = self.settings.is_private || !self.settings.shared.ways().pex;
             connection.handle_metadata(now, &self.settings.geometry, &self.settings.info, private);
             let peer = self.open(key, stream, connection, place);
             self.tasks.spawn(peer.with_unsent(unsent).run());
@@ -232,7 +218,8 @@ impl Peers {
 
     fn open(&mut self, key: PeerKey, stream: Stream, connection: Connection, place: Place) -> Peer {
         let (orders, receiver) = mpsc::channel(ORDER_QUEUE);
-        self.lines.insert(key, Line { orders, held: Vec::new(), place: Some(place) });
+        let is_utp = matches!(stream, Stream::Utp(_));
+        self.lines.insert(key, Line { orders, held: Vec::new(), is_utp, place: Some(place) });
         Peer::new(key, stream, connection, self.context.clone(), receiver)
     }
 
@@ -263,6 +250,12 @@ impl Peers {
             !stuck
         });
         !self.waiting.is_empty()
+    }
+
+    /// A connection in detail.
+    pub(super) fn report(&self, peer: PeerSnapshot) -> PeerReport {
+        let is_utp = self.lines.get(&peer.key).is_some_and(|line| line.is_utp);
+        PeerReport { peer, is_utp }
     }
 
     /// Nobody is connected and nobody is being dialled.

@@ -141,6 +141,7 @@ impl Rates {
             bytes_from_web_seeds: stats.bytes_from_web_seeds,
             bytes_wasted: stats.bytes_wasted,
             bytes_have: bytes_of(&self.geometry, swarm.have(), swarm.have()),
+            bytes_partial: swarm.partial_bytes(),
             bytes_available: self.available(now, swarm),
             bytes_corrupt: stats.pieces_failed * u64::from(self.geometry.piece_length()),
             tracker_word: self.tracker_word.clone(),

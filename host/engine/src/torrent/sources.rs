@@ -1,6 +1,6 @@
 //! The web seeds of one torrent, and peers found without trackers.
 
-use super::{Inbox, TorrentTask, now, peers};
+use super::{Inbox, TorrentTask, exchanges_peers, now};
 use crate::api::AddTorrent;
 use crate::dht::{self, DhtSearch};
 use crate::http::Origin;
@@ -249,7 +249,7 @@ impl TorrentTask {
     /// Takes up the ways to find peers that there are now.
     pub(super) fn rediscover(&mut self, inbox: &mut Inbox) {
         inbox.discovery.mark_unchanged();
-        self.peers.set_dht_port(peers::dht_port(&self.add, &self.shared));
+        self.swarm.set_exchanging(exchanges_peers(&self.add, &self.shared));
         inbox.local_peers = listen_locally(&self.add, &self.shared);
         inbox.dht = dht::find(&self.add, &self.shared);
     }

@@ -85,11 +85,6 @@ impl Trackers {
         let mut config = Config::new(tiers, info_hash, shared.peer_id, shared.port(), rng.u32(..));
         config.total_size = total_bytes;
         config.progress = progress;
-        match shared.settings.announced_address {
-            Some(IpAddr::V4(address)) => config.ipv4 = Some(address),
-            Some(IpAddr::V6(address)) => config.ipv6 = Some(address),
-            None => {}
-        }
         Self {
             shared: Arc::clone(shared),
             announcer: Announcer::new(config, rng.u64(..), now),
@@ -160,7 +155,8 @@ impl Trackers {
     /// Starts the announces that are due.
     pub(crate) fn drain(&mut self) {
         while let Some(output) = self.announcer.poll_output() {
-            if let Output::Announce { tracker, url, request, timeout } = output {
+            if let Output::Announce { tracker, url, mut request, timeout } = output {
+                say_where_we_are(&mut request, &self.shared);
                 self.waiting.push_back(Due { tracker, url, request, timeout });
             }
         }
@@ -228,6 +224,16 @@ impl Trackers {
             }
             self.drain();
         }
+    }
+}
+
+/// Where peers reach us may have changed since the torrent began.
+fn say_where_we_are(request: &mut AnnounceRequest, shared: &Shared) {
+    request.port = shared.port();
+    match shared.ways().announced_address {
+        Some(IpAddr::V4(address)) => request.ipv4 = Some(address),
+        Some(IpAddr::V6(address)) => request.ipv6 = Some(address),
+        None => {}
     }
 }
 
