@@ -39,7 +39,7 @@ const NOTES: &[(&str, &str)] = &[
     (
         "FILES",
         "The config directory is the one of --config-dir, else $TRANSMISSION_HOME, else transmission-daemon below \
-         $XDG_CONFIG_HOME or ~/.config. It holds settings.json, the database starling.db, torrents, resume and \
+         $XDG_CONFIG_HOME or ~/.config. It holds settings.json, the database state.db, torrents, resume and \
          blocklists.\n\nOptions beat settings.json and are written back to it.",
     ),
     (

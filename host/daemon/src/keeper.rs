@@ -46,6 +46,7 @@ use metainfo::InfoHash;
 use roll_call::RollCall;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLockWriteGuard};
 use storage::{Change, Ledger};
 use tokio::sync::mpsc;
@@ -59,8 +60,8 @@ pub(crate) enum News {
     Told(Number, engine::Event),
     /// A running torrent has ended.
     Ended(Number),
-    /// Its files were moved, or could not be.
-    Moved(Number, Result<(), String>),
+    /// Its files were moved to a folder, or could not be.
+    Moved(Number, PathBuf, Result<(), String>),
     /// A file or folder of it was renamed, or could not be.
     Renamed(relocating::Renaming, Result<(), RenameError>, Reply<Result<(), RenameError>>),
     /// What its trackers said last.
@@ -104,14 +105,15 @@ pub(crate) struct Keeper {
     /// Torrents to be opened after those; one entry a torrent.
     waiting: VecDeque<Number>,
     roll_call: RollCall,
+    /// The last that was looked at for a sleeper.
+    last_sleeper: Number,
     /// Torrents that are being verified.
     verifying: BTreeSet<Number>,
     /// Torrents to be verified after those.
     to_verify: VecDeque<Number>,
     /// Looks around so far.
     looks: u64,
-    /// Somebody waits for the queue.
-    queue_waits: bool,
+    queue: queueing::Agenda,
     scrapes: scraping::Timetable,
     /// What the DHT knew when it was last asked, and when that was.
     dht_tables: engine::DhtTables,
@@ -149,6 +151,7 @@ impl Keeper {
                 },
                 Some(news) = news.recv() => self.handle_news(news),
                 stirred = session.stirred() => self.stirred(stirred),
+                () = queueing::due(self.queue.due) => self.look_at_queue(),
                 _ = ticks.tick() => self.look_around(),
             }
         }
@@ -188,7 +191,7 @@ impl Keeper {
             News::Opened(number, result) => self.opened(number, result),
             News::Told(number, event) => self.told(number, event),
             News::Ended(number) => self.ended(number),
-            News::Moved(number, result) => self.moved(number, result),
+            News::Moved(number, to, result) => self.moved(number, to, result),
             News::Renamed(renaming, result, reply) => self.renamed(renaming, result, reply),
             News::Trackers(number, report) => self.trackers_seen(number, report),
             News::Gone(number, hash) => self.gone(number, &hash),
@@ -216,7 +219,7 @@ impl Keeper {
                     self.halt(number);
                 }
                 News::Ended(number) => self.take_over_last(number),
-                News::Opened(number, Err(_)) | News::Moved(number, _) => {
+                News::Opened(number, Err(_)) | News::Moved(number, ..) => {
                     if let Some(book) = self.books.get_mut(&number) {
                         book.run = Run::Off;
                     }

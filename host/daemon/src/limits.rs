@@ -53,6 +53,12 @@ pub(crate) const SCRAPES_AT_ONCE: usize = 32;
 /// Peers that a user may name for one torrent in a run.
 pub(crate) const MAX_NAMED_PEERS: usize = 64;
 
+/// Changes that wait while a torrent is being opened: as many as its queue takes afterwards.
+pub(crate) const CHANGES_HELD: usize = 16;
+
+/// Choices of files that a torrent keeps until its metadata is known: more than a person makes.
+pub(crate) const CHOICES_KEPT: usize = 64;
+
 /// Renames of one torrent that wait for its files to be free.
 pub(crate) const RENAMES_WAITING: usize = 64;
 
@@ -62,14 +68,23 @@ pub(crate) const STARTS_AT_ONCE: usize = 16;
 /// Torrents being verified at the same moment: enough to keep disk and cores busy, few enough to read in order.
 pub(crate) const VERIFIES_AT_ONCE: usize = 4;
 
-/// Looks around from one look at the whole queue to the next; what changes it is acted on at once anyway.
-pub(crate) const ADMIT_EVERY: u64 = 10;
+/// Torrents up to which the queue is looked at whenever something changes: a look takes half a millisecond.
+pub(crate) const QUEUE_AT_ONCE: usize = 1000;
+
+/// For each torrent beyond those, the pause between two looks at the queue: ten times what the look costs for it.
+pub(crate) const QUEUE_PAUSE_EACH: Duration = Duration::from_micros(4);
 
 /// The time that the session has run is written this often; torrents that sleep count theirs by it.
 pub(crate) const STATS_INTERVAL: Duration = Duration::from_mins(1);
 
-/// Looks around from one look at all sleepers to the next: their limits count in minutes.
+/// Looks around from one look at sleepers to the next: their limits count in minutes.
 pub(crate) const SLEEPERS_EVERY: u64 = 10;
+
+/// Torrents looked at for sleepers in one go, or as many as bring all around within [`SLEEPERS_ROUND`] goes.
+pub(crate) const SLEEPERS_A_LOOK: usize = 1000;
+
+/// Goes after which every sleeper was looked at: a minute.
+pub(crate) const SLEEPERS_ROUND: usize = 12;
 
 /// Sleepers whose files are looked at in one go.
 pub(crate) const ROLL_CALL: usize = 64;

@@ -1,11 +1,12 @@
 //! What is kept of a torrent between runs, as text in the database.
 
+use crate::FileChoice;
 use crate::api::events::Revision;
 use crate::catalogue::entry::{
-    About, Dates, Entry, Fault, FaultKind, Number, Options, Progress, Status, Tracker,
+    About, Dates, Entry, Fault, FaultKind, Number, Options, Priority, Progress, Status, Tracker,
 };
-use crate::keeper::book::{Book, FileWishes, Wish};
-use metainfo::InfoHash;
+use crate::keeper::book::{Book, FileWishes, Run, Wish};
+use metainfo::{FileIndex, InfoHash};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -24,16 +25,41 @@ pub(crate) struct Record {
     pub(crate) dates: Dates,
     pub(crate) trackers: Vec<Tracker>,
     pub(crate) files: FileWishes,
+    pub(crate) choices: Vec<Choice>,
     /// Paths of files that the user renamed.
     pub(crate) paths: BTreeMap<u32, String>,
     pub(crate) web_seeds: Vec<String>,
     pub(crate) web_seeds_off: Vec<String>,
     /// Where its data lies, if not in its download folder.
     pub(crate) place: Option<PathBuf>,
+    /// Its data is on its way from there to its download folder.
+    pub(crate) moves: bool,
     /// The text of the fault that stopped it.
     pub(crate) fault: Option<String>,
     pub(crate) magnet: Option<String>,
     pub(crate) counters: Counters,
+}
+
+/// A choice of files as it is kept: whether they are wanted, or their priority, and which.
+pub(crate) type Choice = (Option<bool>, Option<Priority>, Vec<u32>);
+
+fn keep(choice: &FileChoice) -> Choice {
+    let numbers = |files: &[FileIndex]| files.iter().map(|file| file.0).collect();
+    match choice {
+        FileChoice::Wanted(files) => (Some(true), None, numbers(files)),
+        FileChoice::Unwanted(files) => (Some(false), None, numbers(files)),
+        FileChoice::Priority(priority, files) => (None, Some(*priority), numbers(files)),
+    }
+}
+
+fn restore(choice: Choice) -> Option<FileChoice> {
+    let (wanted, priority, files) = choice;
+    let files = files.into_iter().map(FileIndex).collect();
+    match (wanted, priority) {
+        (Some(true), _) => Some(FileChoice::Wanted(files)),
+        (Some(false), _) => Some(FileChoice::Unwanted(files)),
+        (None, priority) => priority.map(|priority| FileChoice::Priority(priority, files)),
+    }
 }
 
 /// How far a torrent was.
@@ -67,10 +93,12 @@ impl Record {
             dates: entry.dates,
             trackers: entry.trackers.clone(),
             files: book.files.clone(),
+            choices: book.choices.iter().map(keep).collect(),
             paths: book.paths.clone(),
             web_seeds: book.web_seeds.clone(),
             web_seeds_off: book.web_seeds_off.clone(),
             place: book.place.clone(),
+            moves: book.move_due || matches!(book.run, Run::Moving),
             fault: fault.map(|fault| fault.text.clone()),
             magnet: book.magnet.clone(),
             counters: Counters {
@@ -94,9 +122,11 @@ impl Record {
         book.order = self.order;
         book.wish = self.wish;
         book.files = self.files;
+        book.choices = self.choices.into_iter().filter_map(restore).collect();
         book.paths = self.paths;
         book.web_seeds = self.web_seeds;
         book.web_seeds_off = self.web_seeds_off;
+        book.move_due = self.moves && self.place.is_some();
         book.place = self.place;
         book.magnet = self.magnet;
         let counters = self.counters;

@@ -57,7 +57,7 @@ impl Keeper {
         let paused = request.paused.unwrap_or(!settings.start_added_torrents);
         book.wish = if paused { Wish::Stop } else { Wish::Run };
         book.verify = settings.verify_added;
-        book.order = self.books.values().map(|book| book.order).max().map_or(0, |last| last + 1);
+        book.order = self.queue.take_last();
         book.place = place(&request, settings).filter(|place| *place != options.download_directory);
         let mut entry = entry(number, &metainfo, options);
         if let Some(before) = &request.before {
@@ -76,6 +76,7 @@ impl Keeper {
         self.catalogue().insert(entry);
         self.changes.push(Change::File(Book::file_name(&info_hash), bytes));
         self.mark(number);
+        self.show_status(number);
         self.scrapes.hurry(number);
         self.stats.current.torrents_added += 1;
         self.shared.log.tell(number, info_hash, EventKind::Added);
@@ -91,8 +92,9 @@ impl Keeper {
         let info_hash = magnet.info_hash();
         let mut book = Book::new(number, info_hash);
         book.wish = if paused { Wish::Stop } else { Wish::Run };
-        book.order = self.books.values().map(|book| book.order).max().map_or(0, |last| last + 1);
+        book.order = self.queue.take_last();
         book.web_seeds.clone_from(&magnet.web_seeds);
+        book.choose_later(&request.files);
         let link = magnet.to_string();
         let file = Book::file_name(&info_hash).with_extension("magnet");
         self.changes.push(Change::File(file, link.as_bytes().into()));
@@ -101,7 +103,7 @@ impl Keeper {
         let added = unix_now();
         let started = if paused { 0 } else { added };
         let name = magnet.name.clone().unwrap_or_else(|| info_hash.to_string());
-        let entry = Entry {
+        let mut entry = Entry {
             number,
             info_hash,
             hash_hex: info_hash.to_string().into(),
@@ -118,9 +120,11 @@ impl Keeper {
             changed_at: std::time::Instant::now(),
             revision: Revision::default(),
         };
+        add_default_trackers(&mut entry, &settings.default_trackers);
         self.books.insert(number, Box::new(book));
         self.catalogue().insert(entry);
         self.mark(number);
+        self.show_status(number);
         self.scrapes.hurry(number);
         self.stats.current.torrents_added += 1;
         self.shared.log.tell(number, info_hash, EventKind::Added);
@@ -145,6 +149,8 @@ impl Keeper {
         request.download_directory = Some(options.download_directory);
         request.paused = Some(paused);
         request.labels = options.labels;
+        request.files =
+            self.books.get(&number).map(|book| book.choices.iter().cloned().collect()).unwrap_or_default();
         let what = What::Torrent { metainfo: Arc::clone(metainfo), bytes };
         if let Err(error) = self.take_in(Prepared { request, what }) {
             self.fail(number, error.to_string());
@@ -161,17 +167,23 @@ impl Keeper {
         let magnet = book.magnet.take().and_then(|link| link.parse::<Magnet>().ok());
         // They are the torrent's own from now on.
         book.web_seeds.retain(|url| !metainfo.web_seeds.contains(url));
-        if let Some(magnet) = magnet {
-            select(&mut book.files, &magnet, metainfo);
+        for choice in std::mem::take(&mut book.choices) {
+            // One of files that are not there is as good as none.
+            let _ = choose(&mut book.files, &choice, metainfo.files.len());
         }
+        clear_uniform(&mut book.files);
+        let magnet = magnet.unwrap_or_default();
+        select(&mut book.files, &magnet, metainfo);
         book.metainfo = Some(Arc::clone(metainfo));
         let file = Book::file_name(&book.info_hash);
         let bytes_wanted = super::files::bytes_wanted(metainfo, &book.files);
+        let defaults = self.config.settings.default_trackers.clone();
         self.change(number, |entry| {
             entry.about = about(metainfo);
             entry.name.clone_from(&metainfo.name);
             entry.progress.metadata = 1.0;
             entry.progress.bytes_wanted = bytes_wanted;
+            settle_default_trackers(entry, &defaults, &magnet);
         });
         self.changes.push(Change::RemoveFile(file.with_extension("magnet")));
         self.changes.push(Change::File(file, bytes));
@@ -291,6 +303,17 @@ fn about(metainfo: &Metainfo) -> About {
 pub(super) fn trackers(tiers: &[Vec<String>]) -> Vec<Tracker> {
     let by_tier = (0u32..).zip(tiers).flat_map(|(tier, urls)| urls.iter().map(move |url| (tier, url)));
     (0u32..).zip(by_tier).map(|(id, (tier, url))| Tracker { id, tier, announce: url.clone() }).collect()
+}
+
+/// A link does not say whether its torrent is private: if it is, it keeps none but its own trackers.
+fn settle_default_trackers(entry: &mut Entry, defaults: &[Vec<String>], magnet: &Magnet) {
+    add_default_trackers(entry, defaults);
+    if entry.about.is_private {
+        let is_default = |url: &String| defaults.iter().flatten().any(|default| default == url);
+        entry
+            .trackers
+            .retain(|tracker| !is_default(&tracker.announce) || magnet.trackers.contains(&tracker.announce));
+    }
 }
 
 /// Adds tiers whose trackers are not there yet; not to private torrents.

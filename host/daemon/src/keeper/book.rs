@@ -2,9 +2,10 @@
 
 use super::command::Reply;
 use super::scraping::Scrape;
-use crate::RenameError;
 use crate::catalogue::entry::{Number, Priority};
-use engine::{Control, RateLimit, TrackerSnapshot};
+use crate::limits::CHOICES_KEPT;
+use crate::{FileChoice, RenameError};
+use engine::{Change, Control, RateLimit, TrackerSnapshot};
 use metainfo::{InfoHash, Metainfo};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
@@ -78,6 +79,8 @@ pub(crate) struct Book {
     pub(crate) wish: Wish,
     /// The queue lets it run.
     pub(crate) admitted: bool,
+    /// It was admitted as a download and is a seed now: whether it goes on is to be decided among the seeds.
+    pub(crate) changes_queue: bool,
     pub(crate) run: Run,
     /// It is to be opened when others have been.
     pub(crate) waiting: bool,
@@ -93,11 +96,15 @@ pub(crate) struct Book {
     pub(crate) checks: bool,
     /// Its files are being renamed: nobody may open them.
     pub(crate) renaming: bool,
+    /// Changes for when it has been opened.
+    pub(crate) held: Vec<Change>,
     /// Renames that wait.
     pub(crate) renames: VecDeque<RenameLater>,
     /// It is to be forgotten once its task has ended; with `true` its data too.
     pub(crate) removal: Option<bool>,
     pub(crate) files: FileWishes,
+    /// Choices of files from before its files were known.
+    pub(crate) choices: VecDeque<FileChoice>,
     /// Paths of files that the user renamed.
     pub(crate) paths: BTreeMap<u32, String>,
     /// Web seeds of the user's own.
@@ -106,8 +113,12 @@ pub(crate) struct Book {
     pub(crate) web_seeds_off: Vec<String>,
     /// Where its data lies, if not in its download folder.
     pub(crate) place: Option<PathBuf>,
+    /// Where else some of its data may lie: a move there could not be ended.
+    pub(crate) left_at: Option<PathBuf>,
     /// Its data is to be moved from [`Self::place`] to its download folder.
     pub(crate) move_due: bool,
+    /// It is complete, and that is told when its data has been moved.
+    pub(crate) is_completion_untold: bool,
     /// Peers that the user named in this run.
     pub(crate) peers: Vec<SocketAddr>,
     /// The link it was added by.
@@ -151,6 +162,7 @@ impl Book {
             order: 0,
             wish: Wish::Stop,
             admitted: false,
+            changes_queue: false,
             run: Run::Off,
             waiting: false,
             recorded_asleep: false,
@@ -159,14 +171,18 @@ impl Book {
             searches: false,
             checks: false,
             renaming: false,
+            held: Vec::new(),
             renames: VecDeque::new(),
             removal: None,
             files: FileWishes::default(),
+            choices: VecDeque::new(),
             paths: BTreeMap::new(),
             web_seeds: Vec::new(),
             web_seeds_off: Vec::new(),
             place: None,
+            left_at: None,
             move_due: false,
+            is_completion_untold: false,
             peers: Vec::new(),
             magnet: None,
             metainfo: None,
@@ -188,6 +204,14 @@ impl Book {
 
     pub(crate) const fn is_asleep(&self) -> bool {
         matches!(self.run, Run::Asleep)
+    }
+
+    /// Keeps choices for when its files are known; of very many the last.
+    pub(crate) fn choose_later(&mut self, choices: &[FileChoice]) {
+        self.choices.extend(choices.iter().cloned());
+        while self.choices.len() > CHOICES_KEPT {
+            self.choices.pop_front();
+        }
     }
 
     /// The handle on its task, if it has one.

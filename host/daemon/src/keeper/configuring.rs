@@ -1,7 +1,7 @@
 //! The settings of the session, while it runs.
 
 use super::command::Done;
-use super::{Keeper, opening};
+use super::{Keeper, opening, waking};
 use crate::Settings;
 use crate::api::command::CommandError;
 use crate::catalogue::entry::{Number, Options};
@@ -21,14 +21,20 @@ impl Keeper {
         let mut problem = None;
         if new.peer_port != self.config.settings.peer_port {
             match self.session.set_port(new.peer_port) {
-                Ok(port) => drop(self.shared.port.send_replace(port)),
+                Ok(port) => {
+                    self.shared.port.send_replace(port);
+                    // Trackers are told where peers reach us now.
+                    self.send_all(|_, _| Change::Reannounce);
+                }
                 Err(error) => {
                     new.peer_port = self.config.settings.peer_port;
                     problem = Some(CommandError::Invalid(error.to_string()));
                 }
             }
         }
-        self.adopt(new);
+        if let Err(error) = self.adopt(new) {
+            problem = problem.or(Some(CommandError::Invalid(error.to_string())));
+        }
         let settings = self.config.settings.clone();
         let save = self.config.save_settings.clone();
         self.admit();
@@ -49,7 +55,7 @@ impl Keeper {
     }
 
     /// Takes on settings, which count from now on.
-    fn adopt(&mut self, new: Settings) {
+    fn adopt(&mut self, new: Settings) -> Result<(), engine::StartError> {
         let slots = (new.upload_slots_per_torrent != self.config.settings.upload_slots_per_torrent)
             .then_some(new.upload_slots_per_torrent as usize);
         let policy = |settings: &Settings| (settings.web_seed_policy, settings.web_seed_connections);
@@ -57,6 +63,9 @@ impl Keeper {
         self.session.set_peer_limit(Some(new.peer_limit_global as usize));
         self.session.set_lsd(new.lpd);
         self.switch_dht(new.dht);
+        let ways = waking::ways(&new);
+        let met =
+            if ways == waking::ways(&self.config.settings) { Ok(()) } else { self.session.set_ways(ways) };
         self.config.settings = new;
         self.publish();
         self.apply_settings();
@@ -69,6 +78,7 @@ impl Keeper {
         if let Some(slots) = slots {
             self.send_all(|_, _| Change::UploadSlots(slots));
         }
+        met
     }
 
     /// Has every torrent change, as its options and the settings say.

@@ -86,6 +86,10 @@ impl Keeper {
         }
         let path = self.torrent_file(number);
         let Some(book) = self.books.get_mut(&number) else { return Ok(()) };
+        if book.magnet.is_some() {
+            book.choose_later(&edit.files);
+            return Ok(());
+        }
         // The sizes of the files are needed: a small read for a torrent that does not run.
         let Some(metainfo) = book.metainfo.clone().or_else(|| waking::parse(&path).ok().map(Arc::new)) else {
             return Ok(());

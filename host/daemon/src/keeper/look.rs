@@ -11,7 +11,7 @@ use crate::catalogue::entry::{Number, Tracker};
 use crate::clock::unix_now;
 use crate::doctor::{Part, Patient};
 use engine::{
-    AnnounceError, CandidateSource, Control, Direction, PeerSnapshot, Report, TrackerSnapshot, TrackerStatus,
+    AnnounceError, CandidateSource, Control, Direction, PeerReport, Report, TrackerSnapshot, TrackerStatus,
 };
 use metainfo::{Bitfield, FileIndex, InfoHash, Metainfo};
 use std::collections::BTreeMap;
@@ -234,7 +234,8 @@ fn availability(have: &Bitfield, report: Option<&Report>) -> Vec<i32> {
 }
 
 /// `None` while the handshake is not over.
-fn peer_details(peer: &PeerSnapshot, pieces: u32) -> Option<PeerDetails> {
+fn peer_details(report: &PeerReport, pieces: u32) -> Option<PeerDetails> {
+    let peer = &report.peer;
     Some(PeerDetails {
         address: peer.address,
         client: peer.client.clone().unwrap_or_default(),
@@ -246,12 +247,12 @@ fn peer_details(peer: &PeerSnapshot, pieces: u32) -> Option<PeerDetails> {
         bytes_up: peer.bytes_up,
         is_incoming: peer.direction == Direction::Incoming,
         is_encrypted: false,
-        is_utp: false,
+        is_utp: report.is_utp,
         client_is_choked: peer.peer_choking,
         client_is_interested: peer.am_interested,
         peer_is_choked: peer.am_choking,
         peer_is_interested: peer.peer_interested,
-        is_optimistic: false,
+        is_optimistic: peer.is_optimistic && !peer.am_choking,
         origin: match peer.source {
             Some(CandidateSource::Resume) => PeerOrigin::Cache,
             Some(CandidateSource::Dht) => PeerOrigin::Dht,

@@ -6,7 +6,7 @@ use crate::api::details::PeersFrom;
 use crate::api::events::EventKind;
 use crate::catalogue::entry::{Fault, Number, Progress};
 use crate::clock::unix_now;
-use crate::limits::{ADMIT_EVERY, PROGRESS_INTERVAL, SAVE_INTERVAL};
+use crate::limits::{PROGRESS_INTERVAL, SAVE_INTERVAL};
 use engine::{CandidateSource, Phase, Report, Snapshot};
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -32,9 +32,6 @@ impl Keeper {
         self.look_at_sleepers();
         self.follow_schedule();
         self.looks += 1;
-        if self.looks.is_multiple_of(ADMIT_EVERY) {
-            self.admit_waiting();
-        }
         self.count();
         self.look_at_dht();
         self.look_at_scrapes();
@@ -89,6 +86,9 @@ impl Keeper {
             }
         }
         self.show_status(number);
+        if new.is_stalled && !old.is_stalled {
+            self.admit_waiting();
+        }
     }
 
     pub(super) fn trackers_seen(&mut self, number: Number, report: Report) {
@@ -155,11 +155,17 @@ fn progress(old: &Progress, snapshot: &Snapshot, base: Totals) -> Progress {
             bytes_wanted: snapshot.bytes_wanted,
             bytes_done: snapshot.bytes_done,
             bytes_have: snapshot.bytes_have,
+            // As long as something is missing, something is shown to be.
+            bytes_unchecked: snapshot.bytes_partial.min(missing(snapshot).saturating_sub(1)),
             bytes_available: snapshot.bytes_available,
             verified: 0.0,
             ..transferred
         },
     }
+}
+
+const fn missing(snapshot: &Snapshot) -> u64 {
+    snapshot.bytes_wanted.saturating_sub(snapshot.bytes_done)
 }
 
 fn peers_from(snapshot: &Snapshot) -> PeersFrom {

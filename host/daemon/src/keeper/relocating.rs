@@ -4,6 +4,7 @@ use super::book::{Book, Run};
 use super::command::{Done, Reply};
 use super::{Keeper, News, opening, removing};
 use crate::api::command::{CommandError, RenameError};
+use crate::api::events::EventKind;
 use crate::catalogue::entry::Number;
 use crate::limits::RENAMES_WAITING;
 use metainfo::Metainfo;
@@ -33,7 +34,9 @@ impl Keeper {
             });
             let Some(book) = self.books.get_mut(&number) else { continue };
             if move_data {
-                let from = book.place.take().or(old).filter(|from| from != to);
+                // What is on its way elsewhere comes from there.
+                let is_moving = matches!(book.run, Run::Moving);
+                let from = book.place.take().or(old).filter(|from| from != to || is_moving);
                 book.move_due = from.is_some();
                 book.place = from;
             } else {
@@ -59,6 +62,7 @@ impl Keeper {
         let Some(from) = book.place.clone() else { return };
         book.run = Run::Moving;
         let (known, paths, news) = (book.metainfo.clone(), book_for_layout(book), self.news_sender.clone());
+        let folder = to.clone();
         tokio::spawn(async move {
             let metainfo = match known {
                 Some(metainfo) => Ok(metainfo),
@@ -66,25 +70,36 @@ impl Keeper {
             };
             let result = match metainfo {
                 Ok(metainfo) => {
-                    let work = move || move_data(&metainfo, &paths, &from, &to, state.as_ref());
+                    let work = move || move_data(&metainfo, &paths, &from, &folder, state.as_ref());
                     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(error.to_string()))
                 }
                 Err(error) => Err(error),
             };
             // An error means that the keeper has ended.
-            let _ = news.send(News::Moved(number, result)).await;
+            let _ = news.send(News::Moved(number, to, result)).await;
         });
     }
 
-    pub(super) fn moved(&mut self, number: Number, result: Result<(), String>) {
+    pub(super) fn moved(&mut self, number: Number, to: PathBuf, result: Result<(), String>) {
+        let target = self.entry(number, |entry| entry.options.download_directory.clone());
         let Some(book) = self.books.get_mut(&number) else { return };
         book.run = Run::Off;
+        book.left_at = result.is_err().then(|| to.clone());
         if book.is_leaving() {
+            if result.is_ok() {
+                book.place = Some(to);
+            }
             return self.forget(number);
         }
         match result {
             Ok(()) => {
-                book.place = None;
+                // Meanwhile another folder may have been chosen, to which it moves on from here.
+                book.move_due &= target.as_ref() != Some(&to);
+                book.place = Some(to).filter(|_| book.move_due);
+                let hash = book.info_hash;
+                if std::mem::take(&mut book.is_completion_untold) {
+                    self.shared.log.tell(number, hash, EventKind::Complete);
+                }
                 self.mark(number);
                 self.commit(|_| {});
                 self.reconcile(number);

@@ -42,8 +42,8 @@ impl Keeper {
                 self.halt(number);
             }
         }
-        self.renumber();
-        self.admit_waiting();
+        self.queue.has_gaps = true;
+        self.admit();
         self.answer(done);
     }
 
@@ -58,14 +58,14 @@ impl Keeper {
             self.changes.push(Change::Remove(hash));
             self.commit(|_| {});
         }
-        let (Some(true), Some(metainfo), Some(directory)) = (book.removal, &book.metainfo, &book.place)
-        else {
+        let (Some(true), Some(metainfo)) = (book.removal, &book.metainfo) else {
             return self.gone(number, &hash);
         };
-        let layout = layout(metainfo, &book, directory.clone());
+        let places = book.place.iter().chain(&book.left_at);
+        let layouts: Vec<_> = places.map(|place| layout(metainfo, &book, place.clone())).collect();
         let news = self.news_sender.clone();
         tokio::task::spawn_blocking(move || {
-            if let Err(error) = storage::delete_data(&layout) {
+            for error in layouts.iter().filter_map(|layout| storage::delete_data(layout).err()) {
                 tracing::warn!(%error, "the data of a removed torrent could not be deleted");
             }
             // An error means that the keeper has ended.

@@ -8,8 +8,9 @@ use crate::api::command::StartMode;
 use crate::api::events::EventKind;
 use crate::catalogue::entry::{Entry, Fault, FaultKind, Number, Progress, Status};
 use crate::clock::unix_now;
-use crate::limits::{MAX_NAMED_PEERS, STARTS_AT_ONCE, VERIFIES_AT_ONCE};
+use crate::limits::{CHANGES_HELD, MAX_NAMED_PEERS, STARTS_AT_ONCE, VERIFIES_AT_ONCE};
 use engine::{Change, Event, Phase};
+use std::mem::discriminant;
 use std::net::SocketAddr;
 use tokio::time::Instant;
 
@@ -35,6 +36,7 @@ impl Keeper {
                 entry.dates.started = unix_now();
             });
             self.mark(number);
+            self.show_status(number);
             self.scrapes.hurry(number);
         }
         self.admit();
@@ -90,13 +92,17 @@ impl Keeper {
         self.answer(done);
     }
 
-    /// Has a running torrent change.
+    /// Has a running torrent change; one that is just being opened, as soon as it is.
     pub(super) fn send(&mut self, number: Number, change: Change) {
-        if self.books.get(&number).is_some_and(|book| book.is_asleep()) {
-            self.change_asleep(number, change);
-        } else if let Some(control) = self.books.get(&number).and_then(|book| book.control())
-            && !control.change(change)
-        {
+        let Some(book) = self.books.get_mut(&number) else { return };
+        let is_taken = match &book.run {
+            Run::Asleep => return self.change_asleep(number, change),
+            Run::Starting => hold(&mut book.held, change),
+            Run::On(control) | Run::Stopping(control) => control.change(change),
+            // The next start goes by what is wanted then.
+            Run::Off | Run::Moving => true,
+        };
+        if !is_taken {
             tracing::warn!(
                 number = number.0,
                 "a torrent is too busy to take a change; it counts from its next start"
@@ -203,18 +209,19 @@ impl Keeper {
                 book.searches = opened.metainfo.is_none();
                 book.metainfo = opened.metainfo;
                 book.run = Run::On(opened.control);
-                // Some may have been named while it was being opened.
-                let peers = book.peers.clone();
+                let held = std::mem::take(&mut book.held);
                 self.awake.insert(number);
-                if book.is_leaving() || !book.may_run() && !self.checks_only(number) {
+                for change in held {
+                    self.send(number, change);
+                }
+                if self.is_unwanted(number) {
                     self.halt(number);
-                } else if !peers.is_empty() {
-                    self.send(number, Change::AddPeers(peers));
                 }
                 self.show_status(number);
             }
             Err(text) => {
                 book.run = Run::Off;
+                book.held = Vec::new();
                 book.checks = false;
                 book.limits = None;
                 if book.is_leaving() {
@@ -236,6 +243,12 @@ impl Keeper {
             }
             self.reconcile(next);
         }
+    }
+
+    /// It was stopped or removed while it was being opened.
+    fn is_unwanted(&self, number: Number) -> bool {
+        let Some(book) = self.books.get(&number) else { return false };
+        book.is_leaving() || !book.may_run() && !self.checks_only(number)
     }
 
     /// A torrent that was opened to be verified, and stays stopped.
@@ -263,8 +276,7 @@ impl Keeper {
     pub(super) fn complete(&mut self, number: Number) {
         self.look_at(number);
         let Some(book) = self.books.get_mut(&number).filter(|book| !book.is_leaving()) else { return };
-        // From now on it counts among the seeds.
-        book.admitted = false;
+        book.changes_queue = true;
         book.move_due = book.place.is_some();
         let before = book.base.downloaded;
         let fetched = self.entry(number, |entry| {
@@ -272,11 +284,14 @@ impl Keeper {
         });
         if let Some(hash) = fetched.flatten() {
             self.change(number, |entry| entry.dates.done = unix_now());
-            self.shared.log.tell(number, hash, EventKind::Complete);
-            if self.config.settings.verify_completed
-                && let Some(book) = self.books.get_mut(&number)
-            {
-                book.verify = true;
+            let Some(book) = self.books.get_mut(&number) else { return };
+            book.verify |= self.config.settings.verify_completed;
+            // Whoever hears of it finds the data where it shall be.
+            book.is_completion_untold = book.move_due;
+            if !book.move_due {
+                self.shared.log.tell(number, hash, EventKind::Complete);
+            }
+            if book.verify {
                 self.halt(number);
             }
         }
@@ -307,6 +322,7 @@ impl Keeper {
                 peers_from: crate::PeersFrom::default(),
                 web_seeds_sending: 0,
                 bytes_available: 0,
+                bytes_unchecked: 0,
                 verified: 0.0,
                 is_stalled: false,
                 ..entry.progress
@@ -379,6 +395,19 @@ impl Keeper {
             std::mem::replace(&mut entry.status, status) != status
         });
     }
+}
+
+/// Keeps a change for later. Of those that set something the last counts. False if there is no room.
+fn hold(held: &mut Vec<Change>, change: Change) -> bool {
+    let adds_up = matches!(change, Change::AddWebSeed(_) | Change::RemoveWebSeed(_) | Change::AddPeers(_));
+    if !adds_up {
+        held.retain(|old| discriminant(old) != discriminant(&change));
+    }
+    let has_room = held.len() < CHANGES_HELD;
+    if has_room {
+        held.push(change);
+    }
+    has_room
 }
 
 fn has_local_fault(entry: &Entry) -> bool {

@@ -5,9 +5,10 @@ use super::Keeper;
 use super::book::{Book, Run};
 use super::opening::tiers;
 use crate::catalogue::entry::{Entry, Fault, Number};
-use crate::limits::SLEEPERS_EVERY;
+use crate::limits::{SLEEPERS_A_LOOK, SLEEPERS_EVERY, SLEEPERS_ROUND};
 use engine::{Change, SleepingTorrent, Stirred};
 use metainfo::InfoHash;
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -134,21 +135,30 @@ impl Keeper {
         self.count_sleep(number);
     }
 
-    /// Once in a while: which sleepers have given enough, or idle for long.
+    /// Once in a while: which sleepers have given enough, or idle for long. Of very many some are looked at each time.
     pub(super) fn look_at_sleepers(&mut self) {
         if !self.looks.is_multiple_of(SLEEPERS_EVERY) {
             return;
         }
         let stalled = self.config.settings.queue_stalled;
         let patience = Duration::from_secs(u64::from(stalled.minutes) * 60);
-        let sleepers = self.books.values().filter(|book| book.is_asleep());
-        let sleepers: Vec<(Number, bool)> = sleepers
-            .map(|book| (book.number, stalled.enabled && book.moved_at.elapsed() >= patience))
+        let few = SLEEPERS_A_LOOK.max(self.books.len() / SLEEPERS_ROUND + 1);
+        let next: Vec<Number> = self
+            .books
+            .range((Excluded(self.last_sleeper), Unbounded))
+            .map(|(number, _)| *number)
+            .take(few)
             .collect();
-        for (number, is_stalled) in sleepers {
-            self.change_if(number, |entry| {
+        self.last_sleeper = next.last().copied().filter(|_| next.len() == few).unwrap_or(Number(0));
+        for number in next {
+            let Some(book) = self.books.get(&number).filter(|book| book.is_asleep()) else { continue };
+            let is_stalled = stalled.enabled && book.moved_at.elapsed() >= patience;
+            let flips = self.change_if(number, |entry| {
                 std::mem::replace(&mut entry.progress.is_stalled, is_stalled) != is_stalled
             });
+            if flips {
+                self.admit_waiting();
+            }
             self.check_goal(number);
         }
     }

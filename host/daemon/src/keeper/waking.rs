@@ -1,6 +1,7 @@
 //! From the database to a keeper with all its torrents. Only rows are read: no torrent file is opened.
 
 use super::book::{Book, Limits};
+use super::queueing::Agenda;
 use super::roll_call::RollCall;
 use super::saving::{GROUPS, STATS};
 use super::{Keeper, News, adding};
@@ -11,7 +12,7 @@ use crate::daemon::Shared;
 use crate::limits::MAX_TORRENT_FILE;
 use crate::record::Record;
 use crate::{Config, Group, Options, SessionStats, Settings, StartError, Totals, Transport};
-use engine::{Bind, PeerSockets, Session, Transports};
+use engine::{Bind, PeerSockets, Session, Transports, Ways};
 use metainfo::{InfoHash, Metainfo};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::Path;
@@ -52,6 +53,7 @@ pub(super) fn wake(mut config: Config, news_sender: mpsc::Sender<News>) -> Resul
         ended: watch::Sender::new(false),
         groups: RwLock::new(groups.clone()),
     });
+    let queue_end = restored.books.values().map(|book| book.order + 1).max().unwrap_or(0);
     Ok(Keeper {
         shared,
         session: Arc::new(session),
@@ -72,10 +74,11 @@ pub(super) fn wake(mut config: Config, news_sender: mpsc::Sender<News>) -> Resul
         opening: 0,
         waiting: VecDeque::new(),
         roll_call: RollCall::default(),
+        last_sleeper: Number(0),
         verifying: BTreeSet::new(),
         to_verify: VecDeque::new(),
         looks: 0,
-        queue_waits: false,
+        queue: Agenda::new(queue_end),
         scrapes: super::scraping::Timetable::default(),
         dht_tables: dht.map(|dht| dht.tables).unwrap_or_default(),
         dht_saved_at: Instant::now(),
@@ -101,21 +104,32 @@ fn settings(config: &mut Config) -> engine::Settings {
         let (low, high) = (settings.peer_port_random_low, settings.peer_port_random_high);
         settings.peer_port = fastrand::u16(low.min(high)..=high.max(low));
     }
+    let Ways { announced_address, peer_sockets, pex, transports } = ways(settings);
     engine::Settings {
         port: settings.peer_port,
         bind: config.bind.map_or_else(|| settings.bind(), Bind::from),
+        announced_address,
+        peer_sockets,
+        pex,
+        transports,
+        state_directory: Some(config.config_directory.clone()),
+        peer_limit: Some(settings.peer_limit_global as usize),
+        lsd: settings.lpd,
+        address_filter: config.address_filter.clone(),
+        ..engine::Settings::default()
+    }
+}
+
+/// How peers are met, as the settings have it.
+pub(super) fn ways(settings: &Settings) -> Ways {
+    Ways {
         announced_address: settings.announced_address(),
         peer_sockets: PeerSockets {
             traffic_class: settings.traffic_class(),
             congestion_algorithm: Some(settings.congestion_algorithm.clone()).filter(|name| !name.is_empty()),
         },
-        state_directory: Some(config.config_directory.clone()),
-        peer_limit: Some(settings.peer_limit_global as usize),
-        lsd: settings.lpd,
         pex: settings.pex,
         transports: transports(settings),
-        address_filter: config.address_filter.clone(),
-        ..engine::Settings::default()
     }
 }
 
@@ -233,16 +247,13 @@ impl Keeper {
     pub(super) fn begin(&mut self) {
         self.apply_settings();
         let all: Vec<Number> = self.books.keys().copied().collect();
-        for number in &all {
-            self.scrapes.hurry(*number);
-        }
-        if self.config.paused {
-            for number in all {
-                if let Some(book) = self.books.get_mut(&number) {
-                    book.wish = super::book::Wish::Stop;
-                }
+        for number in all {
+            self.scrapes.hurry(number);
+            if let Some(book) = self.books.get_mut(&number).filter(|_| self.config.paused) {
+                book.wish = super::book::Wish::Stop;
                 self.mark(number);
             }
+            self.show_status(number);
         }
         self.count();
         self.note_stats();
@@ -250,6 +261,6 @@ impl Keeper {
             self.changes.push(Change::Set(GROUPS, text));
         }
         self.commit(|_| {});
-        self.admit();
+        self.look_at_queue();
     }
 }

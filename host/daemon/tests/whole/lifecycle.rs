@@ -1,7 +1,7 @@
 //! Whole daemons on loopback: what is added is there after a crash, and does what it is told.
 
 use crate::world::{Home, Sample, entry, eventually, wait_for};
-use daemon::{AddRequest, EventKind, Source, StartError, StartMode, Status, TorrentEdit, Wanted};
+use daemon::{AddRequest, EventKind, Settings, Source, StartError, StartMode, Status, TorrentEdit, Wanted};
 
 const FILES: &[(&str, usize)] = &[("a/one.bin", 200_000), ("two.bin", 70_001)];
 
@@ -253,4 +253,49 @@ async fn a_magnet_link_waits_over_restarts_and_its_metadata_needs_nobody_once_it
     eventually("deleted", || std::fs::read_dir(taker.downloads()).is_ok_and(|mut it| it.next().is_none()))
         .await;
     third.shutdown().await;
+}
+
+#[tokio::test]
+async fn data_that_is_being_moved_goes_on_to_where_it_is_wanted_and_goes_with_its_torrent() {
+    let home = Home::new();
+    let sample = Sample::new("image", FILES, 51);
+    sample.write(&home.downloads());
+    let daemon = home.start().await;
+    let number = sample.add(&daemon).await.number;
+    wait_for(&daemon, number, "seeding", |it| it.status() == Status::Seeding).await;
+    let (one, two) = (home.path("one"), home.path("two"));
+    // The second wish comes while the first is carried out, or before it is begun.
+    daemon.set_location(vec![number], one.clone(), true).await.unwrap();
+    daemon.set_location(vec![number], two.clone(), true).await.unwrap();
+    eventually("it is at the second place", || sample.is_whole_in(&two)).await;
+    daemon.set_location(vec![number], one.clone(), true).await.unwrap();
+    daemon.set_location(vec![number], two.clone(), true).await.unwrap();
+    eventually("it is back again", || sample.is_whole_in(&two) && !one.join("image").exists()).await;
+    wait_for(&daemon, number, "seeding there", |it| it.status() == Status::Seeding).await;
+    daemon.set_location(vec![number], one.clone(), true).await.unwrap();
+    daemon.remove(vec![number], true).await.unwrap();
+    let is_gone = || [&one, &two, &home.downloads()].iter().all(|folder| !folder.join("image").exists());
+    eventually("nothing is left anywhere", is_gone).await;
+    daemon.shutdown().await;
+}
+
+#[tokio::test]
+async fn completion_is_told_when_the_data_is_where_it_shall_be() {
+    let (giver, taker) = (Home::new(), Home::new());
+    let sample = Sample::new("image", FILES, 52);
+    sample.write(&giver.downloads());
+    let giving = giver.start().await;
+    sample.add(&giving).await;
+    let settings = Settings { incomplete_directory_enabled: true, ..taker.settings() };
+    let taking = taker.start_with(settings).await;
+    let mut events = taking.events(None);
+    let number = sample.add(&taking).await.number;
+    taking.add_peers(number, vec![([127, 0, 0, 1], giving.port()).into()]).await.unwrap();
+    let complete = async {
+        while events.next().await.expect("it runs").expect("none is missed").kind != EventKind::Complete {}
+    };
+    tokio::time::timeout(std::time::Duration::from_mins(1), complete).await.expect("it is told");
+    assert!(sample.is_whole_in(&taker.downloads()));
+    taking.shutdown().await;
+    giving.shutdown().await;
 }

@@ -135,7 +135,10 @@ pub(crate) static KEYS: &[Key] = &[
     field!("peer_port_random_high", File, session.peer_port_random_high),
     field!("peer_port_random_low", File, session.peer_port_random_low),
     field!("peer_port_random_on_start", Writing, session.peer_port_random_on_start),
-    field!("peer_socket_tos", File, session.peer_traffic_class),
+    Key {
+        on_disk: Some("peer-socket-tos"),
+        ..field!("peer_socket_diffserv", File, session.peer_traffic_class)
+    },
     field!("pex_enabled", Writing, session.pex),
     field!("pidfile", File, process.pid_file),
     field!("port_forwarding_enabled", Writing, session.port_forwarding),
@@ -252,11 +255,13 @@ mod tests {
             ("seed_ratio_limit", "ratio-limit"),
             ("seed_ratio_limited", "ratio-limit-enabled"),
             ("cache_size_mib", "cache-size-mb"),
+            ("peer_socket_diffserv", "peer-socket-tos"),
             ("alt_speed_up", "alt-speed-up"),
             ("preferred_transports", "preferred_transports"),
         ] {
             assert_eq!(find(name).unwrap().disk_name(), disk);
         }
         assert_eq!(find("ratio_limit").unwrap().name, "seed_ratio_limit");
+        assert_eq!(find("peer_socket_tos").unwrap().name, "peer_socket_diffserv");
     }
 }

@@ -90,7 +90,10 @@ static FIELDS: &[Field] = &[
     known("is_private", |row, out| out.boolean(row.entry.about().is_private)),
     known("is_stalled", |row, out| out.boolean(row.entry.progress().is_stalled)),
     known("labels", |row, out| out.list(&row.entry.options().labels, |out, label| out.string(label))),
-    known("left_until_done", |row, out| out.unsigned(row.entry.progress().bytes_left())),
+    known("left_until_done", |row, out| {
+        let progress = row.entry.progress();
+        out.unsigned(progress.bytes_left().saturating_sub(progress.bytes_unchecked));
+    }),
     looked_up("magnet_link", Needs::WebSeeds, |row, out| {
         out.string(&words::magnet_link(row.entry, row.details));
     }),
@@ -157,13 +160,13 @@ static FIELDS: &[Field] = &[
     known("webseeds_sending_to_us", |row, out| out.unsigned(row.entry.progress().web_seeds_sending.into())),
 ];
 
-/// Of what is wanted; nothing wanted is nothing missing, once it is known what there is.
+/// Of what is wanted, with what arrived and is not verified yet; nothing wanted is nothing missing, once it is known what there is.
 fn percent_done(row: &Row<'_>, out: &mut Json) {
     let progress = row.entry.progress();
     if progress.bytes_wanted == 0 && row.entry.about().has_metadata {
         out.unsigned(1);
     } else {
-        out.fraction(progress.bytes_done, progress.bytes_wanted);
+        out.fraction(progress.bytes_done + progress.bytes_unchecked, progress.bytes_wanted);
     }
 }
 
