@@ -53,7 +53,7 @@ pub(crate) const ROOM_BYTES: u64 = 512 << 10;
 pub(crate) const SYNC_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Written bytes not yet synced at most before a sync starts early: what a crash may cost.
-pub(crate) const SYNC_BYTES: u64 = 64 << 20;
+pub(crate) const SYNC_BYTES: u64 = 32 << 20;
 
 /// A sync that takes in so many bytes a second is one of a device without moving parts, where reading back costs little.
 /// The best disks with moving parts reach 280 MiB/s, and pieces come in no order.
