@@ -1,7 +1,6 @@
 //! The threads that own the disk, shared by all torrents of a session.
 
 use crate::backend::{Backend, fs::FileSystem};
-use crate::file_pool::FilePool;
 use crate::hashing::BlockDigester;
 use crate::limits::{CORES_PER_WORKER, OPEN_FILES, POOL_BLOCKS, POOL_BLOCKS_PER_WORKER, READERS, WORKERS};
 use crate::outbox::Outbox;
@@ -77,7 +76,7 @@ impl Disk {
     /// Starts the threads on a chosen backend.
     pub(crate) fn start_on(config: DiskConfig, backend: Arc<dyn Backend>) -> Result<Self, DiskError> {
         let pool = BlockPool::growing(config.workers * POOL_BLOCKS_PER_WORKER, config.pool_blocks);
-        let transfer = Arc::new(Transfer { backend, files: FilePool::new(config.max_open_files) });
+        let transfer = Arc::new(Transfer::new(backend, config.max_open_files));
         let (requests, inbox) = channel();
         let sync = SyncHandle::new(requests);
         let syncer = Syncer {

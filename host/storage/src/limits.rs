@@ -55,12 +55,17 @@ pub(crate) const SYNC_INTERVAL: Duration = Duration::from_secs(2);
 /// Written bytes not yet synced at most before a sync starts early: what a crash may cost.
 pub(crate) const SYNC_BYTES: u64 = 32 << 20;
 
-/// A sync that takes in so many bytes a second is one of a device without moving parts, where reading back costs little.
-/// The best disks with moving parts reach 280 MiB/s, and pieces come in no order.
+/// Syncs that take in so many bytes a second, each a [`QUICK_SYNC`] aside, are those of a device without moving parts,
+/// where reading back costs little. The best disks with moving parts reach 280 MiB/s, and pieces come in no order.
 pub(crate) const FAST_DEVICE: u64 = 320 << 20;
 
-/// Bytes from which on the time of a sync tells something of the device.
-pub(crate) const TELLING_SYNC: u64 = 16 << 20;
+/// What a sync of nothing may take on such a device; a disk with moving parts needs a seek and half a turn, 8 ms or more.
+pub(crate) const QUICK_SYNC: Duration = Duration::from_millis(3);
+
+/// Bytes, and syncs, after which it is judged how fast a device is.
+pub(crate) const TELLING_BYTES: u64 = 16 << 20;
+/// See [`TELLING_BYTES`].
+pub(crate) const TELLING_SYNCS: u32 = 16;
 
 /// Bytes of each piece read at once when checking: those of all the pieces hashed side by side stay in a core's
 /// cache.

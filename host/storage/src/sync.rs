@@ -9,6 +9,7 @@ use crate::limits::{OUTBOX_TICK, SYNC_BYTES, SYNC_INTERVAL};
 use crate::state::{FileStamp, ResumeRecord, StateStore};
 use crate::torrent::{Dirty, Place, Torrent, locked};
 use crate::transfer::{Transfer, piece_extents};
+use crate::uncache::Pace;
 use crate::{BlockPool, DiskError, paths};
 use metainfo::PieceIndex;
 use std::collections::{BTreeMap, BTreeSet};
@@ -170,6 +171,7 @@ impl Syncer {
             }
         }
         let began = Instant::now();
+        let syncs = slots.len() as u32;
         let mut failure = None;
         let mut lost = BTreeSet::new();
         for (slot, pieces) in slots {
@@ -190,7 +192,11 @@ impl Syncer {
         }
         drop(synced);
         if failure.is_none() && !dirty.found {
-            self.transfer.uncache(torrent, &dirty, began.elapsed());
+            self.transfer.uncache(
+                torrent,
+                &dirty.pieces,
+                Pace { bytes: dirty.bytes, syncs, took: began.elapsed() },
+            );
         }
         failure.map_or(Ok(()), Err)
     }

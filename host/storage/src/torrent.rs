@@ -5,7 +5,6 @@ use crate::events::DiskEvent;
 use crate::file_pool::Slot;
 use crate::layout::{FileKind, Layout};
 use crate::outbox::Outbox;
-use crate::uncache::Cache;
 use crate::{DiskError, paths};
 use metainfo::{Bitfield, FileIndex, PieceIndex};
 use std::os::fd::OwnedFd;
@@ -105,8 +104,8 @@ pub(crate) struct Torrent {
     /// Of these, known to be on the device: may be recorded.
     pub(crate) synced: Mutex<Bitfield>,
     pub(crate) dirty: Mutex<Dirty>,
-    /// Whether what was synced stays in the page cache.
-    pub(crate) cache: Cache,
+    /// Somebody reads all of it soon: what was synced stays in the page cache.
+    pub(crate) keep_cached: AtomicBool,
     /// Held shared while bytes are written or files opened, alone while a file changes its name or place.
     pub(crate) naming: RwLock<()>,
     outbox: Outbox,
@@ -168,7 +167,7 @@ impl Torrent {
             stored: AtomicBitfield::new(pieces),
             synced: Mutex::new(Bitfield::new(pieces)),
             dirty: Mutex::default(),
-            cache: Cache::default(),
+            keep_cached: AtomicBool::new(false),
             naming: RwLock::default(),
             outbox,
             incomplete: AtomicU32::new(0),

@@ -6,6 +6,7 @@ use crate::file_pool::{FilePool, OpenFile, Slot};
 use crate::limits::ROOM_BYTES;
 use crate::partial::Run;
 use crate::torrent::{Place, Torrent};
+use crate::uncache::Devices;
 use metainfo::{BlockRequest, PieceIndex, Segment};
 use std::io::{self, IoSlice};
 use std::os::fd::AsFd;
@@ -16,6 +17,7 @@ use std::sync::atomic::Ordering;
 pub(crate) struct Transfer {
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) files: FilePool,
+    pub(crate) devices: Devices,
 }
 
 /// Part of a range that lies in one file on disk.
@@ -59,6 +61,10 @@ fn explain(action: &'static str, torrent: &Torrent, slot: Slot, error: &io::Erro
 }
 
 impl Transfer {
+    pub(crate) fn new(backend: Arc<dyn Backend>, max_open_files: usize) -> Self {
+        Self { backend, files: FilePool::new(max_open_files), devices: Devices::default() }
+    }
+
     /// The open file behind a slot. The caller holds `torrent.naming`, so that the name does not change meanwhile.
     pub(crate) fn open(
         &self,

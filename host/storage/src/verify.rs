@@ -2,7 +2,6 @@
 
 use crate::backend::fs::FileSystem;
 use crate::check::{Check, CheckProgress};
-use crate::file_pool::FilePool;
 use crate::limits::OPEN_FILES;
 use crate::outbox::Outbox;
 use crate::resume::{locate_files, regular_length};
@@ -101,7 +100,7 @@ pub fn verify(
         })?;
     let torrent = Torrent::new(0, &options, Outbox::new(tokio::sync::mpsc::channel(1).0), longest);
     locate_files(&torrent)?;
-    let transfer = Transfer { backend: Arc::new(FileSystem), files: FilePool::new(OPEN_FILES) };
+    let transfer = Transfer::new(Arc::new(FileSystem), OPEN_FILES);
     let geometry = options.layout.geometry.clone();
     let pieces: Vec<_> = (0..geometry.piece_count()).map(PieceIndex).collect();
     let cancelled = AtomicBool::new(false);

@@ -1,7 +1,7 @@
 //! From blocks to verified files.
 
 use super::world::World;
-use crate::torrent::Dirty;
+use crate::uncache::Pace;
 use crate::{DiskEvent, TryRead};
 use metainfo::PieceIndex;
 use std::os::unix::fs::PermissionsExt;
@@ -166,21 +166,19 @@ async fn what_is_on_a_fast_device_leaves_memory() {
     let world = World::single();
     let (mut run, _) = world.start().await;
     run.feed(&world, [0, 1]).await;
-    let synced = |mebibytes: u64| Dirty {
-        pieces: vec![PieceIndex(0), PieceIndex(1)],
-        bytes: mebibytes << 20,
-        ..Dirty::default()
-    };
-    let after = |mebibytes: u64, ms: u64| {
+    let after = |mebibytes: u64, syncs: u32, ms: u64| {
         let (transfer, torrent) = (&run.store.shared.transfer, &run.store.torrent);
-        transfer.uncache(torrent, &synced(mebibytes), Duration::from_millis(ms));
+        let pace = Pace { bytes: mebibytes << 20, syncs, took: Duration::from_millis(ms) };
+        transfer.uncache(torrent, &[PieceIndex(0), PieceIndex(1)], pace);
         world.backend.uncached.swap(0, SeqCst)
     };
-    assert_eq!(after(64, 400), 0, "a disk with moving parts");
-    assert_eq!(after(1, 1), 0, "too little to tell");
-    assert_eq!(after(64, 100), 200_000);
-    assert_eq!(after(1, 1000), 200_000, "it stays a fast one");
+    assert_eq!(after(16, 1, 100), 0, "a disk with moving parts");
+    assert_eq!(after(1, 1, 1), 0, "too little to tell");
+    assert_eq!(after(64, 1, 100), 200_000);
+    assert_eq!(after(1, 1, 20), 200_000, "too little to tell");
+    assert_eq!(after(0, 16, 130), 0, "a seek for each sync");
+    assert_eq!(after(0, 16, 30), 200_000);
     run.store.keep_cached();
-    assert_eq!(after(64, 100), 0);
+    assert_eq!(after(64, 1, 100), 0);
     run.close().await;
 }
