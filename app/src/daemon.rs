@@ -8,6 +8,7 @@ mod background;
 mod blocklists;
 mod command_line;
 pub(crate) mod config_directory;
+mod follow;
 mod log;
 mod notify;
 mod options;

@@ -17,6 +17,7 @@ pub(crate) use options::GetArgs;
 pub(crate) use report::Report;
 
 use crate::exit::{Failure, Kind};
+use crate::image;
 use crate::signals::StopSignals;
 use engine::{AddError, AddTorrent, AfterCompletion, Session, Snapshot, Torrent};
 use follow::{Completion, Follow};
@@ -124,9 +125,9 @@ async fn fetch_checked(
     let added = add(args, plan, (place.folder(), Completion::Unchecked), report).await?;
     let (snapshot, time) = follow(args, added, started, (report, stop)).await?;
     let selected = plan.selected.as_deref();
-    let image = plan::image(metainfo, selected).unwrap_or(FileIndex(0));
+    let image = image::find(metainfo, selected).unwrap_or(FileIndex(0));
     report.pieces(&plan.from);
-    let subject = proof::subject(metainfo, selected, image, place.folder());
+    let subject = image::subject(metainfo, selected, image, place.folder());
     let outcome = proof::run(&plan.checks, subject, stop).await?;
     let path = place.accepted();
     proof::settle(outcome, place, report)?;

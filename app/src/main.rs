@@ -3,8 +3,11 @@
 mod bench;
 mod daemon;
 mod demo;
+mod distributions;
 mod exit;
+mod follow;
 mod get;
+mod image;
 mod import;
 mod log;
 mod magnet;
@@ -45,6 +48,7 @@ struct Cli {
 #[derive(Subcommand, Debug)]
 enum Command {
     Get(Box<get::GetArgs>),
+    Follow(follow::FollowArgs),
     Show(show::ShowArgs),
     Magnet(magnet::MagnetArgs),
     Verify(verify::VerifyArgs),
@@ -81,6 +85,7 @@ fn main() -> ExitCode {
     log::start(cli.verbose, quiet);
     match cli.command {
         Command::Get(args) => get::run(&args),
+        Command::Follow(args) => follow::run(&args),
         Command::Show(args) => show::run(&args),
         Command::Magnet(args) => magnet::run(&args),
         Command::Verify(args) => verify::run(&args),

@@ -2,6 +2,7 @@
 //!
 //! `options` is the table of what there is, `errands` obeys it, `client` calls in one of two dialects, `show` prints.
 
+mod caller;
 mod client;
 mod dialect;
 mod errands;
@@ -16,6 +17,8 @@ mod tls;
 mod torrent_file;
 mod values;
 mod watch;
+
+pub(crate) use caller::Caller;
 
 use crate::options::completion::Shell;
 use crate::options::sheet::Sheet;

@@ -2,115 +2,14 @@
 
 mod world;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha1::{Digest, Sha1};
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use world::http::{Answer, Request, Server, status};
+use world::Scratch;
+use world::arch::{
+    GOOD, KEY, NAME, OTHER_KEY, Published, SHA256, SHA256_OF_NOTHING, SIGNATURE, SIGNER, Site, VERSION, image,
+};
 use world::run::{Running, ended, failed};
-use world::{Scratch, single};
-
-const VERSION: &str = "2026.11.01";
-const NAME: &str = "archlinux-2026.11.01-x86_64.iso";
-const SIGNER: &str = "48EACB48BF5F87AD6368575FBE001A56E4813149";
-const SHA256: &str = "d5fd99163ba0bfa8304c8b207dcfab90e7377bac3bdaee43c659fb7f86c9ca1a";
-const SHA256_OF_NOTHING: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-const KEY: &[u8] = include_bytes!("../../host/images/src/openpgp/tests/data/rsa.asc");
-const SIGNATURE: &[u8] = include_bytes!("../../host/images/src/openpgp/tests/data/image.sig.asc");
-const OTHER_KEY: &[u8] = include_bytes!("../../host/images/src/openpgp/tests/data/ed25519.asc");
-
-/// The bytes that the signature is of.
-fn image() -> Vec<u8> {
-    (0_u64..300_000).map(|i| ((i * i / 7 + i) % 251) as u8).collect()
-}
-
-/// What the site publishes.
-#[derive(Clone)]
-struct Published {
-    sha256: &'static str,
-    key: &'static [u8],
-    signature: Option<&'static [u8]>,
-}
-
-const GOOD: Published = Published { sha256: SHA256, key: KEY, signature: Some(SIGNATURE) };
-
-/// The site and its one mirror.
-struct Site {
-    publisher: Server,
-    mirror: Server,
-    torrent: Vec<u8>,
-}
-
-impl Site {
-    fn new(published: Published) -> Self {
-        let mirror = Server::start(|request| part(&image(), request));
-        let mut torrent = single(NAME, &image());
-        torrent.web_seeds = vec![mirror.url("iso/")];
-        let torrent = torrent.encode();
-        let body = torrent.clone();
-        let publisher = Server::start(move |request| published.answer(&request.target, &body));
-        Self { publisher, mirror, torrent }
-    }
-
-    fn get(&self, scratch: &Scratch, source: &str) -> Command {
-        let mut get = scratch.get(Path::new(source), "out");
-        get.args(["--no-peers", "--timeout", "30s", "--images-base"]);
-        get.arg(format!("arch={}", self.publisher.url("")));
-        get
-    }
-}
-
-impl Published {
-    fn answer(&self, target: &str, torrent: &[u8]) -> Answer {
-        let path = target.split('?').next().unwrap_or_default();
-        let ok = |body: &[u8]| status("200 OK", "application/octet-stream", body);
-        let missing = || status("404 Not Found", "text/html", b"<html>no</html>");
-        if path == "/api/v1/releng/releases/" {
-            return ok(self.list().to_string().as_bytes());
-        }
-        if path.starts_with("/.well-known/openpgpkey/archlinux.org/hu/") && target.ends_with("?l=pierre") {
-            return ok(self.key);
-        }
-        match path.rsplit('/').next().unwrap_or_default() {
-            "" if path == format!("/releng/releases/{VERSION}/torrent/") => ok(torrent),
-            last if last == format!("{NAME}.sig") => self.signature.map_or_else(missing, ok),
-            _ => missing(),
-        }
-    }
-
-    fn list(&self) -> Value {
-        json!({
-            "version": 1,
-            "latest_version": VERSION,
-            "releases": [{
-                "version": VERSION,
-                "iso_url": format!("/iso/{VERSION}/{NAME}"),
-                "torrent_url": format!("/releng/releases/{VERSION}/torrent/"),
-                "magnet_uri": format!("magnet:?xt=urn:btih:{}", "0".repeat(40)),
-                "sha256_sum": self.sha256,
-                "b2_sum": null,
-                "pgp_fingerprint": SIGNER,
-                "wkd_email": "pierre@archlinux.org",
-            }],
-        })
-    }
-}
-
-fn part(bytes: &[u8], request: &Request) -> Answer {
-    if !request.target.contains(".iso") {
-        return status("404 Not Found", "text/html", b"<html>no</html>");
-    }
-    let Some((first, last)) = request.range else {
-        return status("200 OK", "application/octet-stream", bytes);
-    };
-    let (last, all) = (last.min(bytes.len() - 1), bytes.len());
-    let body = bytes[first..=last].to_vec();
-    let head = format!(
-        "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes {first}-{last}/{all}\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    );
-    (head, body)
-}
 
 fn out(scratch: &Scratch, name: &str) -> PathBuf {
     scratch.path("out").join(name)
@@ -153,7 +52,7 @@ fn each_broken_link_has_its_own_end() {
 #[test]
 fn a_rejected_image_is_kept_under_another_name_and_taken_up_again() {
     let (scratch, site) = (Scratch::new(), Site::new(GOOD));
-    let torrent = scratch.write("a.torrent", &site.torrent);
+    let torrent = scratch.write("a.torrent", &site.torrent());
     let torrent = torrent.to_string_lossy();
     let (code, error) = failed(site.get(&scratch, &torrent).args(["--quiet", "--sha256", SHA256_OF_NOTHING]));
     assert_eq!(code, 6, "{error}");
@@ -168,7 +67,7 @@ fn a_rejected_image_is_kept_under_another_name_and_taken_up_again() {
 fn signatures_and_lists_of_the_users_own_are_checked() {
     let (files, site) = (Scratch::new(), Site::new(GOOD));
     let path = |name: &str, bytes: &[u8]| files.write(name, bytes).to_string_lossy().into_owned();
-    let torrent = path("a.torrent", &site.torrent);
+    let torrent = path("a.torrent", &site.torrent());
     let (key, other) = (path("key.asc", KEY), path("other.asc", OTHER_KEY));
     let signature = path("image.sig", SIGNATURE);
     let list = path("SUMS", format!("SHA256 ({NAME}) = {SHA256}\n").as_bytes());

@@ -48,7 +48,8 @@ impl Blocklists {
     /// Fetches the list that the settings name; tells how many ranges all lists have then.
     pub(super) async fn update(&self) -> Result<usize, BlocklistFault> {
         let _alone = self.changing.lock().await;
-        let bytes = fetch(&self.daemon.settings().blocklist_url).await?;
+        let settings = self.daemon.settings();
+        let bytes = fetch(&settings.blocklist_url, settings.http()).await?;
         let path = self.folder.join(FETCHED);
         blocking(move || {
             let text = unpacked(bytes)?;
@@ -101,10 +102,10 @@ impl Blocklists {
     }
 }
 
-async fn fetch(url: &str) -> Result<Vec<u8>, BlocklistFault> {
+async fn fetch(url: &str, http: HttpSettings) -> Result<Vec<u8>, BlocklistFault> {
     let failed = |reason: &dyn std::fmt::Display| BlocklistFault::Http(format!("{url}: {reason}"));
     let parsed = Url::parse(url).map_err(|error| failed(&error))?;
-    let fetched = engine::fetch_file(parsed, HttpSettings::default(), MAX_BYTES).await;
+    let fetched = engine::fetch_file(parsed, http, MAX_BYTES).await;
     fetched.map_err(|error| BlocklistFault::Http(error.to_string()))
 }
 

@@ -6,7 +6,7 @@ use super::command_line::CommandLine;
 use super::log::{Destination, LIFE, Log};
 use super::notify::Notify;
 use super::pid_file::PidFile;
-use super::{Home, background, resume_files, scripts, watch};
+use super::{Home, background, follow, resume_files, scripts, watch};
 use crate::exit::{Failure, Kind};
 use crate::import::{self, Foreign};
 use crate::signals::StopSignals;
@@ -79,6 +79,8 @@ struct Process {
     server: Server,
     blocklists: Blocklists,
     watching: Option<AbortHandle>,
+    board: follow::Board,
+    following: Option<AbortHandle>,
     settings: ProcessSettings,
     notify: Notify,
     stop: StopSignals,
@@ -122,7 +124,8 @@ impl Process {
         tokio::spawn(scripts::run(daemon.clone(), daemon.events(None)));
         let blocklists = Blocklists::new(daemon.clone());
         blocklists.load().await;
-        let server = serve_rpc(&home, &daemon, &blocklists, answers)?;
+        let board = follow::Board::default();
+        let server = serve_rpc(&home, &daemon, (&blocklists, &board), answers)?;
         // Whoever waits for us to serve may ask at once.
         server.tried().await;
         tokio::spawn(blocklists.clone().run_daily());
@@ -133,6 +136,8 @@ impl Process {
             server,
             blocklists,
             watching: None,
+            board,
+            following: None,
             settings: ProcessSettings::default(),
             notify,
             stop,
@@ -140,6 +145,7 @@ impl Process {
             _pid_file: pid_file,
         };
         process.take(all.process);
+        process.follow();
         process.notify.ready();
         tracing::info!(target: LIFE, version = env!("CARGO_PKG_VERSION"), "the daemon serves");
         Ok(process)
@@ -174,6 +180,7 @@ impl Process {
             Err(error) => tracing::error!(%error, "the settings of before stay"),
         }
         self.blocklists.load().await;
+        self.follow();
         self.notify.ready();
     }
 
@@ -195,12 +202,20 @@ impl Process {
         self.settings = settings;
     }
 
+    /// Follows releases, beginning with a look at every site.
+    fn follow(&mut self) {
+        let follow = tokio::spawn(follow::run(self.daemon.clone(), self.board.clone()));
+        if let Some(before) = self.following.replace(follow.abort_handle()) {
+            before.abort();
+        }
+    }
+
     /// Saves, tells the trackers, and closes the port.
     async fn end(self) {
         self.notify.stopping();
         tracing::info!(target: LIFE, "the daemon ends");
-        if let Some(watching) = &self.watching {
-            watching.abort();
+        for task in [&self.watching, &self.following].into_iter().flatten() {
+            task.abort();
         }
         let goodbye = async { tokio::join!(self.daemon.shutdown(), self.server.shutdown()) };
         if timeout(GOODBYE, goodbye).await.is_err() {
@@ -249,7 +264,7 @@ async fn take_over(directory: &Path, daemon: &Daemon, found: Vec<Foreign>) {
 fn serve_rpc(
     home: &Home,
     daemon: &Daemon,
-    blocklists: &Blocklists,
+    (blocklists, board): (&Blocklists, &follow::Board),
     answers: &Runtime,
 ) -> Result<Server, Failure> {
     let _there = answers.enter();
@@ -264,6 +279,7 @@ fn serve_rpc(
         daemon: daemon.clone(),
         settings: Arc::clone(&home.settings),
         update_blocklist: Some(blocklists.updater()),
+        following: Some(board.teller(daemon)),
         handed_in,
     })
     .map_err(|error| Failure::new(Kind::Failed, error))

@@ -5,7 +5,7 @@ use super::magnet::Met;
 use super::source::{self, Source};
 use super::wanted::{Wanted, gather_failure};
 use crate::exit::{Failure, Kind};
-use crate::torrent_file;
+use crate::{image, torrent_file};
 use engine::{
     Answer, FetchError, Fetcher, HttpSettings, NamedBy, Session, is_metalink, read_torrent,
     without_credentials,
@@ -153,8 +153,8 @@ impl<'a> Planner<'a> {
         description: Description,
     ) -> Result<Plan, Failure> {
         let selected = self.args.select.as_ref().map(|selection| selection.files(&metainfo)).transpose()?;
-        let image = image(&metainfo, selected.as_deref());
-        let name = image.map(|index| file_name(&metainfo, index)).unwrap_or_default();
+        let image = image::find(&metainfo, selected.as_deref());
+        let name = image.map(|index| image::file_name(&metainfo, index)).unwrap_or_default();
         let mut checks = self.wanted.checks(&self.fetcher, &name, release.is_some()).await?;
         if let Some(release) = release {
             let mirrors: Vec<Url> =
@@ -281,18 +281,4 @@ fn is_about_a_file(answer: &Answer) -> bool {
     kind.contains("bittorrent")
         || kind.contains("metalink")
         || matches!(ending, "torrent" | "meta4" | "metalink")
-}
-
-/// The image of a torrent: its largest file among those selected.
-pub(super) fn image(metainfo: &Metainfo, selected: Option<&[FileIndex]>) -> Option<FileIndex> {
-    let files = metainfo.files.iter().enumerate().map(|(index, file)| (FileIndex(index as u32), file));
-    let files = files.filter(|(index, file)| {
-        !file.pad && file.symlink.is_none() && selected.is_none_or(|selected| selected.contains(index))
-    });
-    files.max_by_key(|(_, file)| file.length).map(|(index, _)| index)
-}
-
-/// The last part of a file's path.
-pub(super) fn file_name(metainfo: &Metainfo, index: FileIndex) -> String {
-    metainfo.files.get(index.as_usize()).and_then(|file| file.path.last()).cloned().unwrap_or_default()
 }

@@ -1,13 +1,14 @@
 //! What the user asks of the image, read and judged before anything goes online.
 
 use super::GetArgs;
+use crate::distributions;
 use crate::exit::{Failure, Kind};
 use engine::Fetcher;
 use images::{
     Bases, Catalogue, Checks, GatherError, KeyChoice, KeyChoiceError, Location, Signature, Verified,
     read_document, signed_sums,
 };
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A list of sums or a signature that a user names; the package's own limits are for those of sites.
 const LONGEST_DOCUMENT: usize = 4 << 20;
@@ -150,27 +151,13 @@ fn must_be_there(option: &str, path: &Path) -> Result<(), Failure> {
     Err(Failure::new(Kind::Usage, format_args!("{option} {}: there is no such file", path.display())))
 }
 
-/// The built-in distributions, the user's own, and the addresses in the place of their sites.
+/// The distributions that the options know.
 fn catalogue(args: &GetArgs) -> Result<Catalogue, Failure> {
-    let usage = |error: images::CatalogueError| Failure::new(Kind::Usage, error);
-    let mut catalogue = Catalogue::built_in().map_err(usage)?;
-    let usual = usual_file().filter(|path| path.is_file());
-    if let Some(path) = args.images_file.clone().or(usual) {
-        catalogue.add_file(&path).map_err(usage)?;
-    }
+    let usage = |error| Failure::new(Kind::Usage, error);
     let mut bases = Bases::default();
     for base in &args.images_bases {
         let named = |error| Failure::new(Kind::Usage, format_args!("--images-base: {error}"));
         bases.add(base).map_err(named)?;
     }
-    let rebased = catalogue.rebase(&bases, |name| std::env::var(name).ok());
-    rebased.map_err(|error| Failure::new(Kind::Usage, format_args!("--images-base: {error}")))?;
-    Ok(catalogue)
-}
-
-/// `$XDG_CONFIG_HOME/starling/images.toml` or `~/.config/starling/images.toml`.
-fn usual_file() -> Option<PathBuf> {
-    let named = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let folder = named("XDG_CONFIG_HOME").or_else(|| named("HOME").map(|home| home.join(".config")))?;
-    Some(folder.join("starling/images.toml"))
+    distributions::open(args.images_file.as_deref(), &bases).map_err(usage)
 }

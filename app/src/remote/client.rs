@@ -226,7 +226,8 @@ impl fmt::Display for CallError {
             CallError::Unknown { method, .. } => {
                 let method = dialect::kebab(method);
                 write!(f, "Error: this daemon does not know {method}")?;
-                let is_ours = ["web-seed", "why", "doctor"].iter().any(|word| method.contains(word));
+                let is_ours =
+                    ["web-seed", "why", "doctor", "follow"].iter().any(|word| method.contains(word));
                 if is_ours { write!(f, "; it takes a daemon of starling") } else { Ok(()) }
             }
         }

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part of this")]
 
+pub mod arch;
 pub mod daemon;
 pub mod http;
 pub mod rpc;

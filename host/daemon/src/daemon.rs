@@ -33,7 +33,7 @@ pub struct Daemon {
 pub(crate) struct Shared {
     pub(crate) catalogue: RwLock<Catalogue>,
     pub(crate) log: Log,
-    pub(crate) settings: RwLock<Arc<Settings>>,
+    pub(crate) settings: watch::Sender<Arc<Settings>>,
     pub(crate) groups: RwLock<Vec<Group>>,
     pub(crate) stats: RwLock<SessionStats>,
     pub(crate) config_directory: PathBuf,
@@ -68,7 +68,7 @@ impl Daemon {
 
     /// Takes a torrent in. Ends when it is recorded, before its data is looked at.
     pub async fn add(&self, request: AddRequest) -> Result<Added, AddError> {
-        let prepared = prepare::prepare(request, self.settings().bind()).await?;
+        let prepared = prepare::prepare(request, self.settings().http()).await?;
         self.ask(|reply| Command::Add(Box::new(prepared), reply)).await.unwrap_or(Err(AddError::Closed))
     }
 
@@ -90,6 +90,12 @@ impl Daemon {
     /// Asks the trackers of running torrents for more peers, as soon as their minimal interval allows.
     pub async fn reannounce(&self, numbers: Vec<Number>) -> Result<(), CommandError> {
         self.command(|reply| Command::Reannounce(numbers, reply)).await
+    }
+
+    /// Stops a torrent for a reason that somebody outside found; it is shown as what is wrong with it until it is
+    /// started again.
+    pub async fn reject(&self, number: Number, reason: String) -> Result<(), CommandError> {
+        self.command(|reply| Command::Reject(number, reason, reply)).await
     }
 
     /// Names peers to a running torrent.
@@ -145,7 +151,12 @@ impl Daemon {
 
     /// The settings now.
     pub fn settings(&self) -> Arc<Settings> {
-        Arc::clone(&self.shared.settings.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.shared.settings.borrow())
+    }
+
+    /// The settings now and whenever they change.
+    pub fn watch_settings(&self) -> watch::Receiver<Arc<Settings>> {
+        self.shared.settings.subscribe()
     }
 
     /// Changes settings. Takes effect at once and ends when the change is saved; a port or address that cannot be

@@ -170,6 +170,7 @@ impl Keeper {
             Command::Start(numbers, mode, done) => self.start_torrents(&numbers, mode, done),
             Command::Stop(numbers, done) => self.stop_torrents(&numbers, done),
             Command::Verify(numbers, done) => self.verify(&numbers, done),
+            Command::Reject(number, reason, done) => self.reject(number, reason, done),
             Command::AddPeers(number, peers, done) => self.add_peers(number, peers, done),
             Command::Reannounce(numbers, done) => self.reannounce(&numbers, done),
             Command::Remove(numbers, delete_data, done) => self.remove(&numbers, delete_data, done),

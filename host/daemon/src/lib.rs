@@ -32,8 +32,8 @@ pub use api::diagnosis::{Finding, Obstacle, Problem, Why};
 pub use api::edit::{LimitMode, TorrentEdit, TrackerChange, WebSeedChange};
 pub use api::events::{Event, EventKind, Events, Missed, Revision};
 pub use api::settings::{
-    AltSpeed, Encryption, Group, Preallocation, QueueLimit, Script, Scripts, Settings, Speed, Stalled,
-    Transport, WebSeedPolicy,
+    AltSpeed, Encryption, Follow, Group, Preallocation, QueueLimit, Script, Scripts, Settings, Speed,
+    Stalled, Transport, WebSeedPolicy,
 };
 pub use api::start::{Config, SaveSettings, StartError};
 pub use api::stats::{SessionStats, Space, Totals};

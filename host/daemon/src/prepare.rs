@@ -2,7 +2,7 @@
 
 use crate::limits::MAX_TORRENT_FILE;
 use crate::{AddError, AddRequest, Source};
-use engine::{Bind, FetchError, HttpSettings};
+use engine::{FetchError, HttpSettings};
 use metainfo::{InfoHash, Magnet, Metainfo};
 use std::path::Path;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ impl Prepared {
 }
 
 /// Gets hold of the torrent and parses it.
-pub(crate) async fn prepare(mut request: AddRequest, bind: Bind) -> Result<Prepared, AddError> {
+pub(crate) async fn prepare(mut request: AddRequest, http: HttpSettings) -> Result<Prepared, AddError> {
     if let Some(path) = request.download_directory.as_ref().filter(|path| !path.is_absolute()) {
         return Err(AddError::RelativePath(path.clone()));
     }
@@ -46,7 +46,7 @@ pub(crate) async fn prepare(mut request: AddRequest, bind: Bind) -> Result<Prepa
         Source::Metainfo(bytes) => parse(bytes).await?,
         Source::Magnet(link) => What::Magnet(Box::new(magnet(&link)?)),
         Source::File(path) => parse(read(&path).await?).await?,
-        Source::Url { url, cookies } => fetch(&url, cookies, bind).await?,
+        Source::Url { url, cookies } => fetch(&url, HttpSettings { cookies, ..http }).await?,
     };
     Ok(Prepared { request, what })
 }
@@ -81,13 +81,12 @@ async fn read(path: &Path) -> Result<Vec<u8>, AddError> {
 }
 
 /// What is behind a URL: a torrent file, or a redirect to a magnet link.
-async fn fetch(url: &str, cookies: Option<String>, bind: Bind) -> Result<What, AddError> {
+async fn fetch(url: &str, settings: HttpSettings) -> Result<What, AddError> {
     let failed = |text: String| AddError::Fetch { status: None, text };
     let url = Url::parse(url).map_err(|error| AddError::Unrecognized(format!("{url}: {error}")))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(AddError::Unrecognized(format!("{} URLs cannot be fetched", url.scheme())));
     }
-    let settings = HttpSettings { cookies, bind, ..HttpSettings::default() };
     match engine::fetch_torrent(url, settings).await {
         Ok(bytes) => parse(bytes).await,
         Err(FetchError::Magnet { link, .. }) => Ok(What::Magnet(Box::new(magnet(&link)?))),
@@ -123,7 +122,7 @@ mod tests {
             stream.write_all(head.as_bytes()).await
         });
         let prepared =
-            prepare(AddRequest::new(Source::Url { url, cookies: None }), Bind::default()).await.unwrap();
+            prepare(AddRequest::new(Source::Url { url, cookies: None }), HttpSettings::default()).await.unwrap();
         let What::Magnet(found) = prepared.what else { panic!("a magnet link") };
         assert_eq!(*found, link.parse().unwrap());
     }

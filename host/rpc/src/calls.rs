@@ -6,6 +6,7 @@ mod blocklist;
 mod diagnosis;
 mod editing;
 mod files;
+mod follow;
 mod groups;
 mod places;
 mod session;
@@ -13,6 +14,7 @@ mod torrent_get;
 mod web_seeds;
 
 pub use blocklist::{BlocklistFault, BlocklistUpdate};
+pub use follow::{Followed, Following};
 pub(crate) use torrent_get::status_number;
 
 use crate::access::scope::Scope;
@@ -39,6 +41,7 @@ pub(crate) struct Calls {
     pub(crate) daemon: Daemon,
     pub(crate) file: Arc<SettingsFile>,
     pub(crate) update_blocklist: Option<BlocklistUpdate>,
+    pub(crate) following: Option<Following>,
     /// Tells the server that its settings may have changed.
     pub(crate) http_changed: Arc<tokio::sync::Notify>,
     pub(crate) session_id: Arc<dyn Fn() -> String + Send + Sync>,
@@ -87,6 +90,10 @@ impl Calls {
                 Ok(())
             }
             "group_set" => self.group_set(&args).await,
+            "follow_get" => {
+                self.follow_get(out);
+                Ok(())
+            }
             "torrent_why" => self.torrent_why(&args, out).await,
             "torrent_doctor" => self.torrent_doctor(&args, out).await,
             "torrent_web_seeds" => self.torrent_web_seeds(&args, out).await,

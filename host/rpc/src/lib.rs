@@ -26,7 +26,7 @@ mod settings;
 mod site;
 
 pub use access::scope::{Scope, Token};
-pub use calls::{BlocklistFault, BlocklistUpdate};
+pub use calls::{BlocklistFault, BlocklistUpdate, Followed, Following};
 pub use http::rules::HttpSettings;
 pub use identity::VERSION;
 pub use server::listen::Listener;

@@ -69,3 +69,5 @@ pub(crate) const BIND_ATTEMPTS: u32 = 10;
 pub(crate) const BIND_PAUSE: Duration = Duration::from_secs(5);
 /// The longest such pause.
 pub(crate) const BIND_PAUSE_MOST: Duration = Duration::from_mins(1);
+/// Distributions that are followed; each is a task and some requests a day.
+pub(crate) const FOLLOWED: usize = 64;

@@ -5,7 +5,7 @@ mod self_signed;
 pub(crate) mod tls;
 mod watched;
 
-use crate::calls::{BlocklistUpdate, Calls};
+use crate::calls::{BlocklistUpdate, Calls, Following};
 use crate::http::gate::{Caller, Gate};
 use crate::limits::{
     ACCEPT_PAUSE, BIND_ATTEMPTS, BIND_PAUSE, BIND_PAUSE_MOST, CLOSING_TIME, CONNECTIONS, HEADER_BYTES,
@@ -42,6 +42,8 @@ pub struct ServerConfig {
     pub settings: Arc<SettingsFile>,
     /// What `blocklist-update` does.
     pub update_blocklist: Option<BlocklistUpdate>,
+    /// What `follow-get` tells of a distribution.
+    pub following: Option<Following>,
     /// A socket that was handed in (socket activation), in place of the one that the settings name.
     pub handed_in: Option<Listener>,
 }
@@ -71,6 +73,7 @@ impl Server {
             daemon: config.daemon,
             file: Arc::clone(&config.settings),
             update_blocklist: config.update_blocklist,
+            following: config.following,
             http_changed: Arc::clone(&changed),
             session_id: Arc::new(move || id_of.session_id()),
         };

@@ -1,10 +1,11 @@
 //! The settings of the session, typed; their names in `settings.json` and over RPC are not known here.
 //! Speeds are in kB/s of 1000 bytes, as users set them.
 
-use engine::Bind;
+use engine::{Bind, HttpSettings};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
+use url::Url;
 
 /// A speed limit and whether it counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -125,6 +126,17 @@ pub struct Scripts {
     pub done_seeding: Script,
 }
 
+/// A distribution whose releases are followed; following it is the business of who knows distributions.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Follow {
+    /// The distribution's name.
+    pub name: String,
+    /// Releases that are kept, at least 1.
+    pub keep: u32,
+    /// The address in the place of the distribution's site.
+    pub base: Option<Url>,
+}
+
 /// Settings of the session. The defaults are Transmission's.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Settings {
@@ -228,6 +240,8 @@ pub struct Settings {
     pub verify_completed: bool,
     /// The programs run on events.
     pub scripts: Scripts,
+    /// Distributions whose releases are followed.
+    pub follow: Vec<Follow>,
 }
 
 impl Default for Settings {
@@ -285,6 +299,7 @@ impl Default for Settings {
             verify_added: false,
             verify_completed: false,
             scripts: Scripts::default(),
+            follow: Vec::new(),
         }
     }
 }
@@ -333,6 +348,11 @@ impl Settings {
     /// Our own end of every connection.
     pub(crate) const fn bind(&self) -> Bind {
         Bind { v4: Some(self.bind_ipv4), v6: Some(self.bind_ipv6) }
+    }
+
+    /// How torrent files and other documents are fetched.
+    pub fn http(&self) -> HttpSettings {
+        HttpSettings { bind: self.bind(), ..HttpSettings::default() }
     }
 
     /// The address that trackers are told, if it is one.

@@ -21,6 +21,7 @@ pub(crate) enum Command {
     Start(Vec<Number>, StartMode, Done),
     Stop(Vec<Number>, Done),
     Verify(Vec<Number>, Done),
+    Reject(Number, String, Done),
     AddPeers(Number, Vec<SocketAddr>, Done),
     Reannounce(Vec<Number>, Done),
     Remove(Vec<Number>, bool, Done),

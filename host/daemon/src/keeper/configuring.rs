@@ -95,7 +95,7 @@ impl Keeper {
 
     fn publish(&self) {
         let settings = Arc::new(self.config.settings.clone());
-        *self.shared.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+        self.shared.settings.send_replace(settings);
     }
 
     pub(super) fn apply_settings(&mut self) {

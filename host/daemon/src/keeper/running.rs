@@ -58,6 +58,13 @@ impl Keeper {
         self.answer(done);
     }
 
+    pub(super) fn reject(&mut self, number: Number, reason: String, done: Done) {
+        if !self.present(&[number]).is_empty() {
+            self.fail(number, reason);
+        }
+        self.answer(done);
+    }
+
     pub(super) fn verify(&mut self, numbers: &[Number], done: Done) {
         for number in self.present(numbers) {
             if !self.entry(number, |entry| entry.about.has_metadata).unwrap_or(false) {

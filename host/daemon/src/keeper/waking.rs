@@ -44,7 +44,7 @@ pub(super) fn wake(mut config: Config, news_sender: mpsc::Sender<News>) -> Resul
     let shared = Arc::new(Shared {
         catalogue: RwLock::new(restored.catalogue),
         log: Log::default(),
-        settings: RwLock::new(Arc::new(config.settings.clone())),
+        settings: watch::Sender::new(Arc::new(config.settings.clone())),
         stats: RwLock::default(),
         config_directory: directory.clone(),
         port: watch::Sender::new(session.port()),

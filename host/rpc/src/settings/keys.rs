@@ -122,6 +122,7 @@ pub(crate) static KEYS: &[Key] = &[
         }),
         ..field!("encryption", Writing, session.encryption)
     },
+    field!("follow", Writing, session.follow),
     field!("idle_seeding_limit", Writing, session.idle_limit_minutes),
     field!("idle_seeding_limit_enabled", Writing, session.idle_limit_enabled),
     field!("incomplete_dir", Writing, session.incomplete_directory),

@@ -1,10 +1,12 @@
 //! JSON values of settings, as lenient as Transmission is with what others write.
 
 use crate::access::scope::{Scope, Token};
-use daemon::{Encryption, Preallocation, Transport, WebSeedPolicy};
+use crate::limits::FOLLOWED;
+use daemon::{Encryption, Follow, Preallocation, Transport, WebSeedPolicy};
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
+use url::Url;
 
 /// Why a value was not taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -279,6 +281,38 @@ impl Setting for Vec<Token> {
     }
 }
 
+/// `{"name", "keep", "base"}` each, `keep` and `base` left out where they are the usual ones.
+impl Setting for Vec<Follow> {
+    fn to_value(&self) -> Value {
+        let follow = |follow: &Follow| match &follow.base {
+            None => json!({"name": follow.name, "keep": follow.keep}),
+            Some(base) => json!({"name": follow.name, "keep": follow.keep, "base": base.as_str()}),
+        };
+        self.iter().map(follow).collect()
+    }
+
+    fn of(value: &Value) -> Result<Self, Refusal> {
+        let mut all = Self::new();
+        for value in value.as_array().ok_or(Refusal::WrongType)? {
+            let follow = follow(value).ok_or(Refusal::Invalid)?;
+            all.retain(|other| other.name != follow.name);
+            all.push(follow);
+        }
+        if all.len() > FOLLOWED { Err(Refusal::Invalid) } else { Ok(all) }
+    }
+}
+
+fn follow(value: &Value) -> Option<Follow> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let name = value.get("name")?.as_str().filter(|name| !name.is_empty() && name.chars().all(is_plain))?;
+    let keep = value.get("keep").map_or(Ok(1), u32::of).ok().filter(|keep| *keep > 0)?;
+    let base = match value.get("base") {
+        None | Some(Value::Null) => None,
+        Some(base) => Some(Url::parse(base.as_str()?).ok().filter(|url| url.has_host())?),
+    };
+    Some(Follow { name: name.to_owned(), keep, base })
+}
+
 /// Permission bits: octal in quotes, or a decimal number.
 pub(crate) fn octal(value: &Value) -> Result<u32, Refusal> {
     let mode = match value {
@@ -335,6 +369,18 @@ mod tests {
         }
         assert_eq!(Encryption::of(&json!("allowed")), Ok(Encryption::Tolerated));
         assert_eq!(Encryption::of(&json!("rot13")), Err(Refusal::Invalid));
+    }
+
+    #[test]
+    fn what_is_followed() {
+        let value = json!([{"name": "arch", "keep": 2, "base": "https://mirror.example/"}, {"name": "debian", "keep": 1}]);
+        assert_eq!(Vec::<Follow>::of(&value).unwrap().to_value(), value);
+        let twice = Vec::<Follow>::of(&json!([{"name": "arch"}, {"name": "arch", "keep": 3}])).unwrap();
+        assert_eq!(twice.to_value(), json!([{"name": "arch", "keep": 3}]));
+        for wrong in [json!({"name": "a:b"}), json!({"keep": 1}), json!({"name": "a", "keep": 0}), json!("arch")] {
+            assert_eq!(Vec::<Follow>::of(&json!([wrong])), Err(Refusal::Invalid), "{wrong}");
+        }
+        assert_eq!(Vec::<Follow>::of(&json!({})), Err(Refusal::WrongType));
     }
 
     #[test]

@@ -223,7 +223,7 @@ async fn https_with_a_certificate_of_our_own_that_nobody_else_may_read() {
     let mode = std::fs::metadata(folder.join("rpc-tls-key.pem")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let (daemon, settings) = (world.daemon.clone(), Arc::clone(&world.file));
-    let again = ServerConfig { daemon, settings, update_blocklist: None, handed_in: None };
+    let again = ServerConfig { daemon, settings, update_blocklist: None, following: None, handed_in: None };
     Server::start(again).unwrap().shutdown().await;
     assert_eq!(std::fs::read(&certificate).unwrap(), before, "it is made once");
     speak_https(world, &certificate).await;
@@ -241,8 +241,13 @@ async fn a_certificate_that_cannot_be_used_is_an_error() {
         })
         .unwrap();
         let settings = Arc::clone(&file);
-        let config =
-            ServerConfig { daemon: world.daemon.clone(), settings, update_blocklist: None, handed_in: None };
+        let config = ServerConfig {
+            daemon: world.daemon.clone(),
+            settings,
+            update_blocklist: None,
+            following: None,
+            handed_in: None,
+        };
         assert!(Server::start(config).is_err());
     }
     world.end().await;

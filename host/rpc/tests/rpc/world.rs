@@ -44,6 +44,7 @@ impl World {
             daemon: daemon.clone(),
             settings: Arc::clone(&file),
             update_blocklist: None,
+            following: None,
             handed_in: None,
         })
         .unwrap();
