@@ -146,6 +146,7 @@ impl Process {
         };
         process.take(all.process);
         process.follow();
+        process.tell_of_proxy();
         process.notify.ready();
         tracing::info!(target: LIFE, version = env!("CARGO_PKG_VERSION"), "the daemon serves");
         Ok(process)
@@ -175,6 +176,7 @@ impl Process {
                 }
                 self.server.settings_changed();
                 self.take(all.process);
+                self.tell_of_proxy();
                 tracing::info!(target: LIFE, "the settings were read anew");
             }
             Err(error) => tracing::error!(%error, "the settings of before stay"),
@@ -182,6 +184,17 @@ impl Process {
         self.blocklists.load().await;
         self.follow();
         self.notify.ready();
+    }
+
+    /// Says what a proxy does not do.
+    fn tell_of_proxy(&self) {
+        let settings = self.daemon.settings();
+        let Some(proxy) = &settings.proxy else { return };
+        if let Some(problem) = proxy.problem() {
+            tracing::error!(%problem, "proxy_url: nothing is fetched over HTTP");
+        } else {
+            tracing::warn!(%proxy, "HTTP goes through the proxy; peers are met without it");
+        }
     }
 
     /// Takes settings of the process that may have changed.

@@ -4,7 +4,7 @@ use super::select::Selection;
 use crate::exit;
 use crate::units::{parse_duration, parse_rate};
 use clap::{Args, ValueEnum};
-use engine::{Bind, WebSeedPolicy};
+use engine::{Bind, HttpSettings, Proxy, WebSeedPolicy};
 use images::{Algorithm, Sum, SumError};
 use std::ffi::OsString;
 use std::net::IpAddr;
@@ -182,6 +182,15 @@ pub(crate) struct GetArgs {
     #[arg(long, value_name = "PEM", help_heading = "Network", hide_short_help = true)]
     pub(crate) ca_file: Option<PathBuf>,
 
+    #[arg(
+        long,
+        value_name = "URL",
+        help = "Speak HTTP through this proxy, socks5h:// or http://: with trackers, web seeds and sites; names are \
+                looked up by it. Peers are not met through it, and --no-peers leaves them out",
+        help_heading = "Network"
+    )]
+    pub(crate) proxy: Option<Proxy>,
+
     /// Listen for peers on this port, 0 for any; without it 51413, or any other if that is taken
     #[arg(long, help_heading = "Network")]
     pub(crate) port: Option<u16>,
@@ -238,6 +247,12 @@ impl From<Policy> for WebSeedPolicy {
 }
 
 impl GetArgs {
+    /// How documents are fetched.
+    pub(crate) fn http(&self) -> HttpSettings {
+        let (extra_ca, proxy) = (self.ca_file.clone(), self.proxy.clone());
+        HttpSettings { bind: self.bind(), extra_ca, proxy, cookies: None }
+    }
+
     /// Our own end of every connection.
     pub(crate) fn bind(&self) -> Bind {
         self.bind.map_or_else(Bind::default, Bind::from)

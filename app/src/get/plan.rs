@@ -6,10 +6,7 @@ use super::source::{self, Source};
 use super::wanted::{Wanted, gather_failure};
 use crate::exit::{Failure, Kind};
 use crate::{image, torrent_file};
-use engine::{
-    Answer, FetchError, Fetcher, HttpSettings, NamedBy, Session, is_metalink, read_torrent,
-    without_credentials,
-};
+use engine::{Answer, FetchError, Fetcher, NamedBy, Session, is_metalink, read_torrent, without_credentials};
 use images::{
     Checks, Described, Location, Metalink, MirrorLinks, Mirrors, Release, Signature, Sum, gather, plain_name,
     read_document,
@@ -64,9 +61,7 @@ pub(super) struct Planner<'a> {
 impl<'a> Planner<'a> {
     pub(super) fn new(args: &'a GetArgs) -> Result<Self, Failure> {
         let wanted = Wanted::new(args)?;
-        let fetcher =
-            Fetcher::new(HttpSettings { bind: args.bind(), extra_ca: args.ca_file.clone(), cookies: None });
-        Ok(Self { args, wanted, fetcher })
+        Ok(Self { args, wanted, fetcher: Fetcher::new(args.http()) })
     }
 
     /// The link, if SOURCE is one: its metadata is to be found before a plan can be made.

@@ -24,8 +24,12 @@ pub(super) fn start(args: &GetArgs) -> Result<Session, Failure> {
         transports: transports(args),
         listen: !args.no_peers,
         extra_ca: args.ca_file.clone(),
+        proxy: args.proxy.clone(),
         ..Settings::default()
     };
+    if let (Some(proxy), false) = (&args.proxy, args.no_peers) {
+        tracing::warn!(%proxy, "peers are met without the proxy; --no-peers leaves them out");
+    }
     loop {
         match Session::start(settings.clone()) {
             Err(StartError::Listen { .. }) if args.port.is_none() && settings.port != 0 => settings.port = 0,

@@ -121,8 +121,9 @@ mod tests {
             let head = format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n");
             stream.write_all(head.as_bytes()).await
         });
-        let prepared =
-            prepare(AddRequest::new(Source::Url { url, cookies: None }), HttpSettings::default()).await.unwrap();
+        let prepared = prepare(AddRequest::new(Source::Url { url, cookies: None }), HttpSettings::default())
+            .await
+            .unwrap();
         let What::Magnet(found) = prepared.what else { panic!("a magnet link") };
         assert_eq!(*found, link.parse().unwrap());
     }

@@ -3,6 +3,7 @@
 use crate::address_filter::AddressFilter;
 use crate::bind::{Bind, PeerSockets};
 use crate::dht::DhtSettings;
+use crate::http::Proxy;
 use crate::rate_limit::RateLimit;
 use crate::transport::Transports;
 use crate::tuning::Tuning;
@@ -50,6 +51,8 @@ pub struct Settings {
     pub address_filter: AddressFilter,
     /// A file of certificates (PEM) that are trusted beside the system's.
     pub extra_ca: Option<PathBuf>,
+    /// HTTP goes through it: trackers, web seeds, torrent files. Peers are not met through it.
+    pub proxy: Option<Proxy>,
 }
 
 impl Default for Settings {
@@ -70,6 +73,7 @@ impl Default for Settings {
             listen: true,
             address_filter: AddressFilter::default(),
             extra_ca: None,
+            proxy: None,
         }
     }
 }

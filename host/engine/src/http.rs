@@ -10,6 +10,7 @@ mod connect;
 mod connection;
 mod error;
 mod pool;
+mod proxy;
 mod redirect;
 #[cfg(test)]
 pub(crate) mod test_server;
@@ -20,6 +21,7 @@ mod tls;
 pub(crate) use address::{Origin, Purpose, Via, is_local};
 pub(crate) use body::{Body, gunzip};
 pub use error::HttpError;
+pub use proxy::{Proxy, ProxyError};
 pub(crate) use redirect::retry_after;
 
 use crate::api::Settings;
@@ -27,23 +29,25 @@ use crate::bind::Bind;
 use crate::limits::{
     HTTP_HEADER_TIMEOUT, IDLE_CONNECTION_LIFE, MAX_URL_BYTES, MAX_WEB_SEED_CONNECTIONS_PER_HOST,
 };
-use address::may_be_local;
+use address::{may_be_local, names_local};
 use body::Lease;
 use bytes::Bytes;
 use connect::Destination;
-use connection::Connection;
+use connection::{Connection, Route};
 use http_body_util::Empty;
 use hyper::body::Incoming;
 use hyper::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, COOKIE, HOST, HeaderMap, HeaderValue, RANGE, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, COOKIE, HOST, HeaderMap, HeaderValue, PROXY_AUTHORIZATION, RANGE,
+    USER_AGENT,
 };
 use pool::{Pool, Server};
+use proxy::Passage;
 use redirect::{is_redirect, same_server};
 use rustls::ClientConfig;
-use std::net::IpAddr;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 use tokio::time::{sleep, timeout};
 use url::{Position, Url};
@@ -58,6 +62,8 @@ pub struct HttpSettings {
     pub bind: Bind,
     /// A file of certificates (PEM) that are trusted beside the system's.
     pub extra_ca: Option<PathBuf>,
+    /// Everything goes through it.
+    pub proxy: Option<Proxy>,
     /// A `Cookie` header for the server that is asked first; redirects to others do not get it.
     pub cookies: Option<String>,
 }
@@ -71,6 +77,15 @@ struct Inner {
     /// Read when the first https URL is asked.
     tls: OnceCell<Arc<ClientConfig>>,
     pool: Pool,
+    exit: RwLock<Exit>,
+}
+
+/// What new connections go through.
+#[derive(Clone, Default)]
+struct Exit {
+    proxy: Option<Proxy>,
+    /// How often it changed: connections of before are not used again.
+    changes: u64,
 }
 
 /// One GET request.
@@ -95,8 +110,8 @@ pub(crate) struct Response {
     /// The URL that answered, and how we came to it.
     pub(crate) url: Url,
     pub(crate) via: Via,
-    /// The address that answered.
-    pub(crate) remote: IpAddr,
+    /// A local address answered.
+    pub(crate) is_local: bool,
     /// The answers that redirected us on the way here, in order.
     pub(crate) hops: Vec<Hop>,
 }
@@ -110,13 +125,35 @@ pub(crate) struct Hop {
 impl Client {
     /// A client with a session's settings.
     pub(crate) fn new(settings: &Settings) -> Self {
-        let extra_ca = settings.extra_ca.clone();
-        Self::with(HttpSettings { bind: settings.bind, extra_ca, cookies: None })
+        let (extra_ca, proxy) = (settings.extra_ca.clone(), settings.proxy.clone());
+        Self::with(HttpSettings { bind: settings.bind, extra_ca, proxy, cookies: None })
     }
 
     /// A client with settings of its own.
     pub(crate) fn with(settings: HttpSettings) -> Self {
-        Self(Arc::new(Inner { settings, tls: OnceCell::new(), pool: Pool::default() }))
+        let exit = RwLock::new(Exit { proxy: settings.proxy.clone(), changes: 0 });
+        Self(Arc::new(Inner { settings, tls: OnceCell::new(), pool: Pool::default(), exit }))
+    }
+
+    /// What connections go through.
+    pub(crate) fn proxy(&self) -> Option<Proxy> {
+        self.exit().proxy
+    }
+
+    fn exit(&self) -> Exit {
+        self.0.exit.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Has every connection from now on go through a proxy, or through none.
+    pub(crate) fn set_proxy(&self, proxy: Option<Proxy>) {
+        {
+            let mut exit = self.0.exit.write().unwrap_or_else(PoisonError::into_inner);
+            if exit.proxy == proxy {
+                return;
+            }
+            *exit = Exit { proxy, changes: exit.changes + 1 };
+        }
+        self.close_idle();
     }
 
     /// Asks, and follows redirects, until an answer is not one. An answer of any status is an answer. Dropping the
@@ -133,7 +170,7 @@ impl Client {
                 return Ok(response);
             }
             let mut target = redirect::target(&url, &response.headers)?;
-            let from_local = is_local(response.remote);
+            let from_local = response.is_local;
             response.body.discard().await;
             let same_server = same_server(&url, &target);
             if same_server {
@@ -153,9 +190,8 @@ impl Client {
     async fn ask(&self, get: &Get<'_>, url: &Url, via: Via) -> Result<Response, HttpError> {
         let server = server(url)?;
         let local = may_be_local(url, via, get.purpose);
-        let allowed = |ip: IpAddr| local || !is_local(ip);
         let cookies = self.0.settings.cookies.as_deref().filter(|_| same_server(get.url, url));
-        while let Some(mut connection) = self.0.pool.take(&server, allowed) {
+        while let Some(mut connection) = self.0.pool.take(&server, local) {
             // An idle connection may turn out to be closed; that says nothing about the server.
             match exchange(&mut connection, get, url, cookies).await {
                 Ok(answer) => return Ok(self.respond(answer, connection, server, url, via)),
@@ -187,26 +223,45 @@ impl Client {
         url: &Url,
         via: Via,
     ) -> Response {
-        let remote = connection.remote.ip();
+        let is_local = connection.route.is_local;
         let (head, incoming) = answer.into_parts();
         let body = Body::new(incoming, Lease { client: self.clone(), server, connection });
         let (status, headers) = (head.status.as_u16(), head.headers);
-        Response { status, headers, body, url: url.clone(), via, remote, hops: Vec::new() }
+        Response { status, headers, body, url: url.clone(), via, is_local, hops: Vec::new() }
     }
 
     async fn connect(&self, server: &Server, may_be_local: bool) -> Result<Connection, HttpError> {
-        let bind = self.0.settings.bind;
-        let to = Destination { host: &server.host, port: server.port, bind, may_be_local };
         // The settings come first: a handshake must not time out while files are read.
         let tls = if server.tls { Some(self.tls(&server.host).await?) } else { None };
-        let (stream, remote) = connect::connect(&to).await?;
-        let Some(tls) = tls else { return Connection::http1(stream, remote).await };
+        let (stream, route) = self.route(server, may_be_local).await?;
+        let Some(tls) = tls else { return Connection::http1(stream, route).await };
         let stream = tls::handshake(tls, &server.host, stream).await?;
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-            Connection::http2(stream, remote).await
+            Connection::http2(stream, route).await
         } else {
-            Connection::http1(stream, remote).await
+            Connection::http1(stream, route).await
         }
+    }
+
+    /// The way to a server: straight, or through the proxy, and never straight where there is one.
+    async fn route(&self, server: &Server, may_be_local: bool) -> Result<(TcpStream, Route), HttpError> {
+        let bind = self.0.settings.bind;
+        let Exit { proxy, changes } = self.exit();
+        let Some(proxy) = proxy else {
+            let to = Destination { host: &server.host, port: server.port, bind, may_be_local };
+            let (stream, remote) = connect::connect(&to).await?;
+            return Ok((
+                stream,
+                Route { is_local: is_local(remote.ip()), passage: Passage::Direct, changes },
+            ));
+        };
+        // What a name leads to is known to the proxy alone.
+        let is_local = names_local(&server.host);
+        if is_local && !may_be_local {
+            return Err(HttpError::LocalAddress(server.host.clone()));
+        }
+        let (stream, passage) = proxy.reach(bind, server).await?;
+        Ok((stream, Route { is_local, passage, changes }))
     }
 
     async fn tls(&self, host: &str) -> Result<Arc<ClientConfig>, HttpError> {
@@ -229,6 +284,9 @@ impl Client {
 
     /// Takes back a connection whose answer was read to its end.
     fn keep(&self, server: Server, connection: Connection) {
+        if connection.route.changes != self.exit().changes {
+            return;
+        }
         self.0.pool.put(server, connection);
         if self.0.pool.start_sweeping() {
             let inner = Arc::downgrade(&self.0);
@@ -279,7 +337,7 @@ async fn exchange(
     url: &Url,
     cookies: Option<&str>,
 ) -> Result<hyper::Response<Incoming>, HttpError> {
-    let mut request = request(get, url, connection.is_http2())?;
+    let mut request = request(get, url, connection)?;
     if let Some(cookies) = cookies {
         let value = HeaderValue::from_str(cookies);
         let value =
@@ -292,19 +350,31 @@ async fn exchange(
     }
 }
 
-fn request(get: &Get<'_>, url: &Url, is_http2: bool) -> Result<hyper::Request<Empty<Bytes>>, HttpError> {
+fn request(
+    get: &Get<'_>,
+    url: &Url,
+    connection: &Connection,
+) -> Result<hyper::Request<Empty<Bytes>>, HttpError> {
     let host = &url[Position::BeforeHost..Position::AfterPort];
     let path = &url[Position::BeforePath..Position::AfterQuery];
-    let mut request =
-        hyper::Request::get(if is_http2 { format!("https://{host}{path}") } else { path.to_owned() })
-            .header(USER_AGENT, AGENT)
-            .header(ACCEPT, "*/*")
-            .header(ACCEPT_ENCODING, if get.gzip { "gzip" } else { "identity" });
+    let is_http2 = connection.is_http2();
+    let target = match connection.route.passage {
+        _ if is_http2 => format!("https://{host}{path}"),
+        Passage::Direct => path.to_owned(),
+        Passage::Requests(_) => format!("http://{host}{path}"),
+    };
+    let mut request = hyper::Request::get(target)
+        .header(USER_AGENT, AGENT)
+        .header(ACCEPT, "*/*")
+        .header(ACCEPT_ENCODING, if get.gzip { "gzip" } else { "identity" });
     if !is_http2 {
         request = request.header(HOST, host);
     }
     if let Some(range) = &get.range {
         request = request.header(RANGE, format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
+    }
+    if let Passage::Requests(Some(authorization)) = &connection.route.passage {
+        request = request.header(PROXY_AUTHORIZATION, authorization);
     }
     if let Some(credentials) = credentials(url) {
         request = request.header(AUTHORIZATION, credentials);
@@ -312,15 +382,19 @@ fn request(get: &Get<'_>, url: &Url, is_http2: bool) -> Result<hyper::Request<Em
     request.body(Empty::new()).map_err(|_| HttpError::BadUrl("it holds characters that no request may"))
 }
 
-/// The user name and password of a URL, as basic authentication wants them (RFC 7617).
+/// The user name and password of a URL, as basic authentication wants them.
 fn credentials(url: &Url) -> Option<String> {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     if url.username().is_empty() && url.password().is_none() {
         return None;
     }
-    let mut plain: Vec<u8> = percent_encoding::percent_decode_str(url.username()).collect();
-    plain.push(b':');
-    plain.extend(percent_encoding::percent_decode_str(url.password().unwrap_or_default()));
+    let plain = |text: &str| percent_encoding::percent_decode_str(text).collect::<Vec<u8>>();
+    Some(basic(&plain(url.username()), &plain(url.password().unwrap_or_default())))
+}
+
+/// Basic authentication (RFC 7617).
+fn basic(user: &[u8], password: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let plain = [user, b":", password].concat();
     let mut encoded = String::from("Basic ");
     for group in plain.chunks(3) {
         let bits =
@@ -331,5 +405,5 @@ fn credentials(url: &Url) -> Option<String> {
             encoded.push(if is_used { char::from(DIGITS[value as usize]) } else { '=' });
         }
     }
-    Some(encoded)
+    encoded
 }

@@ -87,7 +87,7 @@ impl From<Failure> for AnnounceError {
 }
 
 async fn read(response: Response) -> Result<(Vec<u8>, bool), Failure> {
-    let (status, from_local) = (response.status, is_local(response.remote));
+    let (status, from_local) = (response.status, response.is_local);
     if status != 200 {
         let retry_after = retry_after(&response.headers);
         // Some trackers say why in a body like any other's.

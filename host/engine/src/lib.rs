@@ -41,7 +41,7 @@ pub use dht::{DhtSettings, DhtTables};
 pub use dormitory::{SleepingTorrent, Stirred};
 pub use fetch_torrent::{FetchError, fetch_file, fetch_torrent, is_metalink, read_torrent};
 pub use fetcher::{Answer, Fetcher, NamedBy};
-pub use http::{HttpError, HttpSettings, without_credentials};
+pub use http::{HttpError, HttpSettings, Proxy, ProxyError, without_credentials};
 pub use layout::layout;
 pub use limits::{SCRAPE_HASHES, WEB_SEED_CONNECTIONS};
 pub use rate_limit::RateLimit;

@@ -254,6 +254,12 @@ pub(crate) const MAX_HOST_ADDRESSES: usize = 8;
 /// The lead that one address of a host has over the next (RFC 8305).
 pub(crate) const CONNECT_STAGGER: Duration = Duration::from_millis(250);
 
+/// A proxy's way to a server: it looks the name up and connects.
+pub(crate) const PROXY_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A proxy's answer to CONNECT, in bytes.
+pub(crate) const MAX_CONNECT_ANSWER: usize = 16 * 1024;
+
 /// TLS and HTTP/2 handshakes.
 pub(crate) const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 

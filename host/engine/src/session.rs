@@ -5,7 +5,7 @@ use crate::dht::{Dht, DhtSettings, DhtTables};
 use crate::dial::{self, Dialler};
 use crate::discovery::Discovery;
 use crate::dormitory::{self, Dormitory, Sleeper, SleepingTorrent, Stirred};
-use crate::http::{Client, Origin};
+use crate::http::{Client, Origin, Proxy};
 use crate::http_tracker;
 use crate::limits::{COMMAND_QUEUE, DISK_EVENT_QUEUE, EVENT_QUEUE, INCOMING_QUEUE, UPLOAD_POOL_BLOCKS};
 use crate::listen::{self, Hall, Registry};
@@ -14,6 +14,7 @@ use crate::magnet::{self, Handover, MagnetTask, Parked};
 use crate::mirrors::Mirrors;
 use crate::peer_places::PeerPlaces;
 use crate::rate_limit::RateLimit;
+use crate::torrent::trackers::no_udp;
 use crate::torrent::{Parts, Torrent, TorrentTask};
 use crate::udp::{IncomingStream, Udp};
 use crate::udp_tracker::UdpTrackers;
@@ -206,6 +207,11 @@ impl Session {
         self.shared.places.set_most(most);
     }
 
+    /// Has HTTP go through another proxy, or through none, from now on. What is under way ends as it began.
+    pub fn set_proxy(&self, proxy: Option<Proxy>) {
+        self.shared.http.set_proxy(proxy);
+    }
+
     /// Asks a tracker how many peers it knows of each torrent (BEP 48); `None` for one it does not know, or has no
     /// words for. At most [`SCRAPE_HASHES`](crate::SCRAPE_HASHES) at once.
     pub async fn scrape(
@@ -216,6 +222,9 @@ impl Session {
         let url = Url::parse(announce).map_err(|_| AnnounceError::BadUrl("it is not a URL"))?;
         if url.scheme() != "udp" {
             return http_tracker::scrape(&self.shared.http, announce, Origin::Torrent, info_hashes).await;
+        }
+        if self.shared.http.proxy().is_some() {
+            return Err(no_udp());
         }
         let counts = self.shared.udp_trackers.scrape(&url, info_hashes.to_vec()).await?;
         let mut counts: Vec<_> = counts.into_iter().map(Some).collect();

@@ -1,7 +1,7 @@
 //! The settings of the session, typed; their names in `settings.json` and over RPC are not known here.
 //! Speeds are in kB/s of 1000 bytes, as users set them.
 
-use engine::{Bind, HttpSettings};
+use engine::{Bind, HttpSettings, Proxy};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
@@ -196,6 +196,8 @@ pub struct Settings {
     pub peer_traffic_class: String,
     /// The kernel's congestion control for peers by name; empty for its own choice.
     pub congestion_algorithm: String,
+    /// What HTTP goes through: trackers, web seeds, torrent files.
+    pub proxy: Option<Proxy>,
     /// An address of ours that trackers are told, in place of the one they see.
     pub announce_ip: String,
     /// [`Self::announce_ip`] counts.
@@ -277,6 +279,7 @@ impl Default for Settings {
             bind_ipv6: Ipv6Addr::UNSPECIFIED,
             peer_traffic_class: "le".to_owned(),
             congestion_algorithm: String::new(),
+            proxy: None,
             announce_ip: String::new(),
             announce_ip_enabled: false,
             encryption: Encryption::Preferred,
@@ -352,7 +355,7 @@ impl Settings {
 
     /// How torrent files and other documents are fetched.
     pub fn http(&self) -> HttpSettings {
-        HttpSettings { bind: self.bind(), ..HttpSettings::default() }
+        HttpSettings { bind: self.bind(), proxy: self.proxy.clone(), ..HttpSettings::default() }
     }
 
     /// The address that trackers are told, if it is one.

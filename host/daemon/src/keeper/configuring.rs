@@ -66,6 +66,7 @@ impl Keeper {
         let ways = waking::ways(&new);
         let met =
             if ways == waking::ways(&self.config.settings) { Ok(()) } else { self.session.set_ways(ways) };
+        self.session.set_proxy(new.proxy.clone());
         self.config.settings = new;
         self.publish();
         self.apply_settings();

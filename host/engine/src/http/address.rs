@@ -80,6 +80,17 @@ fn has_foreign_query(url: &Url, purpose: &Purpose) -> bool {
     }
 }
 
+/// Whether a host is called what can only be local: an address, or one of the names that stay at home (RFC 6761, 6762).
+pub(super) fn names_local(host: &str) -> bool {
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        return is_local(ip);
+    }
+    let host = host.trim_end_matches('.');
+    let last = host.rsplit('.').next().unwrap_or_default();
+    !host.contains('.')
+        || ["localhost", "local", "internal"].iter().any(|name| last.eq_ignore_ascii_case(name))
+}
+
 /// Whether an address is not one of the public internet: loopback, private, link-local, shared (CGNAT),
 /// unique-local, unspecified, multicast, reserved, and IPv6 forms of such IPv4 addresses.
 pub(crate) fn is_local(ip: IpAddr) -> bool {
@@ -167,6 +178,16 @@ mod tests {
             "2606::1",
         ] {
             assert!(!is_local(public.parse().unwrap()), "{public}");
+        }
+    }
+
+    #[test]
+    fn names_that_stay_at_home() {
+        for local in ["localhost", "router", "nas.local", "a.localhost.", "10.0.0.1", "::1", "x.INTERNAL"] {
+            assert!(names_local(local), "{local}");
+        }
+        for public in ["example.org", "local.example", "1.1.1.1", "localhost.example."] {
+            assert!(!names_local(public), "{public}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::HttpError;
 use super::pool::Seat;
+use super::proxy::Passage;
 use crate::limits::{HTTP2_WINDOW, MAX_HTTP_HEADER_BYTES, MAX_HTTP_HEADERS, MAX_HTTP_READ, TLS_TIMEOUT};
 use bytes::Bytes;
 use http_body_util::Empty;
@@ -10,7 +11,6 @@ use hyper::client::conn::{http1, http2};
 use hyper::rt::{Executor, Read, Write};
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -19,10 +19,20 @@ use tokio::time::timeout;
 pub(super) struct Connection {
     sender: Sender,
     tasks: Tasks,
-    /// The address it leads to, already checked once.
-    pub(super) remote: SocketAddr,
+    pub(super) route: Route,
     /// The right to it, where connections to a host are counted.
     pub(super) seat: Option<Seat>,
+}
+
+/// Where a connection leads, and how.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Route {
+    /// To a local address.
+    pub(super) is_local: bool,
+    /// How the server is spoken to.
+    pub(super) passage: Passage,
+    /// How often the proxy had changed when it was made.
+    pub(super) changes: u64,
 }
 
 enum Sender {
@@ -31,7 +41,7 @@ enum Sender {
 }
 
 impl Connection {
-    pub(super) async fn http1<T>(stream: T, remote: SocketAddr) -> Result<Self, HttpError>
+    pub(super) async fn http1<T>(stream: T, route: Route) -> Result<Self, HttpError>
     where
         T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
     {
@@ -46,10 +56,10 @@ impl Connection {
             // An error reaches whoever waits for the answer.
             let _ = driver.await;
         });
-        Ok(Self { sender: Sender::Http1(sender), tasks, remote, seat: None })
+        Ok(Self { sender: Sender::Http1(sender), tasks, route, seat: None })
     }
 
-    pub(super) async fn http2<T>(stream: T, remote: SocketAddr) -> Result<Self, HttpError>
+    pub(super) async fn http2<T>(stream: T, route: Route) -> Result<Self, HttpError>
     where
         TokioIo<T>: Read + Write + Send + Unpin + 'static,
     {
@@ -66,7 +76,7 @@ impl Connection {
             // An error reaches whoever waits for the answer.
             let _ = driver.await;
         });
-        Ok(Self { sender: Sender::Http2(sender), tasks, remote, seat: None })
+        Ok(Self { sender: Sender::Http2(sender), tasks, route, seat: None })
     }
 
     pub(super) fn is_http2(&self) -> bool {

@@ -32,6 +32,14 @@ pub enum HttpError {
     /// The host has only local addresses, which this URL must not lead to.
     #[error("{0} is an address of the local network, which this URL may not lead to")]
     LocalAddress(String),
+    /// The proxy is not there, or does not let us through. Nothing goes another way.
+    #[error("the proxy {proxy}: {reason}")]
+    Proxy {
+        /// The proxy, without user name and password.
+        proxy: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// No secure connection: a certificate that is not valid for the host, or a broken handshake.
     #[error("no secure connection to {host}: {reason}")]
     Tls {

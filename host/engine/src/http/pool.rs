@@ -54,16 +54,13 @@ struct State {
 }
 
 impl Pool {
-    /// The connection to `server` that was used last and whose address is allowed.
-    pub(super) fn take(
-        &self,
-        server: &Server,
-        allowed: impl Fn(std::net::IpAddr) -> bool,
-    ) -> Option<Connection> {
+    /// The connection to `server` that was used last, and leads to no local address unless it may.
+    pub(super) fn take(&self, server: &Server, may_be_local: bool) -> Option<Connection> {
         let mut state = self.state();
         let old = tidy(&mut state.idle);
         let idle = &mut state.idle;
-        let fits = |entry: &Idle| entry.server == *server && allowed(entry.connection.remote.ip());
+        let fits =
+            |entry: &Idle| entry.server == *server && (may_be_local || !entry.connection.route.is_local);
         let found = idle.iter().rposition(fits).map(|position| idle.remove(position).connection);
         drop(state);
         drop(old);

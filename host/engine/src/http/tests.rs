@@ -1,5 +1,6 @@
 //! The client against servers that misbehave.
 
+mod proxies;
 mod tls;
 
 use super::test_server::{Reply, Request, TestServer, head, reply};
@@ -8,6 +9,7 @@ use crate::limits::REDIRECTS;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::Write as _;
+use std::net::IpAddr;
 use std::time::Duration;
 use tokio::time::Instant;
 

@@ -250,10 +250,16 @@ async fn announce(
 ) -> Result<AnnounceResponse, AnnounceError> {
     let parsed = Url::parse(url).map_err(|_| AnnounceError::BadUrl("it is not a URL"))?;
     match parsed.scheme() {
+        "udp" if shared.http.proxy().is_some() => Err(no_udp()),
         "udp" => shared.udp_trackers.announce(&parsed, request).await,
         "http" | "https" => crate::http_tracker::announce(&shared.http, url, Origin::Torrent, request).await,
         _ => Err(AnnounceError::BadUrl("only http, https and udp trackers are known")),
     }
+}
+
+/// Datagrams pass no proxy that we know, and to go around it is not what a proxy is for.
+pub(crate) fn no_udp() -> AnnounceError {
+    AnnounceError::Unreachable("a UDP tracker cannot be asked through the proxy".to_owned())
 }
 
 impl TorrentTask {

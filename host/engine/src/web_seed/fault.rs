@@ -8,7 +8,7 @@ pub(super) fn fault(error: &HttpError) -> Fault {
     match error {
         HttpError::Dns { .. } | HttpError::Timeout("the name look-up") => Fault::NoAddress,
         HttpError::Refused(_) => Fault::Refused,
-        HttpError::Unreachable { .. } => Fault::Unreachable,
+        HttpError::Unreachable { .. } | HttpError::Proxy { .. } => Fault::Unreachable,
         HttpError::Tls { .. } | HttpError::Timeout("the TLS handshake" | "the HTTP/2 handshake") => {
             Fault::NoTls
         }

@@ -145,6 +145,7 @@ pub(crate) static KEYS: &[Key] = &[
     field!("port_forwarding_enabled", Writing, session.port_forwarding),
     field!("preallocation", File, session.preallocation),
     field!("preferred_transports", Writing, session.preferred_transports),
+    field!("proxy_url", File, session.proxy),
     field!("queue_stalled_enabled", Writing, session.queue_stalled.enabled),
     field!("queue_stalled_minutes", Writing, session.queue_stalled.minutes),
     field!("rename_partial_files", Writing, session.rename_partial_files),
@@ -219,7 +220,6 @@ pub(crate) fn kept() -> Vec<(&'static str, Value)> {
     vec![
         ("peer-id-ttl-hours", json!(6)),
         ("prefetch-enabled", json!(true)),
-        ("proxy_url", Value::Null),
         ("sleep-per-seconds-during-verify", json!(100)),
     ]
 }

@@ -3,6 +3,7 @@
 use crate::access::scope::{Scope, Token};
 use crate::limits::FOLLOWED;
 use daemon::{Encryption, Follow, Preallocation, Transport, WebSeedPolicy};
+use engine::Proxy;
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
@@ -112,6 +113,23 @@ impl Setting for Option<PathBuf> {
 
     fn of(value: &Value) -> Result<Self, Refusal> {
         String::of(value).map(|text| (!text.is_empty()).then(|| PathBuf::from(text)))
+    }
+}
+
+impl Setting for Option<Proxy> {
+    fn to_value(&self) -> Value {
+        json!(self.as_ref().map(Proxy::as_str))
+    }
+
+    /// What is written there and names no proxy lets nothing pass.
+    fn of(value: &Value) -> Result<Self, Refusal> {
+        match value {
+            Value::Null => Ok(None),
+            Value::String(text) => {
+                Ok(Some(text.trim()).filter(|text| !text.is_empty()).map(Proxy::or_nothing))
+            }
+            _ => Err(Refusal::WrongType),
+        }
     }
 }
 
@@ -308,7 +326,7 @@ fn follow(value: &Value) -> Option<Follow> {
     let keep = value.get("keep").map_or(Ok(1), u32::of).ok().filter(|keep| *keep > 0)?;
     let base = match value.get("base") {
         None | Some(Value::Null) => None,
-        Some(base) => Some(Url::parse(base.as_str()?).ok().filter(|url| url.has_host())?),
+        Some(base) => Some(Url::parse(base.as_str()?).ok().filter(Url::has_host)?),
     };
     Some(Follow { name: name.to_owned(), keep, base })
 }
@@ -372,12 +390,25 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_that_cannot_be_read_is_not_no_proxy() {
+        assert_eq!(Option::<Proxy>::of(&json!(null)), Ok(None));
+        assert_eq!(Option::<Proxy>::of(&json!(" ")), Ok(None));
+        let proxy = Option::<Proxy>::of(&json!("socks5h://u:p@127.0.0.1:9050")).unwrap();
+        assert_eq!(proxy.to_value(), "socks5h://u:p@127.0.0.1:9050");
+        let broken = Option::<Proxy>::of(&json!("tor")).unwrap().expect("some proxy");
+        assert!(broken.problem().is_some());
+        assert_eq!(Some(broken).to_value(), "tor");
+    }
+
+    #[test]
     fn what_is_followed() {
         let value = json!([{"name": "arch", "keep": 2, "base": "https://mirror.example/"}, {"name": "debian", "keep": 1}]);
         assert_eq!(Vec::<Follow>::of(&value).unwrap().to_value(), value);
         let twice = Vec::<Follow>::of(&json!([{"name": "arch"}, {"name": "arch", "keep": 3}])).unwrap();
         assert_eq!(twice.to_value(), json!([{"name": "arch", "keep": 3}]));
-        for wrong in [json!({"name": "a:b"}), json!({"keep": 1}), json!({"name": "a", "keep": 0}), json!("arch")] {
+        for wrong in
+            [json!({"name": "a:b"}), json!({"keep": 1}), json!({"name": "a", "keep": 0}), json!("arch")]
+        {
             assert_eq!(Vec::<Follow>::of(&json!([wrong])), Err(Refusal::Invalid), "{wrong}");
         }
         assert_eq!(Vec::<Follow>::of(&json!({})), Err(Refusal::WrongType));
