@@ -111,7 +111,7 @@ impl World {
         let target = &mut self.nodes[node.0];
         let first = target.web_seeds.len();
         let infos = (first..first + servers.len())
-            .map(|number| WebSeedInfo { host: format!("mirror-{number}.example"), score: None });
+            .map(|number| WebSeedInfo { host: format!("mirror-{number}.example"), ..WebSeedInfo::default() });
         let keys = target.swarm.add_web_seeds(now, infos);
         for (key, server) in keys.iter().zip(servers) {
             target.web_seeds.insert(*key, WebSeed::new(*server, now));

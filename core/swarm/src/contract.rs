@@ -112,6 +112,8 @@ pub struct WebSeedInfo {
     pub host: String,
     /// Bytes per second to be expected of it, from earlier times.
     pub score: Option<u64>,
+    /// To be asked when others were: it is to serve those who find the file nowhere else.
+    pub is_last_resort: bool,
 }
 
 /// Which end opened a connection.

@@ -296,9 +296,15 @@ impl Swarm {
         self.connect(now);
     }
 
-    /// Changes what web seeds are for, and how many connections they may have; ranges under way go on.
-    pub fn set_web_seed_policy(&mut self, now: Instant, policy: WebSeedPolicy, connections: usize) {
-        self.places = Places::new(now, policy, connections);
+    /// Changes what web seeds are for; ranges under way go on.
+    pub fn set_web_seed_policy(&mut self, now: Instant, policy: WebSeedPolicy) {
+        self.places.set_policy(now, policy);
+        self.wake(now);
+    }
+
+    /// Changes how many connections to web seeds there may be at most.
+    pub fn set_web_seed_connections(&mut self, now: Instant, most: usize) {
+        self.places.set_most(most);
         self.wake(now);
     }
 

@@ -193,7 +193,7 @@ impl World {
 
     pub(crate) fn add_web_seed(&mut self, block_time: Duration) -> WebSeedKey {
         let host = format!("mirror-{}.example", self.web_seeds.len());
-        let key = self.swarm.add_web_seeds(self.now, [WebSeedInfo { host, score: None }])[0];
+        let key = self.swarm.add_web_seeds(self.now, [WebSeedInfo { host, ..WebSeedInfo::default() }])[0];
         let (fetch, position, stop) = (0, 0, 0);
         let (ranges, end) = (Vec::new(), None);
         let seed =

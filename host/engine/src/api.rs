@@ -4,6 +4,7 @@ use crate::address_filter::AddressFilter;
 use crate::bind::{Bind, PeerSockets};
 use crate::dht::DhtSettings;
 use crate::http::Proxy;
+use crate::limits::WEB_SEED_CONNECTIONS;
 use crate::rate_limit::RateLimit;
 use crate::transport::Transports;
 use crate::tuning::Tuning;
@@ -51,6 +52,8 @@ pub struct Settings {
     pub address_filter: AddressFilter,
     /// A file of certificates (PEM) that are trusted beside the system's.
     pub extra_ca: Option<PathBuf>,
+    /// Connections to web seeds of all torrents at most.
+    pub web_seed_connections: usize,
     /// HTTP goes through it: trackers, web seeds, torrent files. Peers are not met through it.
     pub proxy: Option<Proxy>,
 }
@@ -73,6 +76,7 @@ impl Default for Settings {
             listen: true,
             address_filter: AddressFilter::default(),
             extra_ca: None,
+            web_seed_connections: WEB_SEED_CONNECTIONS,
             proxy: None,
         }
     }
@@ -126,7 +130,7 @@ pub struct AddTorrent {
     pub use_web_seeds: bool,
     /// What web seeds are for, where there are peers too.
     pub web_seed_policy: WebSeedPolicy,
-    /// Connections to web seeds at most.
+    /// Connections to web seeds at most; those of all torrents have a limit too.
     pub web_seed_connections: usize,
     /// End with [`Event::Failed`] on the first fault of the disk, instead of waiting for it to come back.
     pub stop_on_disk_error: bool,

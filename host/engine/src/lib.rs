@@ -30,6 +30,7 @@ mod udp;
 mod udp_tracker;
 mod utp;
 mod web_seed;
+mod web_seed_places;
 
 pub use address_filter::AddressFilter;
 pub use api::{

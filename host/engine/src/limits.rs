@@ -175,6 +175,9 @@ pub(crate) const MAX_WEB_SEED_CONNECTIONS_PER_HOST: usize = 2;
 /// Connections to web seeds of one torrent, where the user does not say.
 pub const WEB_SEED_CONNECTIONS: usize = 96;
 
+/// Connections that a torrent claims beyond those it knows a use for: a URL may lead to many servers.
+pub(crate) const WEB_SEED_ROOM: usize = 8;
+
 /// How long mirrors of a new torrent may be without its files.
 pub(crate) const MIRRORS_LAG: Duration = Duration::from_hours(48);
 

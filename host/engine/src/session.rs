@@ -18,6 +18,7 @@ use crate::torrent::trackers::no_udp;
 use crate::torrent::{Parts, Torrent, TorrentTask};
 use crate::udp::{IncomingStream, Udp};
 use crate::udp_tracker::UdpTrackers;
+use crate::web_seed_places::WebSeedPlaces;
 use metainfo::PeerId;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
     pub(crate) down: Arc<RateLimit>,
     pub(crate) up: Arc<RateLimit>,
     pub(crate) places: PeerPlaces,
+    pub(crate) web_seed_places: WebSeedPlaces,
     pub(crate) http: Client,
     pub(crate) mirrors: Mirrors,
     pub(crate) udp_trackers: UdpTrackers,
@@ -102,6 +104,7 @@ impl Session {
             down: Arc::new(RateLimit::new(settings.down_limit_bytes_per_second)),
             up: Arc::new(RateLimit::new(settings.up_limit_bytes_per_second)),
             places: PeerPlaces::new(settings.peer_limit),
+            web_seed_places: WebSeedPlaces::new(settings.web_seed_connections),
             http: Client::new(&settings),
             mirrors: Mirrors::load(state.clone()),
             udp_trackers: UdpTrackers::new(settings.bind),
@@ -210,6 +213,11 @@ impl Session {
     /// Has HTTP go through another proxy, or through none, from now on. What is under way ends as it began.
     pub fn set_proxy(&self, proxy: Option<Proxy>) {
         self.shared.http.set_proxy(proxy);
+    }
+
+    /// Changes how many connections to web seeds all torrents may have; each takes its new part within a second.
+    pub fn set_web_seed_connections(&self, most: usize) {
+        self.shared.web_seed_places.set_most(most);
     }
 
     /// Asks a tracker how many peers it knows of each torrent (BEP 48); `None` for one it does not know, or has no

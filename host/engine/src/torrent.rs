@@ -285,6 +285,7 @@ impl TorrentTask {
         self.retry_disk(now);
         if now >= self.next_snapshot {
             self.peers.shed(now.into_std(), &mut self.swarm);
+            self.web_seeds.claim(&mut self.swarm);
             self.show();
             // What a peer got is shown to its end, also after the peer has left.
             let is_idle = self.phase == Phase::Seeding && self.peers.is_empty() && self.rates.are_zero();

@@ -21,6 +21,13 @@ impl Swarm {
         now: Instant,
         infos: impl IntoIterator<Item = WebSeedInfo>,
     ) -> Vec<WebSeedKey> {
+        let mut infos: Vec<_> = infos.into_iter().collect();
+        if infos.len() > limits::MANY_WEB_SEEDS
+            && let Some(last) = infos.last_mut()
+        {
+            // Lists end with the one that has everything for ever.
+            last.is_last_resort = true;
+        }
         let keys = infos.into_iter().map(|info| self.take_in_web_seed(now, info, None)).collect();
         self.schedule_web_seeds(now);
         keys

@@ -81,11 +81,6 @@ impl Mirror {
         self.reached.as_deref().unwrap_or(&self.info.host)
     }
 
-    /// An archive has everything for ever and should serve those who find it nowhere else.
-    pub(crate) fn is_last_resort(&self) -> bool {
-        self.info.host.starts_with("archive.")
-    }
-
     pub(crate) const fn excluded(&self) -> &Bitfield {
         &self.excluded
     }

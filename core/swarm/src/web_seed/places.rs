@@ -82,6 +82,20 @@ impl Places {
         }
     }
 
+    /// What web seeds are for, from now on.
+    pub(crate) fn set_policy(&mut self, now: Instant, policy: WebSeedPolicy) {
+        if policy != self.policy {
+            *self = Self::new(now, policy, self.most);
+        }
+    }
+
+    /// Changes how many there may be at most.
+    pub(crate) fn set_most(&mut self, most: usize) {
+        let was_full = self.allowed >= self.most;
+        self.most = most;
+        self.allowed = if was_full { most } else { self.allowed.min(most) };
+    }
+
     /// How many there may be now; `busy` are.
     pub(crate) fn allowed(&mut self, now: Instant, carried: Carried, busy: usize) -> usize {
         if carried.peers > 0 {
@@ -141,7 +155,7 @@ impl Places {
             self.usual = trial.total;
             self.next_at = now;
         } else {
-            self.allowed = trial.allowed;
+            self.allowed = trial.allowed.min(self.most);
             self.next_at = now + PAUSE;
         }
     }
@@ -169,6 +183,16 @@ mod tests {
             allowed = places.allowed(now, carried, allowed);
         }
         (allowed, sum as f64 / steps as f64)
+    }
+
+    #[test]
+    fn fewer_at_most_are_fewer_at_once_and_come_back() {
+        let mut places = Places::new(origin(), WebSeedPolicy::Balanced, 96);
+        let mut allowed = |most| {
+            places.set_most(most);
+            places.allowed(origin(), Carried { peers: 0, web_seeds: 1 }, 48)
+        };
+        assert_eq!((allowed(48), allowed(0), allowed(96)), (48, 0, 96));
     }
 
     #[test]

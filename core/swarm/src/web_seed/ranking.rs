@@ -110,7 +110,7 @@ fn prospect(field: &Field, key: WebSeedKey, mirror: &Mirror) -> Prospect {
     // A stranger may be better than strangers are on average, and one that is known will not.
     let hoped = field.stranger.map(|average| average / 2 * 3);
     let speed = mirror.flow.known().or(hoped).unwrap_or(1).max(1);
-    let class = if mirror.is_last_resort() && !mirror.is_tried() {
+    let class = if mirror.info.is_last_resort && !mirror.is_tried() {
         Class::LastResort
     } else if !mirror.has_ranges() {
         Class::NoRanges
@@ -134,7 +134,8 @@ mod tests {
     use metainfo::Geometry;
 
     fn mirror(host: &str, score: Option<u64>) -> Mirror {
-        let info = WebSeedInfo { host: host.to_owned(), score };
+        let is_last_resort = host.starts_with("archive.");
+        let info = WebSeedInfo { host: host.to_owned(), score, is_last_resort };
         Mirror::new(origin(), info, WebSeedKey(0), 4, 0)
     }
 

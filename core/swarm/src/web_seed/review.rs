@@ -76,7 +76,7 @@ mod tests {
         let mirrors: Vec<_> = speeds
             .iter()
             .map(|speed| {
-                let info = WebSeedInfo { host: String::new(), score: Some(*speed) };
+                let info = WebSeedInfo { score: Some(*speed), ..WebSeedInfo::default() };
                 Mirror::new(origin(), info, WebSeedKey(0), 1, 0)
             })
             .collect();

@@ -232,7 +232,7 @@ pub struct Settings {
     pub sequential: bool,
     /// What web seeds are for, unless a torrent says otherwise.
     pub web_seed_policy: WebSeedPolicy,
-    /// Connections to the web seeds of a torrent at most, unless it says otherwise.
+    /// Connections to web seeds of all torrents at most.
     pub web_seed_connections: u32,
     /// Stopped torrents are scraped.
     pub scrape_paused_torrents: bool,

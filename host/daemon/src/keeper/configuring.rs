@@ -67,6 +67,7 @@ impl Keeper {
         let met =
             if ways == waking::ways(&self.config.settings) { Ok(()) } else { self.session.set_ways(ways) };
         self.session.set_proxy(new.proxy.clone());
+        self.session.set_web_seed_connections(new.web_seed_connections as usize);
         self.config.settings = new;
         self.publish();
         self.apply_settings();

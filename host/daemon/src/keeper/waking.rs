@@ -116,6 +116,7 @@ fn settings(config: &mut Config) -> engine::Settings {
         peer_limit: Some(settings.peer_limit_global as usize),
         lsd: settings.lpd,
         address_filter: config.address_filter.clone(),
+        web_seed_connections: settings.web_seed_connections as usize,
         proxy: settings.proxy.clone(),
         ..engine::Settings::default()
     }

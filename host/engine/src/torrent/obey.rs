@@ -32,7 +32,8 @@ impl TorrentTask {
             Change::AddWebSeed(url) => self.web_seeds.add(url, &mut self.swarm),
             Change::RemoveWebSeed(url) => self.web_seeds.remove(&url, &mut self.swarm),
             Change::WebSeedPolicy(policy, connections) => {
-                self.swarm.set_web_seed_policy(now, policy, connections);
+                self.swarm.set_web_seed_policy(now, policy);
+                self.web_seeds.set_most(connections, &mut self.swarm);
             }
             Change::AddPeers(peers) => {
                 let allowed = self.shared.settings.address_filter.allowed(&peers);

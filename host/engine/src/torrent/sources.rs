@@ -4,12 +4,13 @@ use super::{Inbox, TorrentTask, exchanges_peers, now};
 use crate::api::AddTorrent;
 use crate::dht::{self, DhtSearch};
 use crate::http::Origin;
-use crate::limits::{MAX_WEB_SEEDS, MIRRORS_LAG, WEB_SEED_ORDER_QUEUE};
+use crate::limits::{MAX_WEB_SEEDS, MIRRORS_LAG, WEB_SEED_ORDER_QUEUE, WEB_SEED_ROOM};
 use crate::lsd::LocalPeer;
 use crate::rate_limit::RateLimit;
 use crate::session::Shared;
 use crate::torrent::WebSeedReport;
 use crate::web_seed::{self, WebSeedConfig};
+use crate::web_seed_places::WebSeedShare;
 use metainfo::Metainfo;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -37,6 +38,11 @@ struct Line {
 pub(super) struct WebSeeds {
     lines: BTreeMap<WebSeedKey, Line>,
     ground: Ground,
+    /// Its part of the connections that the session may have.
+    share: WebSeedShare,
+    /// Connections that it may have at most.
+    most: usize,
+    granted: usize,
 }
 
 /// What a web seed's task is made of.
@@ -59,8 +65,9 @@ impl WebSeeds {
     ) -> Self {
         let limit = Arc::clone(add.tuning.down.as_ref().unwrap_or(&shared.down));
         let (metainfo, shared, store) = (Arc::clone(&add.metainfo), Arc::clone(shared), store.clone());
+        let (share, most) = (shared.web_seed_places.join(), add.web_seed_connections);
         let ground = Ground { metainfo, shared, limit, store, facts };
-        let mut seeds = Self { lines: BTreeMap::new(), ground };
+        let mut seeds = Self { lines: BTreeMap::new(), ground, share, most, granted: most };
         if !add.use_web_seeds {
             return seeds;
         }
@@ -92,14 +99,38 @@ impl WebSeeds {
     /// Takes in those that there is room for.
     fn begin(&mut self, mut all: Vec<(Url, &str, Origin)>, swarm: &mut Swarm) {
         all.truncate(MAX_WEB_SEEDS.saturating_sub(self.lines.len()));
+        self.claim_for(self.lines.len() + all.len(), swarm);
         let mirrors = &self.ground.shared.mirrors;
         let infos = all.iter().map(|(url, ..)| {
             let host = host(url);
-            WebSeedInfo { score: mirrors.expected(&host, SystemTime::now()), host }
+            // An archive has everything for ever.
+            let is_last_resort = host.starts_with("archive.");
+            WebSeedInfo { score: mirrors.expected(&host, SystemTime::now()), host, is_last_resort }
         });
         let keys = swarm.add_web_seeds(now(), infos);
         for (key, (url, text, origin)) in keys.into_iter().zip(all) {
             self.open(key, url, text.to_owned(), origin);
+        }
+    }
+
+    /// Changes how many connections there may be at most.
+    pub(super) fn set_most(&mut self, most: usize, swarm: &mut Swarm) {
+        self.most = most;
+        self.claim(swarm);
+    }
+
+    /// Claims connections anew: others may want some, or have given some back.
+    pub(super) fn claim(&mut self, swarm: &mut Swarm) {
+        let seeds = if swarm.is_complete() { 0 } else { self.lines.len() };
+        self.claim_for(seeds, swarm);
+    }
+
+    fn claim_for(&mut self, seeds: usize, swarm: &mut Swarm) {
+        // A URL may lead to several servers: there is room for as many again to be found.
+        let wanted = if seeds == 0 { 0 } else { seeds * 2 + WEB_SEED_ROOM };
+        let granted = self.share.claim(wanted.min(self.most));
+        if std::mem::replace(&mut self.granted, granted) != granted {
+            swarm.set_web_seed_connections(now(), granted);
         }
     }
 
