@@ -144,6 +144,16 @@ pub(crate) struct GetArgs {
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = Utp::On, help_heading = "Sources")]
     pub(crate) utp: Utp,
 
+    /// Encrypt connections to peers: never, where they want it, wherever they take it, or all of them
+    #[arg(
+        long,
+        value_name = "WHEN",
+        value_enum,
+        default_value_t = Encryption::Allowed,
+        help_heading = "Sources"
+    )]
+    pub(crate) encryption: Encryption,
+
     /// The SHA-256 that the image must have
     #[arg(long, value_name = "HEX", value_parser = parse_sha256, help_heading = "Verifying")]
     pub(crate) sha256: Option<Sum>,
@@ -234,6 +244,27 @@ pub(crate) enum Utp {
     #[default]
     On,
     Only,
+}
+
+/// When connections to peers are encrypted.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum Encryption {
+    Off,
+    #[default]
+    Allowed,
+    Preferred,
+    Required,
+}
+
+impl From<Encryption> for engine::Encryption {
+    fn from(encryption: Encryption) -> Self {
+        match encryption {
+            Encryption::Off => Self::Off,
+            Encryption::Allowed => Self::Allowed,
+            Encryption::Preferred => Self::Preferred,
+            Encryption::Required => Self::Required,
+        }
+    }
 }
 
 impl From<Policy> for WebSeedPolicy {

@@ -22,6 +22,7 @@ pub(super) fn start(args: &GetArgs) -> Result<Session, Failure> {
         pex: !args.no_pex,
         dht: dht(args),
         transports: transports(args),
+        encryption: args.encryption.into(),
         listen: !args.no_peers,
         extra_ca: args.ca_file.clone(),
         web_seed_connections: args.web_seed_connections.into(),

@@ -58,6 +58,17 @@ pub struct Config {
     pub upload_only: bool,
 }
 
+impl Config {
+    /// The handshake that we send.
+    pub const fn handshake(&self) -> Handshake {
+        Handshake {
+            reserved: if self.dht_port.is_some() { OUR_RESERVED_WITH_DHT } else { OUR_RESERVED },
+            info_hash: self.info_hash,
+            peer_id: self.peer_id,
+        }
+    }
+}
+
 /// The block payload the stream stands in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Payload {
@@ -151,6 +162,11 @@ impl Connection {
         connection
     }
 
+    /// A connection we opened, whose host has sent [our handshake](Config::handshake) before.
+    pub fn greeted(config: Config, seed: u64, now: Instant) -> Self {
+        Self::new(config, seed, now)
+    }
+
     /// A connection the peer opened. The listener read `theirs`; bytes glued behind it go to
     /// [`Self::handle_bytes`].
     pub fn incoming(config: Config, theirs: Handshake, seed: u64, now: Instant) -> Self {
@@ -213,12 +229,7 @@ impl Connection {
     }
 
     fn send_handshake(&mut self, now: Instant) {
-        let ours = Handshake {
-            reserved: if self.config.dht_port.is_some() { OUR_RESERVED_WITH_DHT } else { OUR_RESERVED },
-            info_hash: self.config.info_hash,
-            peer_id: self.config.peer_id,
-        };
-        self.outbox.push_bytes(now, &ours.encode());
+        self.outbox.push_bytes(now, &self.config.handshake().encode());
     }
 
     /// Takes bytes from the stream until a block payload begins (its header is consumed, the payload is not) or

@@ -3,6 +3,7 @@
 use crate::address_filter::AddressFilter;
 use crate::bind::{Bind, PeerSockets};
 use crate::dht::DhtSettings;
+use crate::encryption::Encryption;
 use crate::http::Proxy;
 use crate::limits::WEB_SEED_CONNECTIONS;
 use crate::rate_limit::RateLimit;
@@ -46,6 +47,8 @@ pub struct Settings {
     pub pex: bool,
     /// Which transports carry connections to peers.
     pub transports: Transports,
+    /// Whether connections to peers are encrypted.
+    pub encryption: Encryption,
     /// Listen for peers at all. False: the port is not opened.
     pub listen: bool,
     /// Addresses that no connection is made with; whoever holds a clone may replace them at any time.
@@ -73,6 +76,7 @@ impl Default for Settings {
             pex: true,
             dht: None,
             transports: Transports::default(),
+            encryption: Encryption::default(),
             listen: true,
             address_filter: AddressFilter::default(),
             extra_ca: None,
@@ -93,6 +97,8 @@ pub struct Ways {
     pub pex: bool,
     /// See [`Settings::transports`].
     pub transports: Transports,
+    /// See [`Settings::encryption`].
+    pub encryption: Encryption,
 }
 
 impl Ways {
@@ -103,6 +109,7 @@ impl Ways {
             peer_sockets: settings.peer_sockets.clone(),
             pex: settings.pex,
             transports: settings.transports,
+            encryption: settings.encryption,
         }
     }
 }

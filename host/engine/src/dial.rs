@@ -1,8 +1,11 @@
-//! Sockets for peers: listening and connecting, bound where the user said.
+//! Sockets for peers: listening, connecting and greeting, bound where the user said.
 
 use crate::bind::{Bind, PeerSockets};
-use crate::limits::{CONNECT_TIMEOUT, LISTEN_BACKLOG, TRANSPORT_HEAD_START, TRANSPORT_LAST_CHANCE};
-use crate::transport::{Stream, Transports};
+use crate::encryption::{self, Encryption, Manner};
+use crate::limits::{
+    CONNECT_TIMEOUT, GREETING_TIMEOUT, LISTEN_BACKLOG, TRANSPORT_HEAD_START, TRANSPORT_LAST_CHANCE,
+};
+use crate::transport::{Carrier, Stream, Transports};
 use crate::udp::Port;
 use crate::utp::UtpStream;
 use std::io;
@@ -12,6 +15,7 @@ use std::sync::Arc;
 use swarm::ConnectFailure;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
+use wire::Handshake;
 
 /// Connects to peers, by the transports that the user wants.
 #[derive(Clone)]
@@ -20,14 +24,35 @@ pub(crate) struct Dialler {
     pub(crate) bind: Bind,
     pub(crate) sockets: PeerSockets,
     pub(crate) transports: Transports,
+    pub(crate) encryption: Encryption,
     /// The socket for uTP of each family.
     pub(crate) ports: [Option<Arc<Port>>; 2],
 }
 
 impl Dialler {
+    /// Connects to a peer and greets it; the stream stands before its answer. Who does not take it encrypted, or does not
+    /// take it plain, is connected to once more in the other manner, as far as the settings allow.
+    pub(crate) async fn connect(
+        &self,
+        address: SocketAddr,
+        hello: Handshake,
+    ) -> Result<Stream, ConnectFailure> {
+        for manner in self.encryption.manners() {
+            // Where nobody is reached, there is no use in another manner.
+            let mut stream = Stream::new(self.reach(address).await?);
+            let greeted =
+                timeout(GREETING_TIMEOUT, greet(&mut stream, *manner, self.encryption, hello)).await;
+            if matches!(greeted, Ok(Ok(()))) {
+                return Ok(stream);
+            }
+            tracing::trace!(%address, ?manner, "no answer to our greeting");
+        }
+        Err(ConnectFailure::Refused)
+    }
+
     /// Connects to a peer. With two transports the second has its chance when the first fails or is slow, and the first to
     /// be connected is taken.
-    pub(crate) async fn connect(&self, address: SocketAddr) -> Result<Stream, ConnectFailure> {
+    async fn reach(&self, address: SocketAddr) -> Result<Carrier, ConnectFailure> {
         let (tcp, utp) = (self.connect_tcp(address), self.connect_utp(address));
         let attempt = async {
             match self.transports {
@@ -42,25 +67,41 @@ impl Dialler {
 
     /// Sets up a connection that came from outside.
     pub(crate) fn set_up(&self, stream: &Stream, remote: IpAddr) {
-        if let Stream::Tcp(stream) = stream {
+        if let Carrier::Tcp(stream) = stream.carrier() {
             self.sockets.apply(stream, remote);
         }
     }
 
-    async fn connect_tcp(&self, address: SocketAddr) -> Result<Stream, ConnectFailure> {
+    async fn connect_tcp(&self, address: SocketAddr) -> Result<Carrier, ConnectFailure> {
         let attempt = async {
             let socket = self.bind.socket(address)?;
             self.sockets.apply(&socket, address.ip());
             let stream = socket.connect(address).await?;
             stream.set_nodelay(true)?;
-            Ok(Stream::Tcp(stream))
+            Ok(Carrier::Tcp(stream))
         };
         attempt.await.map_err(|error| failure(&error))
     }
 
-    async fn connect_utp(&self, address: SocketAddr) -> Result<Stream, ConnectFailure> {
+    async fn connect_utp(&self, address: SocketAddr) -> Result<Carrier, ConnectFailure> {
         let port = self.ports[usize::from(address.is_ipv6())].as_ref().ok_or(ConnectFailure::Local)?;
-        UtpStream::connect(port, address).await.map(Stream::Utp)
+        UtpStream::connect(port, address).await.map(Carrier::Utp)
+    }
+}
+
+/// Says our handshake, and hears that it is understood.
+async fn greet(
+    stream: &mut Stream,
+    manner: Manner,
+    encryption: Encryption,
+    hello: Handshake,
+) -> io::Result<()> {
+    match manner {
+        Manner::Plain => {
+            stream.write_all(&hello.encode()).await?;
+            stream.hear().await
+        }
+        Manner::Encrypted => encryption::open(stream, encryption, hello.info_hash, &hello.encode()).await,
     }
 }
 

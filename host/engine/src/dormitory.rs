@@ -8,6 +8,7 @@ mod sleeper;
 
 use crate::api::TrackerWord;
 use crate::dht;
+use crate::encryption::HiddenNames;
 use crate::limits::{
     GOODBYE_TIMEOUT, GOODBYES_AT_ONCE, SLEEPER_PAUSE, SLEEPERS_ANNOUNCING, SLEEPERS_ENTER_DHT,
 };
@@ -52,6 +53,7 @@ pub(crate) struct Dormitory {
 struct Sleepers {
     /// Boxed, as a tree of large values is half empty.
     all: BTreeMap<[u8; 20], Box<Sleeper>>,
+    hidden: HiddenNames,
     /// When each is to announce itself.
     due: BTreeSet<(Instant, [u8; 20])>,
     /// Those with announces under way.
@@ -73,6 +75,7 @@ impl Dormitory {
             self.stir(&mut sleepers, info_hash);
         }
         sleepers.all.insert(info_hash, Box::new(sleeper));
+        sleepers.hidden.insert(info_hash);
         sleepers.schedule(&info_hash);
         drop(sleepers);
         self.changed.notify_one();
@@ -85,6 +88,11 @@ impl Dormitory {
 
     pub(crate) fn holds(&self, info_hash: &[u8; 20]) -> bool {
         self.lock().all.contains_key(info_hash)
+    }
+
+    /// The sleeper that is asked for by its hidden name.
+    pub(crate) fn reveal(&self, name: &[u8; 20]) -> Option<[u8; 20]> {
+        self.lock().hidden.find(name)
     }
 
     /// Changes a sleeper's trackers.
@@ -265,6 +273,7 @@ impl Sleepers {
 
     fn remove(&mut self, info_hash: &[u8; 20]) -> Option<Sleeper> {
         let sleeper = self.all.remove(info_hash)?;
+        self.hidden.remove(info_hash);
         if let Some(due) = sleeper.due {
             self.due.remove(&(due, *info_hash));
         }

@@ -45,6 +45,13 @@ pub(crate) const BLOCKING_THREADS: usize = 16;
 /// How long an outgoing connection may take; a farther peer is not worth a slot.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(8);
 
+/// How long the other end of an outgoing connection may take to agree on encryption, or to say its first word: less than
+/// its own handshake may take, for there may be another attempt in the other manner.
+pub(crate) const GREETING_TIMEOUT: Duration = Duration::from_secs(6);
+
+/// Bytes read at once while a connection is greeted: a whole public key with its padding.
+pub(crate) const FIRST_READ: usize = 1024;
+
 /// Connections the kernel keeps for us before they are accepted.
 pub(crate) const LISTEN_BACKLOG: i32 = 512;
 

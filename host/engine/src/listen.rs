@@ -2,10 +2,11 @@
 
 use crate::dial::is_out_of_handles;
 use crate::dormitory::Dormitory;
+use crate::encryption::{self, EncryptionSwitch, HiddenNames};
 use crate::limits::{
     ACCEPT_PAUSE, HANDSHAKE_TIMEOUT, HANDSHAKES_AT_ONCE, HANDSHAKES_PER_ADDRESS, INCOMING_QUEUE,
 };
-use crate::transport::Stream;
+use crate::transport::{Carrier, Stream};
 use crate::udp::IncomingStream;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -25,33 +26,46 @@ pub(crate) struct Incoming {
 
 /// Which torrent takes connections for which info-hash.
 #[derive(Clone, Default)]
-pub(crate) struct Registry(Arc<Mutex<BTreeMap<[u8; 20], mpsc::Sender<Incoming>>>>);
+pub(crate) struct Registry(Arc<Mutex<Torrents>>);
+
+#[derive(Default)]
+struct Torrents {
+    doors: BTreeMap<[u8; 20], mpsc::Sender<Incoming>>,
+    hidden: HiddenNames,
+}
 
 impl Registry {
     /// Enters a torrent; the receiver gets its connections. `None` if the info-hash is taken.
     pub(crate) fn enter(&self, info_hash: [u8; 20]) -> Option<mpsc::Receiver<Incoming>> {
         let mut torrents = self.lock();
-        if torrents.get(&info_hash).is_some_and(|sender| !sender.is_closed()) {
+        if torrents.doors.get(&info_hash).is_some_and(|sender| !sender.is_closed()) {
             return None;
         }
         let (sender, receiver) = mpsc::channel(INCOMING_QUEUE);
-        torrents.insert(info_hash, sender);
+        torrents.doors.insert(info_hash, sender);
+        torrents.hidden.insert(info_hash);
         Some(receiver)
     }
 
     /// A torrent whose receiver is gone takes no more connections; one that has entered since stays.
     pub(crate) fn leave(&self, info_hash: &[u8; 20]) {
         let mut torrents = self.lock();
-        if torrents.get(info_hash).is_some_and(mpsc::Sender::is_closed) {
-            torrents.remove(info_hash);
+        if torrents.doors.get(info_hash).is_some_and(mpsc::Sender::is_closed) {
+            torrents.doors.remove(info_hash);
+            torrents.hidden.remove(info_hash);
         }
     }
 
     fn find(&self, info_hash: &[u8; 20]) -> Option<mpsc::Sender<Incoming>> {
-        self.lock().get(info_hash).cloned()
+        self.lock().doors.get(info_hash).cloned()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<[u8; 20], mpsc::Sender<Incoming>>> {
+    /// The torrent that is asked for by its hidden name.
+    fn reveal(&self, name: &[u8; 20]) -> Option<[u8; 20]> {
+        self.lock().hidden.find(name)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Torrents> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -61,6 +75,7 @@ impl Registry {
 pub(crate) struct Hall {
     pub(crate) registry: Registry,
     pub(crate) dormitory: Arc<Dormitory>,
+    pub(crate) encryption: EncryptionSwitch,
 }
 
 impl Hall {
@@ -73,6 +88,10 @@ impl Hall {
         if let Some(incoming) = turned_away {
             self.dormitory.visit(incoming);
         }
+    }
+
+    fn reveal(&self, name: &[u8; 20]) -> Option<[u8; 20]> {
+        self.registry.reveal(name).or_else(|| self.dormitory.reveal(name))
     }
 }
 
@@ -147,7 +166,7 @@ pub(crate) async fn accept(listener: TcpListener, hall: Hall) {
                 Ok((stream, address)) => {
                     let address = SocketAddr::new(address.ip().to_canonical(), address.port());
                     if stream.set_nodelay(true).is_ok() {
-                        waiting.admit(Stream::Tcp(stream), address, hall.clone());
+                        waiting.admit(Stream::new(Carrier::Tcp(stream)), address, hall.clone());
                     }
                 }
                 Err(error) => {
@@ -169,7 +188,9 @@ pub(crate) async fn accept_utp(mut streams: mpsc::Receiver<IncomingStream>, hall
     loop {
         tokio::select! {
             stream = streams.recv() => match stream {
-                Some((stream, address)) => waiting.admit(Stream::Utp(stream), address, hall.clone()),
+                Some((stream, address)) => {
+                    waiting.admit(Stream::new(Carrier::Utp(stream)), address, hall.clone());
+                }
                 None => return,
             },
             () = waiting.one_ends() => {}
@@ -177,16 +198,26 @@ pub(crate) async fn accept_utp(mut streams: mpsc::Receiver<IncomingStream>, hall
     }
 }
 
-/// Reads the handshake and hands the connection to its torrent.
-async fn welcome(stream: Stream, address: SocketAddr, hall: Hall) -> Option<()> {
+/// Reads the handshake, behind that of encryption if the connection begins with one, and hands it to its torrent.
+async fn welcome(mut stream: Stream, address: SocketAddr, hall: Hall) -> Option<()> {
+    let encryption = hall.encryption.get();
+    let mut is_secured = false;
     let mut bytes = [0u8; wire::HANDSHAKE_LENGTH];
     let mut length = 0;
     while length < bytes.len() {
         let n = stream.read(&mut bytes[length..]).await.ok().filter(|n| *n > 0)?;
         length += n;
         if Handshake::looks_wrong(&bytes[..length]) {
-            return None;
+            if is_secured || !encryption.takes_encrypted() {
+                return None;
+            }
+            let find = |name: &[u8; 20]| hall.reveal(name);
+            encryption::accept(&mut stream, encryption, &bytes[..length], find).await.ok()?;
+            (length, is_secured) = (0, true);
         }
+    }
+    if !is_secured && !encryption.takes_plain() {
+        return None;
     }
     let handshake = Handshake::decode(&bytes).ok()?;
     hall.lead(Incoming { stream, address, handshake }).await;

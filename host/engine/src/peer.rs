@@ -102,9 +102,9 @@ impl Peer {
         }
     }
 
-    /// With bytes that go out before all others: the rest of what another task began.
+    /// With bytes, sealed already, that go out before all others: the rest of what another task began.
     pub(crate) fn with_unsent(mut self, bytes: Vec<u8>) -> Self {
-        self.sender.push_control(bytes);
+        self.sender.push_sealed(bytes);
         self
     }
 
@@ -135,7 +135,7 @@ impl Peer {
         self.receiver.clear();
         let facts = std::mem::take(&mut self.facts);
         // A last word to the other end (a reject, a choke) is not worth waiting for.
-        let _ = self.sender.write(now(), &self.stream, &mut self.connection);
+        let _ = self.sender.write(now(), &mut self.stream, &mut self.connection);
         let _ = self.context.facts.send((self.key, facts)).await;
     }
 
@@ -205,7 +205,7 @@ impl Peer {
                 blocks: &mut self.blocks,
             };
             let budget = self.context.down.quantum();
-            match self.receiver.read(now(), &self.stream, budget, &mut around) {
+            match self.receiver.read(now(), &mut self.stream, budget, &mut around) {
                 Ok(Received::Bytes(n)) => {
                     self.read_from = self.context.down.charge(Instant::now(), n);
                     if self.read_from.is_some() || self.connection.is_closed() {
@@ -245,7 +245,7 @@ impl Peer {
 
     /// Writes what is lined up, and pays for it.
     fn push_out(&mut self) {
-        match self.sender.write(now(), &self.stream, &mut self.connection) {
+        match self.sender.write(now(), &mut self.stream, &mut self.connection) {
             Ok(0) => {}
             Ok(n) => {
                 if let Some(when) = self.context.up.charge(Instant::now(), n) {

@@ -5,6 +5,7 @@ use crate::dht::{Dht, DhtSettings, DhtTables};
 use crate::dial::{self, Dialler};
 use crate::discovery::Discovery;
 use crate::dormitory::{self, Dormitory, Sleeper, SleepingTorrent, Stirred};
+use crate::encryption::EncryptionSwitch;
 use crate::http::{Client, Origin, Proxy};
 use crate::http_tracker;
 use crate::limits::{COMMAND_QUEUE, DISK_EVENT_QUEUE, EVENT_QUEUE, INCOMING_QUEUE, UPLOAD_POOL_BLOCKS};
@@ -53,6 +54,7 @@ pub(crate) struct Shared {
     /// The sockets for uTP and the DHT, once either is wanted.
     udp: Mutex<Option<Udp>>,
     pub(crate) discovery: Discovery,
+    pub(crate) encryption: EncryptionSwitch,
     pub(crate) registry: Registry,
     /// Whom fetches of metadata met, until their torrents are added.
     pub(crate) parked: Parked,
@@ -93,7 +95,12 @@ impl Session {
             .map_err(|error| StartError::Disk(error.to_string()))?;
         let registry = Registry::default();
         let dormitory = Arc::new(Dormitory::default());
-        let hall = Hall { registry: registry.clone(), dormitory: Arc::clone(&dormitory) };
+        let encryption = EncryptionSwitch::new(settings.encryption);
+        let hall = Hall {
+            registry: registry.clone(),
+            dormitory: Arc::clone(&dormitory),
+            encryption: encryption.clone(),
+        };
         let listeners = if settings.transports.tcp() { listen_on(listeners, &hall) } else { JoinSet::new() };
         let (utp_streams, incoming) = mpsc::channel(INCOMING_QUEUE);
         let shared = Shared {
@@ -111,6 +118,7 @@ impl Session {
             udp: Mutex::default(),
             ways: RwLock::new(Arc::new(Ways::of(&settings))),
             discovery: Discovery::default(),
+            encryption,
             registry,
             parked: Parked::default(),
             settings,
@@ -147,7 +155,11 @@ impl Session {
 
     /// Takes in connections from these on, and from no others.
     fn listen(&self, listeners: Vec<TcpListener>) {
-        let hall = Hall { registry: self.shared.registry.clone(), dormitory: Arc::clone(&self.dormitory) };
+        let hall = Hall {
+            registry: self.shared.registry.clone(),
+            dormitory: Arc::clone(&self.dormitory),
+            encryption: self.shared.encryption.clone(),
+        };
         let is_tcp_used = self.shared.ways().transports.tcp();
         let listening = if is_tcp_used { listen_on(listeners, &hall) } else { JoinSet::new() };
         *self.listeners.lock().unwrap_or_else(PoisonError::into_inner) = listening;
@@ -158,6 +170,7 @@ impl Session {
         let before = self.shared.ways();
         let has_tcp = (before.transports.tcp(), ways.transports.tcp());
         let is_pex_switched = before.pex != ways.pex;
+        self.shared.encryption.set(ways.encryption);
         *self.shared.ways.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ways);
         self.shared.follow_utp(&self.utp_streams);
         if is_pex_switched {
@@ -377,6 +390,7 @@ impl Shared {
             bind: self.settings.bind,
             sockets: ways.peer_sockets.clone(),
             transports: ways.transports,
+            encryption: ways.encryption,
             ports: self.udp().as_ref().map(|udp| udp.ports().clone()).unwrap_or_default(),
         }
     }

@@ -75,6 +75,16 @@ pub enum Encryption {
     Required,
 }
 
+impl From<Encryption> for engine::Encryption {
+    fn from(encryption: Encryption) -> Self {
+        match encryption {
+            Encryption::Tolerated => Self::Allowed,
+            Encryption::Preferred => Self::Preferred,
+            Encryption::Required => Self::Required,
+        }
+    }
+}
+
 /// What web seeds are for, where there are peers too.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub enum WebSeedPolicy {

@@ -104,7 +104,7 @@ fn settings(config: &mut Config) -> engine::Settings {
         let (low, high) = (settings.peer_port_random_low, settings.peer_port_random_high);
         settings.peer_port = fastrand::u16(low.min(high)..=high.max(low));
     }
-    let Ways { announced_address, peer_sockets, pex, transports } = ways(settings);
+    let Ways { announced_address, peer_sockets, pex, transports, encryption } = ways(settings);
     engine::Settings {
         port: settings.peer_port,
         bind: config.bind.map_or_else(|| settings.bind(), Bind::from),
@@ -112,6 +112,7 @@ fn settings(config: &mut Config) -> engine::Settings {
         peer_sockets,
         pex,
         transports,
+        encryption,
         state_directory: Some(config.config_directory.clone()),
         peer_limit: Some(settings.peer_limit_global as usize),
         lsd: settings.lpd,
@@ -132,6 +133,7 @@ pub(super) fn ways(settings: &Settings) -> Ways {
         },
         pex: settings.pex,
         transports: transports(settings),
+        encryption: settings.encryption.into(),
     }
 }
 

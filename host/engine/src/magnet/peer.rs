@@ -17,7 +17,7 @@ pub(crate) struct Acquaintance {
     pub(crate) direction: Direction,
     pub(crate) stream: Stream,
     pub(crate) connection: Connection,
-    /// Bytes that the socket did not take yet.
+    /// Bytes that the socket did not take yet, sealed.
     pub(crate) unsent: Vec<u8>,
 }
 
@@ -102,7 +102,9 @@ impl Acquaintance {
     }
 
     fn write(&mut self, limit: &RateLimit) {
+        let sealed = self.unsent.len();
         self.connection.poll_transmit(&mut self.unsent);
+        self.stream.seal(&mut self.unsent[sealed..]);
         if self.unsent.is_empty() {
             return;
         }

@@ -6,7 +6,7 @@ use crate::listen::Incoming;
 use crate::rate_limit::RateLimit;
 use crate::session::Shared;
 use crate::torrent::PeerReport;
-use crate::transport::Stream;
+use crate::transport::{Link, Stream};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub(super) struct Ground {
 /// The way to one peer's task.
 struct Line {
     calls: mpsc::Sender<Call>,
-    is_utp: bool,
+    link: Link,
 }
 
 /// All connections.
@@ -53,9 +53,10 @@ impl Peers {
     pub(super) fn dial(&mut self, address: SocketAddr) {
         let settings = &self.ground.shared.settings;
         let (dialler, is_blocked) = (self.ground.shared.dialler(), settings.address_filter.blocks(address));
+        let hello = self.config(address).handshake();
         self.dials.spawn(async move {
             let failed = Err(ConnectFailure::Unreachable);
-            (address, if is_blocked { failed } else { dialler.connect(address).await })
+            (address, if is_blocked { failed } else { dialler.connect(address, hello).await })
         });
     }
 
@@ -81,7 +82,7 @@ impl Peers {
         match stream {
             Ok(stream) => {
                 if let Ok(key) = fetch.handle_connected(now, address, Direction::Outgoing) {
-                    let connection = Connection::outgoing(self.config(address), self.rng.u64(..), now);
+                    let connection = Connection::greeted(self.config(address), self.rng.u64(..), now);
                     self.start(key, (address, Direction::Outgoing), stream, connection);
                 }
             }
@@ -127,7 +128,7 @@ impl Peers {
     ) {
         while self.tasks.try_join_next().is_some() {}
         let (sender, calls) = mpsc::channel(ORDER_QUEUE);
-        self.lines.insert(key, Line { calls: sender, is_utp: matches!(stream, Stream::Utp(_)) });
+        self.lines.insert(key, Line { calls: sender, link: stream.link() });
         let acquaintance = Acquaintance { address, direction, stream, connection, unsent: Vec::new() };
         let (facts, ground) = (self.facts.clone(), &self.ground);
         let (down, up) = (Arc::clone(&ground.down), Arc::clone(&ground.up));
@@ -145,8 +146,8 @@ impl Peers {
 
     /// A connection in detail.
     pub(super) fn report(&self, peer: PeerSnapshot) -> PeerReport {
-        let is_utp = self.lines.get(&peer.key).is_some_and(|line| line.is_utp);
-        PeerReport { peer, is_utp }
+        let link = self.lines.get(&peer.key).map(|line| line.link).unwrap_or_default();
+        PeerReport { peer, link }
     }
 
     /// A connection told its last fact.

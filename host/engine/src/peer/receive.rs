@@ -53,7 +53,7 @@ impl Receiver {
     pub(super) fn read(
         &mut self,
         now: Instant,
-        stream: &Stream,
+        stream: &mut Stream,
         budget: Option<usize>,
         around: &mut Surroundings<'_>,
     ) -> io::Result<Received> {

@@ -23,6 +23,16 @@ impl Part {
         }
     }
 
+    fn seal(&mut self, stream: &mut Stream) {
+        match self {
+            Self::Control(bytes) => stream.seal(bytes),
+            Self::Block { header, buffer, request } => {
+                stream.seal(header);
+                stream.seal(&mut buffer[..request.length as usize]);
+            }
+        }
+    }
+
     fn length(&self) -> usize {
         self.slices().iter().map(|slice| slice.len()).sum()
     }
@@ -43,6 +53,8 @@ pub(super) enum Filled {
 #[derive(Default)]
 pub(super) struct Sender {
     parts: VecDeque<Part>,
+    /// Parts at the front that are ready to be written as they are.
+    sealed: usize,
     /// Bytes of the front part already written.
     written: usize,
     /// Bytes in `parts` not yet written.
@@ -92,11 +104,16 @@ impl Sender {
         self.push_control(bytes);
     }
 
-    /// Lines up bytes as they are.
-    pub(super) fn push_control(&mut self, bytes: Vec<u8>) {
+    fn push_control(&mut self, bytes: Vec<u8>) {
         if !bytes.is_empty() {
             self.push(Part::Control(bytes));
         }
+    }
+
+    /// Lines up the first bytes of all, which are sealed already.
+    pub(super) fn push_sealed(&mut self, bytes: Vec<u8>) {
+        self.push_control(bytes);
+        self.sealed = self.parts.len();
     }
 
     fn push(&mut self, part: Part) {
@@ -108,9 +125,11 @@ impl Sender {
     pub(super) fn write(
         &mut self,
         now: Instant,
-        stream: &Stream,
+        stream: &mut Stream,
         connection: &mut Connection,
     ) -> io::Result<usize> {
+        self.parts.range_mut(self.sealed..).for_each(|part| part.seal(stream));
+        self.sealed = self.parts.len();
         let mut total = 0;
         while self.ahead > 0 {
             match stream.try_write_vectored(&self.gather()[..]) {
@@ -151,6 +170,7 @@ impl Sender {
             && self.written >= length
         {
             self.written -= length;
+            self.sealed -= 1;
             if let Some(Part::Block { request, .. }) = self.parts.pop_front() {
                 connection.handle_uploaded(now, request);
             }

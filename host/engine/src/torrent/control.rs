@@ -1,6 +1,7 @@
 //! The handles on a torrent, and what they ask of its task.
 
 use crate::api::{Event, Snapshot};
+use crate::transport::Link;
 use metainfo::{Bitfield, FileIndex, PieceIndex};
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -82,8 +83,8 @@ pub struct Report {
 pub struct PeerReport {
     /// What the torrent knows of the peer.
     pub peer: PeerSnapshot,
-    /// It runs over uTP (BEP 29).
-    pub is_utp: bool,
+    /// How its bytes travel.
+    pub link: Link,
 }
 
 /// One web seed in detail.

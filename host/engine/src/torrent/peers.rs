@@ -8,7 +8,7 @@ use crate::peer::{Peer, PeerContext};
 use crate::peer_places::Place;
 use crate::session::Shared;
 use crate::torrent::PeerReport;
-use crate::transport::Stream;
+use crate::transport::{Link, Stream};
 use metainfo::Geometry;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -55,9 +55,9 @@ struct Line {
     orders: mpsc::Sender<Vec<Order>>,
     /// Orders of this turn, and those that found the queue full.
     held: Vec<Order>,
-    is_utp: bool,
     /// Among the connections of the session; `None` once it was given up for others.
     place: Option<Place>,
+    link: Link,
 }
 
 /// A dial that ended.
@@ -99,9 +99,10 @@ impl Peers {
         } else {
             self.settings.shared.places.take().ok_or(ConnectFailure::Local)
         };
+        let hello = self.config(address).handshake();
         self.dials.spawn(async move {
             let result = match place {
-                Ok(place) => dialler.connect(address).await.map(|stream| (stream, place)),
+                Ok(place) => dialler.connect(address, hello).await.map(|stream| (stream, place)),
                 Err(failure) => Err(failure),
             };
             Dialled { address, result }
@@ -131,7 +132,7 @@ impl Peers {
             Ok((stream, place)) => {
                 if let Ok(key) = swarm.handle_connected(now, address, Direction::Outgoing) {
                     let config = self.config(address);
-                    let connection = Connection::outgoing(config, self.rng.u64(..), now);
+                    let connection = Connection::greeted(config, self.rng.u64(..), now);
                     self.start(key, stream, connection, place);
                 }
             }
@@ -218,8 +219,7 @@ impl Peers {
 
     fn open(&mut self, key: PeerKey, stream: Stream, connection: Connection, place: Place) -> Peer {
         let (orders, receiver) = mpsc::channel(ORDER_QUEUE);
-        let is_utp = matches!(stream, Stream::Utp(_));
-        self.lines.insert(key, Line { orders, held: Vec::new(), is_utp, place: Some(place) });
+        self.lines.insert(key, Line { orders, held: Vec::new(), link: stream.link(), place: Some(place) });
         Peer::new(key, stream, connection, self.context.clone(), receiver)
     }
 
@@ -254,8 +254,8 @@ impl Peers {
 
     /// A connection in detail.
     pub(super) fn report(&self, peer: PeerSnapshot) -> PeerReport {
-        let is_utp = self.lines.get(&peer.key).is_some_and(|line| line.is_utp);
-        PeerReport { peer, is_utp }
+        let link = self.lines.get(&peer.key).map(|line| line.link).unwrap_or_default();
+        PeerReport { peer, link }
     }
 
     /// Nobody is connected and nobody is being dialled.
