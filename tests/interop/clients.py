@@ -33,6 +33,9 @@ class Client:
     # Whether it dials a loopback address that a tracker told it.
     dials_loopback = True
 
+    # Every connection encrypted, with RC4 where the client can demand that; set by encrypted().
+    encrypts = False
+
     def __init__(self, work):
         self.work, self.port, self.process = work, free_port(), None
         self.folder = os.path.join(work, "data")
@@ -46,6 +49,10 @@ class Client:
     @property
     def address(self):
         return f"127.0.0.1:{self.port}"
+
+    def encrypted(self):
+        self.encrypts = True
+        return self
 
     def seed(self, torrent):
         torrent.content.lay_out(self.folder)
@@ -115,6 +122,9 @@ class Libtorrent(Client):
         return "" if libtorrent else "PyPI's libtorrent is not installed"
 
     def begin(self, torrent, complete):
+        if self.encrypts:
+            forced, rc4 = int(libtorrent.enc_policy.forced), int(libtorrent.enc_level.rc4)
+            self.settings |= {"in_enc_policy": forced, "out_enc_policy": forced, "allowed_enc_level": rc4}
         self.session = libtorrent.session(self.settings)
         if torrent.path.startswith("magnet:"):
             what = libtorrent.parse_magnet_uri(torrent.path)
@@ -164,6 +174,7 @@ class Transmission(Client):
             "lpd-enabled": False,
             "utp-enabled": False,
             "port-forwarding-enabled": False,
+            "encryption": 2 if self.encrypts else 1,
             "download-dir": self.folder,
         }
         with open(os.path.join(self.work, "settings.json"), "w") as f:
@@ -214,6 +225,8 @@ class Aria2(Client):
             "--bt-enable-lpd=false", "--enable-dht=false", "--enable-dht6=false", "--disable-ipv6=true",
             "--async-dns=false", "--allow-overwrite=true", "--check-integrity=true", "--show-console-readout=false",
             "--bt-request-peer-speed-limit=50M", "--follow-torrent=mem",
+            f"--bt-require-crypto={str(self.encrypts).lower()}",
+            f"--bt-min-crypto-level={'arc4' if self.encrypts else 'plain'}",
         ])  # fmt: skip
         wait_for(lambda: self.rpc("getVersion"), 15, lambda: f"{self.name}'s RPC: {self.tail()}")
         with open(torrent.path, "rb") as f:
@@ -250,6 +263,7 @@ Session\\Port={self.port}
 Session\\InterfaceAddress=127.0.0.1
 Session\\QueueingSystemEnabled=false
 Session\\Preallocation=false
+Session\\Encryption={int(self.encrypts)}
 Session\\MultiConnectionsPerIp=true
 [Network]
 PortForwardingEnabled=false
@@ -297,6 +311,7 @@ class Rtorrent(Client):
 
     def begin(self, torrent, complete):
         self.mark = os.path.join(self.work, "done")
+        encryption = "allow_incoming," + ("require,require_RC4" if self.encrypts else "enable_retry")
         os.makedirs(os.path.join(self.work, "session"), exist_ok=True)
         with open(os.path.join(self.work, "rc"), "w") as f:
             f.write(f"""
@@ -308,7 +323,7 @@ network.bind_address.set = 127.0.0.1
 network.local_address.set = 127.0.0.1
 dht.mode.set = disable
 protocol.pex.set = no
-protocol.encryption.set = allow_incoming,enable_retry
+protocol.encryption.set = {encryption}
 system.daemon.set = true
 method.set_key = event.download.finished, mark, "execute=touch,{self.mark}"
 method.set_key = event.download.hash_done, mark2, "branch=d.complete=,\\"execute=touch,{self.mark}\\""

@@ -43,7 +43,7 @@ impl Acceptor {
     /// The torrent is ours.
     pub(crate) fn handle_lookup(&mut self, exchange: &mut Exchange, info_hash: &[u8; 20]) {
         if let (Awaits::Lookup, Some(secret)) = (self.awaits, &self.secret) {
-            let (inbound, outbound) = (secret.from_opener(info_hash), secret.to_opener(info_hash));
+            let (inbound, outbound) = (secret.of_opener(info_hash), secret.of_acceptor(info_hash));
             exchange.set_ciphers(Ciphers { inbound, outbound });
             self.awaits = Awaits::Offer;
         }

@@ -46,12 +46,12 @@ impl Secret {
     }
 
     /// The cipher of what the opener sends.
-    pub(crate) fn from_opener(&self, info_hash: &[u8; 20]) -> Rc4 {
+    pub(crate) fn of_opener(&self, info_hash: &[u8; 20]) -> Rc4 {
         Rc4::new(&hash(&[b"keyA", &self.0, info_hash]))
     }
 
-    /// The cipher of what the opener receives.
-    pub(crate) fn to_opener(&self, info_hash: &[u8; 20]) -> Rc4 {
+    /// The cipher of what the acceptor sends.
+    pub(crate) fn of_acceptor(&self, info_hash: &[u8; 20]) -> Rc4 {
         Rc4::new(&hash(&[b"keyB", &self.0, info_hash]))
     }
 }
@@ -111,9 +111,9 @@ mod tests {
         let name = secret.veil(hidden_name(&info_hash));
         assert_eq!(name, bytes("b29df765c921f47ce9a54434494832a9a62ef17e"));
         assert_eq!(secret.veil(name), hidden_name(&info_hash));
-        let from_opener = bytes("3dc2f425248ce115ea657d14d38da273139b699182408c5f5a5e609d509c6c36");
-        assert_eq!(keystream(secret.from_opener(&info_hash)), from_opener);
-        let to_opener = bytes("4b6b34c7a810bdf2e9fefbb079bcdf5aac8b85107967a8c499e7853819281faa");
-        assert_eq!(keystream(secret.to_opener(&info_hash)), to_opener);
+        let of_opener = bytes("3dc2f425248ce115ea657d14d38da273139b699182408c5f5a5e609d509c6c36");
+        assert_eq!(keystream(secret.of_opener(&info_hash)), of_opener);
+        let of_acceptor = bytes("4b6b34c7a810bdf2e9fefbb079bcdf5aac8b85107967a8c499e7853819281faa");
+        assert_eq!(keystream(secret.of_acceptor(&info_hash)), of_acceptor);
     }
 }

@@ -38,9 +38,9 @@ impl Opener {
                 let secret = secret?;
                 exchange.send(&secret.mark());
                 exchange.send(&secret.veil(hidden_name(&self.info_hash)));
-                let mut inbound = secret.to_opener(&self.info_hash);
+                let mut inbound = secret.of_acceptor(&self.info_hash);
                 self.awaits = Awaits::Mark(encrypted_verification(&mut inbound));
-                let outbound = secret.from_opener(&self.info_hash);
+                let outbound = secret.of_opener(&self.info_hash);
                 exchange.set_ciphers(Ciphers { inbound, outbound });
                 self.send_offer(exchange);
             }

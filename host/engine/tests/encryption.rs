@@ -3,7 +3,7 @@
 mod world;
 
 use engine::{
-    AfterCompletion, Encryption, Event, Link, Session, Settings, SleepingTorrent, Torrent, Transports,
+    AfterCompletion, Encryption, Event, Link, Session, Settings, SleepingTorrent, Transports, Ways,
 };
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -13,14 +13,8 @@ use world::{Scratch, settings, torrent_of, wait_for};
 
 const FOREVER: AfterCompletion = AfterCompletion { seed: true, ratio: None, time: None };
 
-/// A leech dials a seed; both stand when it is over.
-struct Transfer {
-    leech: Torrent,
-    _seed: Torrent,
-    _sessions: [Session; 2],
-}
-
-async fn transfer(seed_has: Settings, leech_has: Settings, bytes: usize) -> Transfer {
+/// A leech dials a seed, and what it fetches is whole.
+async fn transfer(seed_has: Settings, leech_has: Settings, bytes: usize) {
     let scratch = Scratch::new();
     let files = [("image.iso", bytes)];
     let (metainfo, contents) = torrent_of("image.iso", &files, 65_536, 5);
@@ -29,35 +23,38 @@ async fn transfer(seed_has: Settings, leech_has: Settings, bytes: usize) -> Tran
         (Session::start(seed_has).unwrap(), Session::start(leech_has).unwrap());
     let mut seed = seed_session.add(scratch.add("seed", &metainfo, FOREVER)).await.unwrap();
     wait_for(&mut seed, |event| *event == Event::Complete).await;
-    // Half of it is here and is given back at the same time: both directions carry payload.
     let mut add = scratch.add("leech", &metainfo, FOREVER);
     add.peers = vec![([127, 0, 0, 1], seed_session.port()).into()];
     let mut leech = leech_session.add(add).await.unwrap();
     wait_for(&mut leech, |event| *event == Event::Complete).await;
     assert!(scratch.read("leech/image.iso") == contents[0]);
-    Transfer { leech, _seed: seed, _sessions: [seed_session, leech_session] }
 }
 
 fn with(encryption: Encryption) -> Settings {
     Settings { encryption, transports: Transports::TcpOnly, ..settings() }
 }
 
-/// How the bytes of the one connection travelled. Both ends are seeds by now and may have parted, so that it is asked for while
-/// it stands, from the start.
+/// How the bytes of a connection travel, of two that have nothing to give each other.
 async fn link(seed_has: Settings, leech_has: Settings) -> Link {
     let scratch = Scratch::new();
     let files = [("image.iso", 200_000)];
     let (metainfo, _) = torrent_of("image.iso", &files, 65_536, 5);
     let (there, here) = (Session::start(seed_has).unwrap(), Session::start(leech_has).unwrap());
-    // Two leeches that have nothing stay connected.
     let mut other = there.add(scratch.add("there", &metainfo, FOREVER)).await.unwrap();
     wait_for(&mut other, |event| matches!(event, Event::Checked { .. })).await;
     let mut add = scratch.add("here", &metainfo, FOREVER);
     add.peers = vec![([127, 0, 0, 1], there.port()).into()];
     let mut torrent = here.add(add).await.unwrap();
-    wait_for(&mut torrent, |event| matches!(event, Event::Source { .. })).await;
-    let report = torrent.control().report().await.expect("a torrent at work");
-    *report.links.values().next().expect("a connection")
+    wait_for(&mut torrent, |event| matches!(event, Event::Checked { .. })).await;
+    let connection = async {
+        loop {
+            let report = torrent.control().report().await.expect("a torrent at work");
+            if let Some(peer) = report.peers.first() {
+                return peer.link;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), connection).await.expect("a connection")
 }
 
 #[tokio::test]
@@ -118,7 +115,7 @@ async fn settings_count_for_the_next_connection() {
     wait_for(&mut torrent, |event| matches!(event, Event::Checked { .. })).await;
     // No public key of ours answers theirs.
     assert!(answer_to(&session, &[0x77; 96]).await.is_empty());
-    session.set_encryption(Encryption::Required);
+    session.set_ways(Ways::of(&with(Encryption::Required))).unwrap();
     let hello = [b"\x13BitTorrent protocol\0\0\0\0\0\0\0\0".as_slice(), &metainfo.wire_info_hash(), &[7; 20]];
     assert!(answer_to(&session, &hello.concat()).await.is_empty());
     // A key is answered by a key, and noise behind it by the end.

@@ -59,9 +59,11 @@ fn offer(exchange: &mut Exchange, parts: &[&[u8]]) {
     let secret = exchange.take_key().expect("a key came").expect("a good one");
     exchange.send(&secret.mark());
     exchange.send(&secret.veil(hidden_name(&TORRENT)));
-    let (inbound, outbound) = (secret.to_opener(&TORRENT), secret.from_opener(&TORRENT));
+    let (inbound, outbound) = (secret.of_acceptor(&TORRENT), secret.of_opener(&TORRENT));
     exchange.set_ciphers(Ciphers { inbound, outbound });
-    parts.iter().for_each(|part| exchange.send_secret(part));
+    for part in parts {
+        exchange.send_secret(part);
+    }
 }
 
 #[test]
@@ -182,7 +184,7 @@ fn a_choice_that_was_not_offered_is_refused() {
     exchange.receive(&bytes);
     let secret = exchange.take_key().expect("a key came").expect("a good one");
     exchange.send_key();
-    let (inbound, outbound) = (secret.from_opener(&TORRENT), secret.to_opener(&TORRENT));
+    let (inbound, outbound) = (secret.of_opener(&TORRENT), secret.of_acceptor(&TORRENT));
     exchange.set_ciphers(Ciphers { inbound, outbound });
     for part in [&VERIFICATION[..], &[0, 0, 0, 1], &[0, 0]] {
         exchange.send_secret(part);
