@@ -76,7 +76,7 @@ async fn utp_moves_with_the_port() {
     wait_for(&mut leech, |event| *event == Event::Complete).await;
     assert!(scratch.read("leech/image.iso") == contents[0]);
     let report = torrent.control().report().await.expect("it works");
-    assert!(report.peers.iter().all(|peer| peer.is_utp), "it is told what carries a connection");
+    assert!(report.peers.iter().all(|peer| peer.link.is_utp), "it is told what carries a connection");
 }
 
 #[tokio::test]
