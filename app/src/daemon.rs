@@ -10,6 +10,7 @@ mod command_line;
 pub(crate) mod config_directory;
 mod follow;
 mod log;
+mod memory;
 mod notify;
 mod options;
 mod pid_file;

@@ -11,7 +11,8 @@ const FILE_WALL: usize = 600;
 const HUB_WALL: usize = 500;
 
 /// The files that may hold `unsafe`, each block with its reason beside it.
-const UNSAFE_FILES: [&str; 2] = ["host/hash/src/x86.rs", "bench/tests/allocations.rs"];
+const UNSAFE_FILES: [&str; 3] =
+    ["host/hash/src/x86.rs", "app/src/daemon/memory.rs", "bench/tests/allocations.rs"];
 
 #[test]
 fn files_stay_below_the_wall() {

@@ -6,7 +6,7 @@ use super::command_line::CommandLine;
 use super::log::{Destination, LIFE, Log};
 use super::notify::Notify;
 use super::pid_file::PidFile;
-use super::{Home, background, follow, resume_files, scripts, watch};
+use super::{Home, background, follow, memory, resume_files, scripts, watch};
 use crate::exit::{Failure, Kind};
 use crate::import::{self, Foreign};
 use crate::signals::StopSignals;
@@ -34,6 +34,7 @@ const GOODBYE: Duration = Duration::from_millis(4500);
 
 /// Serves until told to end.
 pub(super) fn run(line: &CommandLine) -> Result<ExitCode, Failure> {
+    memory::limit_heaps();
     let in_background = background::is_child() && !line.foreground;
     if in_background {
         background::leave_terminal();
