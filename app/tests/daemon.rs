@@ -4,7 +4,11 @@ mod world;
 
 use serde_json::{Value, json};
 use std::fs;
-use world::daemon::{Place, wait_for};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+use world::daemon::{PATIENCE, Place, wait_for};
 use world::run::{ended, failed};
 
 #[test]
@@ -119,4 +123,79 @@ fn a_watched_folder_takes_torrents_in() {
     fs::rename(folder.join("part"), folder.join("LATE.TORRENT")).expect("renamed");
     wait_for("late torrent added", || folder.join("LATE.TORRENT.added").exists().then_some(()));
     assert!(folder.join("notes.txt").exists());
+}
+
+#[test]
+fn scripts_are_told_of_their_torrent() {
+    let place = Place::new();
+    let (script, told) = (place.scratch.path("script"), place.scratch.path("told"));
+    let text = format!(
+        "#!/bin/sh\n{{ pwd; env | grep ^TR_ | sort; }} > '{0}.new' && mv '{0}.new' '{0}'\n",
+        told.display()
+    );
+    fs::write(&script, text).expect("written");
+    fs::set_permissions(&script, PermissionsExt::from_mode(0o755)).expect("executable");
+    place.change(&json!({ "script-torrent-added-enabled": true, "script-torrent-added-filename": script }));
+    let _running = place.serving();
+    let torrent = place.scratch.path("image.torrent");
+    fs::write(&torrent, world::single("an image.iso", &world::bytes(9, 70_000)).encode()).expect("written");
+    let torrent = torrent.to_str().expect("UTF-8");
+    place.remote(&["-a", torrent, "-S", "-L", "a,b", "-Bh"]);
+    let text = wait_for("word of the script", || fs::read_to_string(&told).ok());
+    let lines: Vec<&str> = text.lines().collect();
+    let fields = place.torrent(&["hashString", "downloadDir"]);
+    let hash = format!("TR_TORRENT_HASH={}", fields["hashString"].as_str().expect("a hash"));
+    let folder = format!("TR_TORRENT_DIR={}", fields["downloadDir"].as_str().expect("a folder"));
+    for line in [
+        "TR_TORRENT_BYTES_DOWNLOADED=0",
+        "TR_TORRENT_ID=1",
+        "TR_TORRENT_LABELS=a,b",
+        "TR_TORRENT_NAME=an image.iso",
+        "TR_TORRENT_PRIORITY=1",
+        &hash,
+        &folder,
+    ] {
+        assert!(lines.contains(&line), "no {line} in {text}");
+    }
+    assert_eq!(lines[0], "/");
+    assert!(text.contains("TR_APP_VERSION=") && text.contains("TR_TIME_LOCALTIME="), "{text}");
+}
+
+#[test]
+fn the_schedule_turns_the_other_limits_on_and_off() {
+    let place = Place::new();
+    // A span that ends where it begins is a whole day.
+    place.change(
+        &json!({ "alt-speed-time-enabled": true, "alt-speed-time-begin": 60, "alt-speed-time-end": 60 }),
+    );
+    let _running = place.serving();
+    wait_for("the other limits", || place.session()["alt-speed-enabled"].as_bool().filter(|on| *on));
+    place.call("session-set", &json!({ "alt-speed-time-day": 0 }));
+    wait_for("their end", || place.session()["alt-speed-enabled"].as_bool().filter(|on| !*on));
+}
+
+#[test]
+fn a_socket_that_is_handed_in_is_the_port_of_the_rpc() {
+    let place = Place::new();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    rustix::io::fcntl_setfd(&listener, rustix::io::FdFlags::empty()).expect("it outlives exec");
+    let daemon = place.daemon();
+    let line = format!(
+        "exec 3<&{}; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" \"$@\" -f",
+        std::os::fd::AsRawFd::as_raw_fd(&listener)
+    );
+    let mut shell = Command::new("bash");
+    shell.arg("-c").arg(line).arg(daemon.get_program()).args(daemon.get_args()).stderr(Stdio::null());
+    shell.envs(daemon.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut child = shell.spawn().expect("bash is there");
+    let address = listener.local_addr().expect("an address");
+    // Connections wait in the socket until the daemon takes them.
+    let mut stream = TcpStream::connect(address).expect("somebody listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    child.kill().expect("it runs");
+    child.wait().expect("waited for");
 }
