@@ -341,7 +341,7 @@ fn note_scrape(details: &mut TrackerDetails, scrape: Option<&Scrape>, next: Opti
 }
 
 /// The scrape URL that belongs to an announce URL (BEP 48).
-fn scrape_url(announce: &str) -> Option<String> {
+pub(super) fn scrape_url(announce: &str) -> Option<String> {
     if announce.starts_with("udp:") {
         return Some(announce.to_owned());
     }

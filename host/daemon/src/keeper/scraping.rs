@@ -1,5 +1,6 @@
 //! Asking trackers how large the swarms are, of many torrents at once, whether they run or not.
 
+use super::look::scrape_url;
 use super::{Keeper, News};
 use crate::catalogue::entry::{Number, Status};
 use crate::limits::{SCRAPE_INTERVAL, SCRAPE_PAUSE_FAILED, SCRAPE_SOON, SCRAPES_A_LOOK, SCRAPES_AT_ONCE};
@@ -83,7 +84,8 @@ impl Keeper {
                 (stopped_too || entry.status != Status::Stopped).then(|| (hash, entry.trackers.clone()))
             });
             let Some(Some((hash, trackers))) = asked else { continue };
-            for tracker in trackers {
+            // Where the announce URL has no scrape form there is nobody to ask.
+            for tracker in trackers.into_iter().filter(|tracker| scrape_url(&tracker.announce).is_some()) {
                 by_tracker.entry(tracker.announce).or_default().push((number, hash));
             }
         }

@@ -11,7 +11,7 @@ impl Calls {
     pub(super) async fn set_location(&self, args: &Args) -> Outcome {
         let location = args.text("location").filter(|location| !location.is_empty());
         let location = location.ok_or_else(|| RpcError::params("no location"))?;
-        let location = absolute(location)?;
+        let location = absolute(location, "new location path")?;
         let move_data = args.boolean("move").unwrap_or(false);
         Ok(self.daemon.set_location(self.selected(args), location, move_data).await?)
     }
@@ -31,7 +31,7 @@ impl Calls {
 
     pub(super) async fn free_space(&self, args: &Args, out: &mut Json) -> Outcome {
         let path = args.text("path").ok_or_else(|| RpcError::params("directory path is not absolute"))?;
-        let folder = absolute(path)?;
+        let folder = absolute(path, "directory path")?;
         let looked = tokio::task::spawn_blocking(move || Daemon::free_space(&folder)).await;
         let space = looked.map_err(|_| Kind::Internal)?;
         let (free, total) =
@@ -44,12 +44,12 @@ impl Calls {
     }
 }
 
-/// The path, if it begins at the root.
-pub(super) fn absolute(path: &str) -> Result<PathBuf, RpcError> {
+/// The path, if it begins at the root; `what` it is, in Transmission's words.
+pub(super) fn absolute(path: &str, what: &str) -> Result<PathBuf, RpcError> {
     if Path::new(path).is_absolute() {
         Ok(PathBuf::from(path))
     } else {
-        Err(RpcError::new(Kind::RelativePath, "directory path is not absolute"))
+        Err(RpcError::new(Kind::RelativePath, format!("{what} is not absolute")))
     }
 }
 

@@ -26,8 +26,9 @@ const READ_ONLY: [&str; 9] = [
     "version",
 ];
 
-/// Settings that name a folder.
-const FOLDERS: [&str; 2] = ["download_dir", "incomplete_dir"];
+/// Settings that name a folder, and what Transmission calls it.
+const FOLDERS: [(&str, &str); 2] =
+    [("download_dir", "download directory path"), ("incomplete_dir", "incomplete torrents directory path")];
 
 impl Calls {
     pub(super) async fn session_get(&self, args: &Args, out: &mut Json) -> Outcome {
@@ -151,10 +152,10 @@ fn shown(key: &Key, all: &AllSettings, dialect: Dialect) -> Value {
 
 /// Takes a value; false if it is of another type and passed over.
 fn take(key: &Key, all: &mut AllSettings, value: &Value) -> Result<bool, RpcError> {
-    if FOLDERS.contains(&key.name)
+    if let Some((_, what)) = FOLDERS.iter().find(|(name, _)| *name == key.name)
         && let Some(path) = value.as_str()
     {
-        places::absolute(path)?;
+        places::absolute(path, what)?;
     }
     match (key.set)(all, value) {
         Ok(()) => Ok(true),
