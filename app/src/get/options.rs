@@ -144,6 +144,10 @@ pub(crate) struct GetArgs {
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = Utp::On, help_heading = "Sources")]
     pub(crate) utp: Utp,
 
+    /// Ask the router for the port, so that peers outside reach us (PCP, NAT-PMP, UPnP)
+    #[arg(long, help_heading = "Sources")]
+    pub(crate) port_map: bool,
+
     /// Encrypt connections to peers: never, where they want it, wherever they take it, or all of them
     #[arg(
         long,

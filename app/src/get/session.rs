@@ -24,6 +24,7 @@ pub(super) fn start(args: &GetArgs) -> Result<Session, Failure> {
         transports: transports(args),
         encryption: args.encryption.into(),
         listen: !args.no_peers,
+        port_mapping: args.port_map && !args.no_peers,
         extra_ca: args.ca_file.clone(),
         web_seed_connections: args.web_seed_connections.into(),
         proxy: args.proxy.clone(),

@@ -240,6 +240,13 @@ impl Announcer {
         self.decide(now);
     }
 
+    /// Peers reach us at another port from now on. False if they did so before.
+    pub const fn set_port(&mut self, port: u16) -> bool {
+        let changes = self.config.port != port;
+        self.config.port = port;
+        changes
+    }
+
     /// The user changed the list. Trackers that stay keep their key and their schedule; those that go are told
     /// `stopped` where they know us, and not asked again.
     pub fn set_tiers(&mut self, now: Instant, lists: Vec<Vec<String>>) {

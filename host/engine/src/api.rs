@@ -51,6 +51,8 @@ pub struct Settings {
     pub encryption: Encryption,
     /// Listen for peers at all. False: the port is not opened.
     pub listen: bool,
+    /// Ask the router for the port, so that peers outside reach us.
+    pub port_mapping: bool,
     /// Addresses that no connection is made with; whoever holds a clone may replace them at any time.
     pub address_filter: AddressFilter,
     /// A file of certificates (PEM) that are trusted beside the system's.
@@ -78,6 +80,7 @@ impl Default for Settings {
             transports: Transports::default(),
             encryption: Encryption::default(),
             listen: true,
+            port_mapping: false,
             address_filter: AddressFilter::default(),
             extra_ca: None,
             web_seed_connections: WEB_SEED_CONNECTIONS,

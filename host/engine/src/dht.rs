@@ -190,7 +190,7 @@ pub(crate) fn meet(shared: &Shared, node: SocketAddr) {
 
 /// Where peers are told that our node is; 0 for one that only asks, `None` without one.
 pub(crate) fn told_port(shared: &Shared) -> Option<u16> {
-    shared.discovery.dht().map(|dht| if dht.read_only { 0 } else { shared.port() })
+    shared.discovery.dht().map(|dht| if dht.read_only { 0 } else { shared.announced_port() })
 }
 
 /// Looks for peers of a magnet link.

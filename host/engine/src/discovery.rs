@@ -59,14 +59,15 @@ impl Discovery {
         });
     }
 
-    /// Peers reach us at another port from now on.
-    pub(crate) fn set_port(&self, port: u16) {
+    /// Neighbours reach us at another port from now on, or those outside do.
+    pub(crate) fn set_port(&self, port: u16, announced: u16) {
         if let Some(lsd) = self.lsd() {
             lsd.set_port(port);
         }
         if let Some(dht) = self.dht() {
-            dht.set_port(port);
+            dht.set_port(announced);
         }
+        self.0.send_modify(|_| ());
     }
 
     /// The DHT is at other sockets from now on.

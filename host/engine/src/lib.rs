@@ -20,6 +20,7 @@ mod magnet;
 mod mirrors;
 mod peer;
 mod peer_places;
+mod port_map;
 mod rate_limit;
 pub mod runtime;
 mod session;

@@ -396,3 +396,38 @@ pub(crate) const MIRROR_DOUBTED: Duration = Duration::from_hours(24);
 
 /// Hosts whose worth is known at a time: as many as the database keeps.
 pub(crate) const MIRRORS_REMEMBERED: usize = 8192;
+
+/// How long a mapping of our port is asked for: what a router forgets by itself should we end without a word. Renewed at
+/// half of what is granted.
+pub(crate) const PORT_LEASE: Duration = Duration::from_hours(1);
+
+/// The shortest time between two renewals, whatever a router grants.
+pub(crate) const PORT_LEASE_SHORTEST: Duration = Duration::from_secs(1);
+
+/// The pause after no router was found or one refused, doubled up to the longest: it may have been switched off.
+pub(crate) const PORT_MAP_PAUSE_FIRST: Duration = Duration::from_secs(30);
+
+/// See [`PORT_MAP_PAUSE_FIRST`].
+pub(crate) const PORT_MAP_PAUSE_LONGEST: Duration = Duration::from_mins(30);
+
+/// How long an answer by PCP or NAT-PMP is waited for, request by request; the router is one hop away.
+pub(crate) const PORT_MAP_TRIES: [Duration; 3] =
+    [Duration::from_millis(250), Duration::from_millis(500), Duration::from_secs(1)];
+
+/// How long devices of the local network have to say by UPnP who they are.
+pub(crate) const UPNP_SEARCH: Duration = Duration::from_secs(3);
+
+/// One request to a router by UPnP, from the connection to the last byte of the answer; some are slow.
+pub(crate) const UPNP_REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Devices that are asked for their description, of those that call themselves routers.
+pub(crate) const UPNP_DEVICES: usize = 4;
+
+/// The largest description or answer of a router that is read.
+pub(crate) const UPNP_DOCUMENT: usize = 128 * 1024;
+
+/// External ports that a router may call taken before we give up.
+pub(crate) const UPNP_PORTS_TRIED: usize = 4;
+
+/// How long giving a mapping back may take when we end.
+pub(crate) const PORT_RELEASE_TIMEOUT: Duration = Duration::from_millis(1500);

@@ -1,8 +1,10 @@
 //! The whole client: one listener, one disk, one pair of rate limits, and the torrents that share them.
 
+mod reach;
+
 use crate::api::{AddError, AddMagnet, AddTorrent, Phase, Settings, Snapshot, StartError, Ways};
 use crate::dht::{Dht, DhtSettings, DhtTables};
-use crate::dial::{self, Dialler};
+use crate::dial::Dialler;
 use crate::discovery::Discovery;
 use crate::dormitory::{self, Dormitory, Sleeper, SleepingTorrent, Stirred};
 use crate::encryption::EncryptionSwitch;
@@ -21,11 +23,10 @@ use crate::udp::{IncomingStream, Udp};
 use crate::udp_tracker::UdpTrackers;
 use crate::web_seed_places::WebSeedPlaces;
 use metainfo::PeerId;
-use std::sync::atomic::{AtomicU16, Ordering};
+use reach::{Reach, listen, listen_on};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 use storage::{BlockPool, Disk, DiskConfig, StateStore};
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracker::{AnnounceError, ScrapeCounts, TrackerSnapshot};
@@ -40,8 +41,7 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     ways: RwLock<Arc<Ways>>,
     pub(crate) peer_id: PeerId,
-    /// The port peers reach us at; 0 if we do not listen.
-    pub(crate) port: AtomicU16,
+    pub(crate) reach: Reach,
     pub(crate) disk: Disk,
     pub(crate) upload_pool: BlockPool,
     pub(crate) down: Arc<RateLimit>,
@@ -62,7 +62,7 @@ pub(crate) struct Shared {
 
 /// A running client. Dropping it stops everything at once; [`Session::shutdown`] is the polite way.
 pub struct Session {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     dormitory: Arc<Dormitory>,
     /// Torrents, and what sleepers need; they end with the session.
     tasks: Mutex<JoinSet<()>>,
@@ -76,14 +76,8 @@ impl Session {
     /// Starts listening and working. To be called inside a runtime.
     pub fn start(settings: Settings) -> Result<Self, StartError> {
         crate::runtime::raise_handle_limit();
-        let listeners = if settings.listen {
-            dial::listen(settings.bind, settings.port)
-                .map_err(|(address, source)| StartError::Listen { address, source })?
-        } else {
-            Vec::new()
-        };
-        let port =
-            listeners.first().and_then(|first| first.local_addr().ok()).map_or(0, |address| address.port());
+        let (listeners, port) =
+            if settings.listen { listen(&settings, settings.port)? } else { (Vec::new(), 0) };
         let state = match &settings.state_directory {
             Some(path) => Some(
                 StateStore::open(path)
@@ -105,7 +99,7 @@ impl Session {
         let (utp_streams, incoming) = mpsc::channel(INCOMING_QUEUE);
         let shared = Shared {
             peer_id: new_peer_id(),
-            port: AtomicU16::new(port),
+            reach: Reach::new(port),
             disk,
             upload_pool: BlockPool::new(UPLOAD_POOL_BLOCKS),
             down: Arc::new(RateLimit::new(settings.down_limit_bytes_per_second)),
@@ -131,38 +125,9 @@ impl Session {
         tasks.spawn(Arc::clone(&dormitory).run(Arc::downgrade(&shared)));
         tasks.spawn(listen::accept_utp(incoming, hall));
         let (tasks, listeners) = (Mutex::new(tasks), Mutex::new(listeners));
-        Ok(Self { shared, dormitory, tasks, listeners, utp_streams, state })
-    }
-
-    /// The port peers reach us at; 0 if it does not listen.
-    pub fn port(&self) -> u16 {
-        self.shared.port()
-    }
-
-    /// Listens on another port from now on, over TCP and UDP; if that cannot be had over TCP, all stays as it was.
-    /// Connections that stand stay.
-    pub fn set_port(&self, port: u16) -> Result<u16, StartError> {
-        let listeners = dial::listen(self.shared.settings.bind, port)
-            .map_err(|(address, source)| StartError::Listen { address, source })?;
-        let port =
-            listeners.first().and_then(|first| first.local_addr().ok()).map_or(0, |address| address.port());
-        self.listen(listeners);
-        self.shared.port.store(port, Ordering::Relaxed);
-        self.shared.discovery.set_port(port);
-        self.shared.move_udp(&self.utp_streams);
-        Ok(port)
-    }
-
-    /// Takes in connections from these on, and from no others.
-    fn listen(&self, listeners: Vec<TcpListener>) {
-        let hall = Hall {
-            registry: self.shared.registry.clone(),
-            dormitory: Arc::clone(&self.dormitory),
-            encryption: self.shared.encryption.clone(),
-        };
-        let is_tcp_used = self.shared.ways().transports.tcp();
-        let listening = if is_tcp_used { listen_on(listeners, &hall) } else { JoinSet::new() };
-        *self.listeners.lock().unwrap_or_else(PoisonError::into_inner) = listening;
+        let session = Self { shared, dormitory, tasks, listeners, utp_streams, state };
+        session.set_port_mapping(session.shared.settings.port_mapping);
+        Ok(session)
     }
 
     /// Changes how peers are met from now on. Connections that stand stay as they are.
@@ -179,8 +144,7 @@ impl Session {
         match has_tcp {
             (true, false) => self.listen(Vec::new()),
             (false, true) if self.shared.settings.listen => {
-                let listeners = dial::listen(self.shared.settings.bind, self.port())
-                    .map_err(|(address, source)| StartError::Listen { address, source })?;
+                let (listeners, _) = listen(&self.shared.settings, self.port())?;
                 self.listen(listeners);
             }
             _ => {}
@@ -378,6 +342,7 @@ impl Session {
 
     /// Ends what is left. Stop the torrents first, so that their trackers are told.
     pub async fn shutdown(self) {
+        self.release_port().await;
         self.tasks.into_inner().unwrap_or_else(PoisonError::into_inner).shutdown().await;
     }
 }
@@ -442,19 +407,6 @@ impl Shared {
             Dht::start(dht, self.settings.address_filter.clone(), port, udp)
         });
     }
-
-    /// The port peers reach us at; 0 if we do not listen.
-    pub(crate) fn port(&self) -> u16 {
-        self.port.load(Ordering::Relaxed)
-    }
-}
-
-fn listen_on(listeners: Vec<TcpListener>, hall: &Hall) -> JoinSet<()> {
-    let mut tasks = JoinSet::new();
-    for listener in listeners {
-        tasks.spawn(listen::accept(listener, hall.clone()));
-    }
-    tasks
 }
 
 fn new_peer_id() -> PeerId {

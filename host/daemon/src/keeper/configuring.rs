@@ -62,6 +62,7 @@ impl Keeper {
         let changes_policy = policy(&new) != policy(&self.config.settings);
         self.session.set_peer_limit(Some(new.peer_limit_global as usize));
         self.session.set_lsd(new.lpd);
+        self.session.set_port_mapping(new.port_forwarding);
         self.switch_dht(new.dht);
         let ways = waking::ways(&new);
         let met =

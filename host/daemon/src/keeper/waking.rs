@@ -113,6 +113,7 @@ fn settings(config: &mut Config) -> engine::Settings {
         pex,
         transports,
         encryption,
+        port_mapping: settings.port_forwarding,
         state_directory: Some(config.config_directory.clone()),
         peer_limit: Some(settings.peer_limit_global as usize),
         lsd: settings.lpd,

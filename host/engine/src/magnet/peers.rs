@@ -103,7 +103,7 @@ impl Peers {
     }
 
     fn config(&self, remote: SocketAddr) -> wire::Config {
-        let port = self.ground.shared.port();
+        let port = self.ground.shared.announced_port();
         wire::Config {
             info_hash: self.ground.info_hash,
             peer_id: self.ground.shared.peer_id,

@@ -180,7 +180,7 @@ impl Peers {
             exchange_peers: shared.ways().pex && !self.settings.is_private,
             dht_port: crate::dht::told_port(shared).filter(|_| !self.settings.is_private),
             client: self.settings.client.clone(),
-            listen_port: Some(shared.port()),
+            listen_port: Some(shared.announced_port()),
             request_queue: self.settings.request_queue,
             remote,
             upload_only: false,

@@ -281,6 +281,9 @@ impl TorrentTask {
     pub(super) fn rediscover(&mut self, inbox: &mut Inbox) {
         inbox.discovery.mark_unchanged();
         self.swarm.set_exchanging(exchanges_peers(&self.add, &self.shared));
+        if let Some(trackers) = &mut self.trackers {
+            trackers.set_port(now(), self.shared.announced_port());
+        }
         inbox.local_peers = listen_locally(&self.add, &self.shared);
         inbox.dht = dht::find(&self.add, &self.shared);
     }

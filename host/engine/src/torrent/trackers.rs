@@ -82,7 +82,7 @@ impl Trackers {
     ) -> Self {
         let now = Instant::now().into_std();
         let mut rng = fastrand::Rng::new();
-        let mut config = Config::new(tiers, info_hash, shared.peer_id, shared.port(), rng.u32(..));
+        let mut config = Config::new(tiers, info_hash, shared.peer_id, shared.announced_port(), rng.u32(..));
         config.total_size = total_bytes;
         config.progress = progress;
         Self {
@@ -120,6 +120,13 @@ impl Trackers {
     /// The user changed the list.
     pub(crate) fn set_tiers(&mut self, now: std::time::Instant, tiers: Vec<Vec<String>>) {
         self.announcer.set_tiers(now, tiers);
+    }
+
+    /// Peers reach us at another port from now on: those who know us should hear of that.
+    pub(crate) fn set_port(&mut self, now: std::time::Instant, port: u16) {
+        if self.announcer.set_port(port) {
+            self.announcer.handle_asked(now);
+        }
     }
 
     /// The user wants more peers.
@@ -229,7 +236,7 @@ impl Trackers {
 
 /// Where peers reach us may have changed since the torrent began.
 fn say_where_we_are(request: &mut AnnounceRequest, shared: &Shared) {
-    request.port = shared.port();
+    request.port = shared.announced_port();
     match shared.ways().announced_address {
         Some(IpAddr::V4(address)) => request.ipv4 = Some(address),
         Some(IpAddr::V6(address)) => request.ipv6 = Some(address),

@@ -1,0 +1,128 @@
+//! Where peers reach us: the sockets we listen at, and the port that a router maps to them.
+
+use super::{Session, Shared};
+use crate::api::{Settings, StartError};
+use crate::dial;
+use crate::listen::{self, Hall};
+use crate::port_map::{Lookout, PortMap};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// Our ports.
+pub(crate) struct Reach {
+    /// Where we listen; 0 if we do not.
+    port: watch::Sender<u16>,
+    /// What a router has mapped to it, outside; 0 for nothing.
+    external: AtomicU16,
+    mapping: Mutex<Option<PortMap>>,
+}
+
+impl Reach {
+    pub(super) fn new(port: u16) -> Self {
+        Self { port: watch::Sender::new(port), external: AtomicU16::new(0), mapping: Mutex::default() }
+    }
+}
+
+impl Session {
+    /// The port we listen at; 0 if it does not.
+    pub fn port(&self) -> u16 {
+        self.shared.port()
+    }
+
+    /// Listens on another port from now on, over TCP and UDP; if that cannot be had over TCP, all stays as it was.
+    /// Connections that stand stay.
+    pub fn set_port(&self, port: u16) -> Result<u16, StartError> {
+        let (listeners, port) = listen(&self.shared.settings, port)?;
+        self.listen(listeners);
+        self.shared.reach.port.send_replace(port);
+        self.shared.discovery.set_port(port, self.shared.announced_port());
+        self.shared.move_udp(&self.utp_streams);
+        Ok(port)
+    }
+
+    /// Takes in connections from these on, and from no others.
+    pub(super) fn listen(&self, listeners: Vec<TcpListener>) {
+        let hall = Hall {
+            registry: self.shared.registry.clone(),
+            dormitory: Arc::clone(&self.dormitory),
+            encryption: self.shared.encryption.clone(),
+        };
+        let is_tcp_used = self.shared.ways().transports.tcp();
+        let listening = if is_tcp_used { listen_on(listeners, &hall) } else { JoinSet::new() };
+        *self.listeners.lock().unwrap_or_else(PoisonError::into_inner) = listening;
+    }
+
+    /// Asks the router for our port from now on, or gives it back. Without a router there is nobody to ask.
+    pub fn set_port_mapping(&self, on: bool) {
+        self.map_port(on.then(|| Lookout::usual(self.shared.settings.bind)).flatten());
+    }
+
+    pub(crate) fn map_port(&self, lookout: Option<Lookout>) {
+        let mut mapping = self.shared.reach.mapping.lock().unwrap_or_else(PoisonError::into_inner);
+        match (lookout, mapping.take()) {
+            (Some(lookout), None) if self.port() != 0 => {
+                let shared = Arc::downgrade(&self.shared);
+                let tell = move |external| {
+                    if let Some(shared) = shared.upgrade() {
+                        shared.set_external_port(external);
+                    }
+                };
+                *mapping = Some(PortMap::start(lookout, self.shared.reach.port.subscribe(), tell));
+            }
+            (Some(_), running) => *mapping = running,
+            (None, Some(running)) => drop(tokio::spawn(running.release())),
+            (None, None) => {}
+        }
+    }
+
+    /// Gives back what a router maps.
+    pub(super) async fn release_port(&self) {
+        let mapping = self.shared.reach.mapping.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(mapping) = mapping {
+            mapping.release().await;
+        }
+    }
+}
+
+impl Shared {
+    /// The port we listen at; 0 if we do not.
+    pub(crate) fn port(&self) -> u16 {
+        *self.reach.port.borrow()
+    }
+
+    /// The port that peers outside are told of.
+    pub(crate) fn announced_port(&self) -> u16 {
+        match self.reach.external.load(Ordering::Relaxed) {
+            0 => self.port(),
+            mapped => mapped,
+        }
+    }
+
+    fn set_external_port(&self, external: Option<u16>) {
+        let before = self.announced_port();
+        self.reach.external.store(external.unwrap_or_default(), Ordering::Relaxed);
+        if self.announced_port() != before {
+            self.discovery.set_port(self.port(), self.announced_port());
+        }
+    }
+}
+
+/// Listens as the settings say. With the port that this came to, 0 for none.
+pub(super) fn listen(settings: &Settings, port: u16) -> Result<(Vec<TcpListener>, u16), StartError> {
+    let listeners = dial::listen(settings.bind, port)
+        .map_err(|(address, source)| StartError::Listen { address, source })?;
+    let port =
+        listeners.first().and_then(|first| first.local_addr().ok()).map_or(0, |address| address.port());
+    Ok((listeners, port))
+}
+
+pub(super) fn listen_on(listeners: Vec<TcpListener>, hall: &Hall) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    for listener in listeners {
+        tasks.spawn(listen::accept(listener, hall.clone()));
+    }
+    tasks
+}
