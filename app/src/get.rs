@@ -233,7 +233,11 @@ async fn describe(
             ratio: args.seed_ratio,
             time: args.seed_time,
         },
-        tuning: engine::Tuning { read_soon: !plan.checks.is_empty(), ..engine::Tuning::default() },
+        tuning: engine::Tuning {
+            read_soon: !plan.checks.is_empty(),
+            super_seed: args.super_seed,
+            ..engine::Tuning::default()
+        },
     })
 }
 

@@ -162,6 +162,7 @@ pub(crate) fn config(geometry: &Arc<Geometry>) -> Config {
         info_hash: [2; 20],
         sequential: None,
         seed: true,
+        super_seed: false,
         use_peers: true,
         max_peers: 10_000,
         max_half_open: 20,

@@ -176,6 +176,7 @@ impl World {
             wanted: Bitfield::full(self.geometry.piece_count()),
             sequential: None,
             seed: true,
+            super_seed: false,
             use_peers: true,
             exchange_peers: true,
             max_peers: 50,

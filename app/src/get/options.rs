@@ -77,6 +77,10 @@ pub(crate) struct GetArgs {
     #[arg(long, value_name = "D", value_parser = parse_duration, help_heading = "Giving back")]
     pub(crate) seed_time: Option<Duration>,
 
+    /// As the first seed, show each peer a few pieces at a time, so that little is sent twice (BEP 16)
+    #[arg(long, help_heading = "Giving back")]
+    pub(crate) super_seed: bool,
+
     /// Receive at most this much per second, such as 500KiB or 2MiB
     #[arg(long, value_name = "RATE", value_parser = parse_rate, help_heading = "Limits")]
     pub(crate) down_limit: Option<u64>,

@@ -54,6 +54,8 @@ pub struct Config {
     pub sequential: Option<PieceIndex>,
     /// Go on serving once every wanted piece is stored. False: the swarm falls silent at completion.
     pub seed: bool,
+    /// Show each peer a few pieces at a time while everything is here (BEP 16).
+    pub super_seed: bool,
     /// Meet peers at all. False: only web seeds.
     pub use_peers: bool,
     /// Exchange addresses with peers (BEP 11); never for a private torrent (BEP 27).

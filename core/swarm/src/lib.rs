@@ -19,6 +19,7 @@ mod priority;
 mod rate;
 mod smart_ban;
 mod stats;
+mod super_seeding;
 mod swarm;
 #[cfg(test)]
 mod tests;

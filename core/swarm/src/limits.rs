@@ -204,3 +204,9 @@ pub const METADATA_FAILED: usize = 4;
 
 /// How often a running swarm with sources looks at its clocks.
 pub const TICK: Duration = Duration::from_millis(500);
+
+/// Pieces that a super-seed shows a peer before it has passed others on: one to pass on while it takes the other.
+pub(crate) const OFFERS_AT_ONCE: usize = 2;
+
+/// How long a super-seed waits for a piece to be passed on. Nobody may want it of that peer, which is not to blame.
+pub(crate) const PASS_ON_WITHIN: Duration = Duration::from_mins(1);

@@ -4,6 +4,7 @@
 //! - `facts`: what a peer says.
 //! - `requests`: blocks asked of peers, received, taken back.
 //! - `serving`: chokes and interest.
+//! - `showing`: what peers are shown of our pieces.
 //! - `stored`: what storage says.
 //! - `web`: ranges from web seeds.
 //! - `clock`: what time brings.
@@ -13,6 +14,7 @@ mod connections;
 mod facts;
 mod requests;
 mod serving;
+mod showing;
 mod stored;
 mod web;
 
@@ -27,6 +29,7 @@ use crate::peer_list::PeerList;
 use crate::picker::Picker;
 use crate::smart_ban::SmartBan;
 use crate::stats::{PeerSnapshot, Stats, WebSeedSnapshot, WebSeedState};
+use crate::super_seeding::SuperSeeding;
 use crate::web_seed::{Places, WebSeeds};
 use crate::{admission::Admission, limits};
 use metainfo::{Bitfield, BlockRequest, PieceIndex};
@@ -58,6 +61,7 @@ pub struct Swarm {
     peer_list: PeerList,
     bans: Bans,
     smart_ban: SmartBan,
+    super_seeding: Option<SuperSeeding>,
     /// Pieces that start over, and when.
     resting: VecDeque<(Instant, PieceIndex)>,
     /// Hosts of connections gone, for blame that comes late.
@@ -104,6 +108,7 @@ impl Swarm {
             peer_list: PeerList::new(now, rng.fork()),
             bans: Bans::default(),
             smart_ban: SmartBan::default(),
+            super_seeding: config.super_seed.then(|| SuperSeeding::new(config.geometry.piece_count())),
             resting: VecDeque::new(),
             departed: VecDeque::new(),
             outputs: VecDeque::new(),

@@ -26,6 +26,7 @@ pub(crate) fn config(geometry: Geometry) -> Config {
         info_hash: [7; 20],
         sequential: None,
         seed: true,
+        super_seed: false,
         use_peers: true,
         exchange_peers: true,
         max_peers: 50,

@@ -421,6 +421,7 @@ fn configure(add: &AddTorrent, shared: &Shared) -> swarm::Config {
         wanted: add.wanted_pieces(),
         sequential: add.sequential,
         seed: add.after_completion.seed,
+        super_seed: add.tuning.super_seed,
         use_peers: add.use_peers,
         exchange_peers: exchanges_peers(add, shared),
         max_peers: add.tuning.max_peers.unwrap_or(MAX_PEERS),

@@ -30,6 +30,8 @@ pub struct Tuning {
     pub priorities: Vec<Priority>,
     /// Web seeds of the torrent that are left alone, as they stand in it.
     pub without_web_seeds: Vec<String>,
+    /// Show each peer a few pieces at a time while everything is here (BEP 16): for the first and only seed.
+    pub super_seed: bool,
     /// Connections at most.
     pub max_peers: Option<usize>,
     /// Peers served at once.

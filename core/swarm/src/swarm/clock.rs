@@ -23,6 +23,7 @@ impl Swarm {
             peer.end_game_dry = false;
         }
         self.exchange_peers(now);
+        self.offer_pieces_to_all(now);
         self.web_seeds.wake();
         self.refill_all(now);
     }

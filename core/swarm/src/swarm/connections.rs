@@ -102,6 +102,9 @@ impl Swarm {
     /// A connection is over: everything it held is free again.
     pub(super) fn forget(&mut self, now: Instant, key: PeerKey, reason: Close) {
         let Some(peer) = self.peers.remove(&key) else { return };
+        if let Some(super_seeding) = &mut self.super_seeding {
+            super_seeding.forget(key);
+        }
         for request in &peer.outstanding {
             self.picker.release(peer.source(), *request);
         }

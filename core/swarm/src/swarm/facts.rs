@@ -52,8 +52,7 @@ impl Swarm {
         self.tell_news();
         let Some(peer) = self.peers.get_mut(&key) else { return };
         (peer.id, peer.fast, peer.extended) = (Some(id), fast, extended);
-        let have = self.have.clone();
-        self.order(key, Order::Availability(have));
+        self.show_pieces(key);
     }
 
     fn on_extended(&mut self, now: Instant, key: PeerKey, handshake: ExtendedHandshake) {
@@ -74,7 +73,7 @@ impl Swarm {
         if let Some(port) = handshake.listen_port {
             self.on_listen_port(now, key, port);
         }
-        if self.is_complete() {
+        if self.is_complete() && !self.hides_from(key) {
             self.order(key, Order::UploadOnly(true));
         }
         self.close_if_useless(now, key);
@@ -103,6 +102,7 @@ impl Swarm {
         peer.wanted = have.iter().filter(|piece| picker.is_missing(*piece)).count() as u32;
         peer.have = have;
         self.offer_allowed_fast(key);
+        self.offer_pieces(now, key);
         self.close_if_useless(now, key);
         self.note_interest(now, key);
     }
@@ -120,6 +120,7 @@ impl Swarm {
         if peer.have.is_full() {
             self.close_if_useless(now, key);
         }
+        self.note_spread(now, key, piece);
         self.note_interest(now, key);
         self.refill(now, key);
     }

@@ -20,6 +20,8 @@ impl Swarm {
         peer.is_interested = interested;
         if interested {
             self.fill_slots(now);
+        } else {
+            self.note_sated(now, key);
         }
     }
 
@@ -101,6 +103,9 @@ impl Swarm {
 
     /// A newcomer with almost nothing may ask for a few pieces while we choke it (BEP 6).
     pub(super) fn offer_allowed_fast(&mut self, key: PeerKey) {
+        if self.hides_from(key) {
+            return;
+        }
         let Some(peer) = self.peers.get(&key) else { return };
         if !peer.fast || peer.have.count() as usize >= limits::ALLOWED_FAST_GIVEN || self.have.is_empty() {
             return;
