@@ -72,6 +72,11 @@ impl Catalogue {
         self.entries.is_empty()
     }
 
+    /// How many are stopped.
+    pub const fn stopped(&self) -> usize {
+        self.tally.paused as usize
+    }
+
     /// One torrent.
     pub fn get(&self, number: Number) -> Option<&Entry> {
         self.entries.get(&number).map(Box::as_ref)

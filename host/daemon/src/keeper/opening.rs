@@ -141,7 +141,10 @@ impl Opening {
     /// Opens the torrent, then carries what it tells to the keeper until it ends.
     async fn run(self, session: Arc<Session>, news: mpsc::Sender<News>) {
         let number = self.number;
-        let (mut torrent, metainfo) = match self.open(&session).await {
+        let opened = self.open(&session).await;
+        // The session ends with the keeper, not with the last word of a torrent.
+        drop(session);
+        let (mut torrent, metainfo) = match opened {
             Ok(opened) => opened,
             // An error means that the keeper has ended, here and below.
             Err(text) => return drop(news.send(News::Opened(number, Err(text))).await),

@@ -78,6 +78,7 @@ impl Keeper {
     pub(super) fn count_sleep(&mut self, number: Number) {
         let counted = self.change_if(number, |entry| {
             entry.progress.seconds_seeding = entry.seconds_seeding();
+            entry.progress.is_stalled = false;
             entry.asleep_since.take().is_some()
         });
         if counted {

@@ -122,13 +122,15 @@ async fn a_damaged_database_costs_settings_and_no_torrent() {
     let first = home.start().await;
     sample.add(&first).await;
     first.shutdown().await;
-    for log in ["state.db-wal", "state.db-shm"] {
-        // Gone already if everybody has closed the database.
-        let _ = std::fs::remove_file(home.config().join(log));
+    // In another place, as threads of the first may not have closed its database yet.
+    let damaged = Home::new();
+    std::fs::create_dir_all(damaged.config().join("torrents")).unwrap();
+    for file in std::fs::read_dir(home.config().join("torrents")).unwrap().flatten() {
+        std::fs::copy(file.path(), damaged.config().join("torrents").join(file.file_name())).unwrap();
     }
-    std::fs::write(home.config().join("state.db"), b"this is no database, but long enough to be one")
+    std::fs::write(damaged.config().join("state.db"), b"this is no database, but long enough to be one")
         .unwrap();
-    let second = home.start().await;
+    let second = damaged.start().await;
     let found = second
         .view(|catalogue| catalogue.iter().map(|it| (it.name().to_owned(), it.status())).collect::<Vec<_>>());
     assert_eq!(found, [("image".to_owned(), Status::Stopped)]);

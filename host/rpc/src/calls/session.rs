@@ -9,7 +9,7 @@ use crate::names::{Dialect, canonical};
 use crate::settings::AllSettings;
 use crate::settings::keys::{KEYS, Key, Seen, find};
 use crate::settings::value::Refusal;
-use daemon::{Daemon, Encryption, Status, Totals};
+use daemon::{Daemon, Encryption, Totals};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -121,10 +121,7 @@ impl Calls {
     pub(super) fn session_stats(&self, out: &mut Json) {
         let stats = self.daemon.stats();
         // Counted here and now: a torrent that was just added is one of them.
-        let (torrents, paused) = self.daemon.view(|catalogue| {
-            let paused = catalogue.iter().filter(|entry| entry.status() == Status::Stopped).count();
-            (catalogue.len(), paused)
-        });
+        let (torrents, paused) = self.daemon.view(|catalogue| (catalogue.len(), catalogue.stopped()));
         out.key("active_torrent_count").unsigned((torrents - paused) as u64);
         out.key("cumulative_stats").object(|out| totals(&stats.cumulative, out));
         out.key("current_stats").object(|out| totals(&stats.current, out));
