@@ -7,7 +7,7 @@ use metainfo::{Geometry, PeerId};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use swarm::{PeerKey, Swarm, WebSeedKey};
 use wire::Connection;
 
@@ -31,6 +31,9 @@ pub enum Behaviour {
     StallsAfter(u32),
 }
 
+/// How long a router lets those in that something was sent to: shorter than most do, so that nobody meets by chance.
+const HOLE_LIFE: Duration = Duration::from_secs(1);
+
 /// One end of a connection between two nodes.
 pub(crate) struct End {
     pub(crate) connection: Connection,
@@ -53,6 +56,10 @@ pub struct Node {
     pub received_from: BTreeMap<SocketAddr, u64>,
     /// When its download became complete.
     pub completed_at: Option<Instant>,
+    /// A router in front of it lets in only those that it has just sent something to.
+    pub is_behind_nat: bool,
+    /// When it last sent something to addresses that it dialled.
+    pub(crate) opened: BTreeMap<SocketAddr, Instant>,
     pub(crate) peer_id: PeerId,
     pub(crate) geometry: Arc<Geometry>,
     pub(crate) line: Line,
@@ -70,6 +77,11 @@ impl Node {
     /// Whether every wanted piece is stored.
     pub fn is_complete(&self) -> bool {
         self.swarm.is_complete()
+    }
+
+    /// Whether the router in front of it lets `address` in.
+    pub(crate) fn has_opened(&self, now: Instant, address: SocketAddr) -> bool {
+        self.opened.get(&address).is_some_and(|at| now.saturating_duration_since(*at) <= HOLE_LIFE)
     }
 
     /// Connections held.

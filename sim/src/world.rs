@@ -216,6 +216,8 @@ impl World {
             behaviour: Behaviour::Honest,
             received_from: BTreeMap::new(),
             completed_at: None,
+            is_behind_nat: false,
+            opened: BTreeMap::new(),
             peer_id,
             geometry: Arc::clone(&self.geometry),
             up: Pipe::new(line.up_bytes_per_second, self.now),
@@ -356,7 +358,9 @@ impl World {
 
     fn dialled(&mut self, from: NodeId, to: SocketAddr) {
         let now = self.now;
-        let Some(other) = self.nodes.iter().position(|node| node.address == to) else {
+        let dialler = self.nodes[from.0].address;
+        let lets_in = |node: &Node| !node.is_behind_nat || node.has_opened(now, dialler);
+        let Some(other) = self.nodes.iter().position(|node| node.address == to && lets_in(node)) else {
             self.nodes[from.0].swarm.handle_connect_failed(now, to, ConnectFailure::Unreachable);
             return self.settle(from);
         };
@@ -488,7 +492,8 @@ impl World {
 
     fn carry_out(&mut self, id: NodeId, output: Output) {
         match output {
-            Output::Connect(address) => {
+            Output::Connect(address) | Output::Punch(address) => {
+                self.nodes[id.0].opened.insert(address, self.now);
                 let at = self.now + 4 * self.nodes[id.0].line.latency;
                 self.queue(at, Happening::Dialled { from: id, to: address });
             }

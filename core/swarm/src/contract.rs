@@ -259,6 +259,8 @@ pub enum WebSeedOrder {
 pub enum Output {
     /// Open a connection; answer with `handle_connected` or `handle_connect_failed`.
     Connect(SocketAddr),
+    /// As [`Self::Connect`], by uTP alone, and at once: the other end does the same (BEP 55).
+    Punch(SocketAddr),
     /// An order for one connection.
     Peer(PeerKey, Order),
     /// An order for one web seed.

@@ -210,3 +210,6 @@ pub(crate) const OFFERS_AT_ONCE: usize = 2;
 
 /// How long a super-seed waits for a piece to be passed on. Nobody may want it of that peer, which is not to blame.
 pub(crate) const PASS_ON_WITHIN: Duration = Duration::from_mins(1);
+
+/// Messages of holepunching that count of one peer: each may set off packets to somebody else.
+pub(crate) const PUNCHES_FOR_ONE_PEER: usize = 64;

@@ -58,8 +58,13 @@ pub(crate) struct Peer {
     pub(crate) on_parole: bool,
     /// What it was told of other peers, if it takes part in that.
     pub(crate) exchange: Option<Exchange>,
-    /// Addresses it told of (BEP 11).
+    /// How many addresses it told of (BEP 11), and which.
     pub(crate) exchanged: usize,
+    pub(crate) told_of: Vec<SocketAddr>,
+    /// It helps others to connect to each other (BEP 55).
+    pub(crate) punches_holes: bool,
+    /// What it asked for of that kind.
+    pub(crate) punches: usize,
 
     up: Rate,
     pub(crate) bytes_down: u64,
@@ -107,6 +112,9 @@ impl Peer {
             on_parole: false,
             exchange: None,
             exchanged: 0,
+            told_of: Vec::new(),
+            punches_holes: false,
+            punches: 0,
             up: Rate::new(now),
             bytes_down: 0,
             bytes_up: 0,
@@ -126,7 +134,8 @@ impl Peer {
     pub(crate) fn exchange_flags(&self) -> u8 {
         let seed = if self.is_seed() { pex::SEED } else { 0 };
         let reachable = if self.direction == Direction::Outgoing { pex::REACHABLE } else { 0 };
-        seed | reachable
+        let punches = if self.punches_holes { pex::PUNCHES_HOLES } else { 0 };
+        seed | reachable | punches
     }
 
     /// It wants no more pieces.

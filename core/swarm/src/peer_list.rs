@@ -30,6 +30,8 @@ struct Candidate {
     next: Instant,
     /// An attempt or connection was made in this run.
     tried: bool,
+    /// Somebody was asked to bring us together.
+    asked_for: bool,
 }
 
 /// The addresses known for one torrent.
@@ -108,7 +110,8 @@ impl PeerList {
         if self.candidates.len() >= limits::CANDIDATES && !self.make_room(source) {
             return;
         }
-        let fresh = Candidate { source, state: State::Idle, failures: 0, next: now, tried: false };
+        let fresh =
+            Candidate { source, state: State::Idle, failures: 0, next: now, tried: false, asked_for: false };
         self.candidates.insert(address, fresh);
     }
 
@@ -147,6 +150,20 @@ impl PeerList {
         let candidate = self.candidates.get_mut(&address)?;
         (candidate.state, candidate.tried) = (State::Connecting, true);
         Some(address)
+    }
+
+    /// Begins an attempt out of turn. False if the address is not known, or is not idle.
+    pub(crate) fn begin(&mut self, address: SocketAddr) -> bool {
+        let candidate = self.candidates.get_mut(&canonical(address));
+        let Some(candidate) = candidate.filter(|it| it.state == State::Idle) else { return false };
+        (candidate.state, candidate.tried) = (State::Connecting, true);
+        self.connecting += 1;
+        true
+    }
+
+    /// Whether somebody may be asked to bring us together with an address: once.
+    pub(crate) fn may_ask_for(&mut self, address: SocketAddr) -> bool {
+        self.candidates.get_mut(&address).is_some_and(|it| !std::mem::replace(&mut it.asked_for, true))
     }
 
     /// When an attempt may begin next; `None` if no address waits for one.

@@ -7,6 +7,8 @@ use std::time::Instant;
 
 /// It takes pieces no more.
 pub(crate) const SEED: u8 = 0x02;
+/// It takes part in holepunching (BEP 55).
+pub(crate) const PUNCHES_HOLES: u8 = 0x08;
 /// We connected to it, so it can be reached.
 pub(crate) const REACHABLE: u8 = 0x10;
 

@@ -2,6 +2,7 @@
 //!
 //! - `connections`: who comes in, who is met, who is closed.
 //! - `facts`: what a peer says.
+//! - `punching`: connections through routers that let nobody in.
 //! - `requests`: blocks asked of peers, received, taken back.
 //! - `serving`: chokes and interest.
 //! - `showing`: what peers are shown of our pieces.
@@ -12,6 +13,7 @@
 mod clock;
 mod connections;
 mod facts;
+mod punching;
 mod requests;
 mod serving;
 mod showing;

@@ -210,7 +210,7 @@ impl World {
                 Output::Peer(key, order) => self.obey(key, &order),
                 Output::OpenTwin { .. } => {}
                 Output::WebSeed(key, order) => self.obey_web_seed(key, &order),
-                Output::Connect(address) => self.connects.push(address),
+                Output::Connect(address) | Output::Punch(address) => self.connects.push(address),
                 Output::Event(event) => self.events.push(event),
             }
         }

@@ -136,6 +136,8 @@ pub struct Connection {
     dont_have_number: Option<u8>,
     /// The peer's number of peer exchange, if it takes part.
     pex_number: Option<u8>,
+    /// The peer's number of holepunching, if it speaks of that.
+    holepunch_number: Option<u8>,
     /// When the peer last told of others.
     pex_at: Option<Instant>,
     /// The peer's number of the upload-only message, if it takes one.
@@ -214,6 +216,7 @@ impl Connection {
             upload_only: config.upload_only,
             dont_have_number: None,
             pex_number: None,
+            holepunch_number: None,
             pex_at: None,
             upload_only_number: None,
             allowed_fast: Vec::new(),

@@ -1,6 +1,7 @@
 //! What passes between one peer's [`Connection`](crate::Connection) and the torrent's swarm: facts go up,
 //! orders come down. In the simulation these are function calls, in the engine a bounded channel.
 
+use crate::Holepunch;
 use metainfo::{Bitfield, BlockRequest, PeerId, PieceIndex};
 use std::net::{IpAddr, SocketAddr};
 
@@ -58,6 +59,8 @@ pub enum Fact {
     MetadataRejected(u32),
     /// Peer exchange (BEP 11): addresses the peer knows, at most fifty of each family but for the first time.
     Peers(Vec<SocketAddr>),
+    /// About a connection between two that know each other through a third (BEP 55).
+    Holepunch(Holepunch),
     /// The peer's node of the DHT (BEP 5), told once, as claimed.
     DhtNode(SocketAddr),
     /// The connection is over; always the last fact.
@@ -100,6 +103,8 @@ pub enum Order {
         /// Who went.
         dropped: Vec<SocketAddr>,
     },
+    /// Speak of a connection between two others, or with one (BEP 55), to a peer that speaks of that.
+    Holepunch(Holepunch),
     /// Close the connection.
     Close(Close),
 }
@@ -119,6 +124,8 @@ pub struct ExtendedHandshake {
     pub your_ip: Option<IpAddr>,
     /// The peer takes part in peer exchange (BEP 11).
     pub exchanges_peers: bool,
+    /// The peer helps others to connect to each other through their routers (BEP 55).
+    pub punches_holes: bool,
     /// Size of the info dict (BEP 9), as claimed by a peer that may be asked for it.
     pub metadata_size: Option<u32>,
 }

@@ -15,9 +15,10 @@ const LONGEST_FIXED: usize = 17;
 const ID_END: usize = 5;
 
 /// The extension messages that are kept; others are passed over.
-const EXTENSIONS_KEPT: [u8; 5] = [
+const EXTENSIONS_KEPT: [u8; 6] = [
     crate::extended::DONT_HAVE,
     crate::extended::HANDSHAKE,
+    crate::extended::HOLEPUNCH,
     crate::extended::PEX,
     crate::extended::METADATA,
     crate::extended::UPLOAD_ONLY,

@@ -31,6 +31,12 @@ pub(crate) const DONT_HAVE: u8 = 4;
 /// The name of that message.
 const DONT_HAVE_NAME: &str = "lt_donthave";
 
+/// Our number of holepunching (BEP 55).
+pub(crate) const HOLEPUNCH: u8 = 5;
+
+/// The name of holepunching.
+const HOLEPUNCH_NAME: &str = "ut_holepunch";
+
 /// The name of the upload-only message, and of the key of BEP 21.
 const UPLOAD_ONLY_NAME: &str = "upload_only";
 
@@ -50,6 +56,8 @@ pub(crate) struct Received {
     pub(crate) pex_number: Option<u8>,
     /// The peer's number of the metadata messages, likewise.
     pub(crate) metadata_number: Option<u8>,
+    /// The peer's number of holepunching, likewise.
+    pub(crate) holepunch_number: Option<u8>,
 }
 
 /// Our handshake.
@@ -59,6 +67,7 @@ pub(crate) fn encode(config: &Config, upload_only: bool) -> Vec<u8> {
     extensions.integer(METADATA_NAME, i64::from(METADATA));
     extensions.integer(UPLOAD_ONLY_NAME, i64::from(UPLOAD_ONLY));
     if config.exchange_peers {
+        extensions.integer(HOLEPUNCH_NAME, i64::from(HOLEPUNCH));
         extensions.integer(PEX_NAME, i64::from(PEX));
     }
     let mut dict = DictWriter::new();
@@ -96,6 +105,7 @@ pub(crate) fn decode(content: &[u8]) -> Option<Received> {
         listen_port: integer(b"p").and_then(|n| u16::try_from(n).ok()).filter(|port| *port != 0),
         your_ip: root.get(b"yourip").and_then(Value::bytes).and_then(address),
         exchanges_peers: number(PEX_NAME).is_some_and(|number| number != 0),
+        punches_holes: number(HOLEPUNCH_NAME).is_some_and(|number| number != 0),
         metadata_size: integer(b"metadata_size")
             .filter(|n| (1..=METADATA_SIZE).contains(n))
             .and_then(|n| u32::try_from(n).ok()),
@@ -106,6 +116,7 @@ pub(crate) fn decode(content: &[u8]) -> Option<Received> {
         dont_have_number: number(DONT_HAVE_NAME),
         pex_number: number(PEX_NAME),
         metadata_number: number(METADATA_NAME),
+        holepunch_number: number(HOLEPUNCH_NAME),
     })
 }
 
@@ -162,6 +173,7 @@ mod tests {
             listen_port: None,
             your_ip: Some("2001:db8::7".parse().unwrap()),
             exchanges_peers: false,
+            punches_holes: false,
             metadata_size: None,
         };
         assert_eq!(received.told, expected);

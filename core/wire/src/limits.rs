@@ -133,6 +133,8 @@ pub(crate) mod price {
     pub(crate) const PORT: u32 = 10;
     /// A message of peer exchange.
     pub(crate) const PEERS: u32 = 50;
+    /// A message of holepunching: it may set off packets to others.
+    pub(crate) const HOLEPUNCH: u32 = 20;
     /// An extension handshake: parsed, cleaned, told to the swarm.
     pub(crate) const EXTENDED_HANDSHAKE: u32 = 50;
     /// Each such many bytes of a message that is passed over, or of a bitfield told again, add one.

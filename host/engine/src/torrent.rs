@@ -25,6 +25,7 @@ use crate::lsd::{self, LocalPeer};
 use crate::magnet::Handover;
 use crate::peer::PeerContext;
 use crate::session::Shared;
+use crate::transport::Transports;
 use disk::Faults;
 use metainfo::Bitfield;
 use peers::Peers;
@@ -248,7 +249,8 @@ impl TorrentTask {
     fn turn(&mut self) -> bool {
         while let Some(output) = self.swarm.poll_output() {
             match output {
-                Output::Connect(address) => self.peers.dial(address),
+                Output::Connect(address) => self.peers.dial(address, None),
+                Output::Punch(address) => self.peers.dial(address, Some(Transports::UtpOnly)),
                 Output::Peer(key, order) => self.peers.order(key, order),
                 Output::WebSeed(key, order) => self.web_seeds.order(key, order),
                 Output::OpenTwin { of, key } => self.web_seeds.open_twin(of, key),

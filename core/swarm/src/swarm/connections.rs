@@ -70,6 +70,7 @@ impl Swarm {
 
     /// A connection asked for by [`Output::Connect`] did not come about.
     pub fn handle_connect_failed(&mut self, now: Instant, address: SocketAddr, failure: ConnectFailure) {
+        self.ask_for_rendezvous(canonical(address), failure);
         self.peer_list.failed(now, address, failure);
         self.connect(now);
     }

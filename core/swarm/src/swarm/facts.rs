@@ -40,6 +40,7 @@ impl Swarm {
             // The metadata is known already, and nodes of the DHT are the host's business.
             Fact::Metadata { .. } | Fact::MetadataRejected(_) | Fact::DhtNode(_) => {}
             Fact::Peers(addresses) => self.on_peers(now, peer, &addresses),
+            Fact::Holepunch(message) => self.on_holepunch(now, peer, message),
             Fact::Closed(reason) => self.on_closed(now, peer, reason),
         }
     }
@@ -67,6 +68,7 @@ impl Swarm {
             peer.exchange = Some(Exchange::new(now));
         }
         peer.upload_only = handshake.upload_only.unwrap_or(peer.upload_only);
+        peer.punches_holes |= handshake.punches_holes;
         if let Some(address) = handshake.your_ip {
             self.peer_list.seen_at(address);
         }
@@ -197,6 +199,7 @@ impl Swarm {
         let usable = addresses.iter().filter(|it| local || !it.ip().to_canonical().is_loopback());
         let taken: Vec<SocketAddr> = usable.take(left).copied().collect();
         peer.exchanged += taken.len();
+        peer.told_of.extend_from_slice(&taken);
         self.handle_candidates(now, CandidateSource::Pex, &taken);
     }
 

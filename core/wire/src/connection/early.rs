@@ -47,6 +47,7 @@ impl Early {
             listen_port: told.listen_port.or(before.listen_port),
             your_ip: told.your_ip.or(before.your_ip),
             exchanges_peers: told.exchanges_peers || before.exchanges_peers,
+            punches_holes: told.punches_holes || before.punches_holes,
             metadata_size: told.metadata_size.or(before.metadata_size),
         });
     }

@@ -40,6 +40,11 @@ impl Connection {
                     self.send(now, &Message::Extended(number, &pex::encode(&added, &dropped)));
                 }
             }
+            Order::Holepunch(message) => {
+                if let Some(number) = self.holepunch_number.filter(|_| self.config.exchange_peers) {
+                    self.send(now, &Message::Extended(number, &message.encode()));
+                }
+            }
             Order::Close(why) => self.close(why),
         }
     }

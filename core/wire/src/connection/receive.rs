@@ -10,7 +10,7 @@ use crate::limits::{ALLOWED_FAST_TAKEN, PEX_FIRST_PEERS, PEX_PAUSE, PEX_PEERS, R
 use crate::message::Message;
 use crate::requests::{Arrival, Rejection};
 use crate::uploads::Verdict;
-use crate::{Close, ExtendedHandshake, Fact, Handshake, Violation, extended, pex};
+use crate::{Close, ExtendedHandshake, Fact, Handshake, Holepunch, Violation, extended, pex};
 use metainfo::{Bitfield, BlockRequest, PieceIndex};
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -288,6 +288,9 @@ impl Connection {
         if number == extended::PEX {
             return self.on_peers(now, content);
         }
+        if number == extended::HOLEPUNCH {
+            return self.on_holepunch(now, content);
+        }
         if number == extended::METADATA {
             return self.on_metadata(now, content);
         }
@@ -304,6 +307,9 @@ impl Connection {
         }
         if let Some(number) = received.pex_number {
             self.pex_number = Some(number).filter(|number| *number != 0);
+        }
+        if let Some(number) = received.holepunch_number {
+            self.holepunch_number = Some(number).filter(|number| *number != 0);
         }
         if let Some(number) = received.dont_have_number {
             self.dont_have_number = Some(number).filter(|number| *number != 0);
@@ -326,6 +332,17 @@ impl Connection {
         if self.config.dht_port.is_some() && port != 0 && !std::mem::replace(&mut self.dht_told, true) {
             self.facts.push_back(Fact::DhtNode(SocketAddr::new(self.config.remote.ip(), port)));
         }
+        Ok(())
+    }
+
+    /// About a connection with somebody else (BEP 55). A private torrent's peers are nobody's business.
+    fn on_holepunch(&mut self, now: Instant, content: &[u8]) -> Judged {
+        self.pay(now, price::HOLEPUNCH)?;
+        if !self.config.exchange_peers {
+            return Ok(());
+        }
+        let message = Holepunch::decode(content).ok_or(Violation::BadExtension)?;
+        self.facts.push_back(Fact::Holepunch(message));
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use crate::peer::{Peer, PeerContext};
 use crate::peer_places::Place;
 use crate::session::Shared;
 use crate::torrent::PeerReport;
-use crate::transport::{Link, Stream};
+use crate::transport::{Link, Stream, Transports};
 use metainfo::Geometry;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -91,10 +91,12 @@ impl Peers {
         }
     }
 
-    /// Starts a connection to `address`; [`Self::dialled`] tells how it went.
-    pub(super) fn dial(&mut self, address: SocketAddr) {
-        let dialler = self.settings.shared.dialler();
-        let place = if self.settings.is_blocked(address) {
+    /// Starts a connection to `address`, by the usual transports or by others; [`Self::dialled`] tells how it went.
+    pub(super) fn dial(&mut self, address: SocketAddr, by: Option<Transports>) {
+        let mut dialler = self.settings.shared.dialler();
+        let is_off = by == Some(Transports::UtpOnly) && !dialler.transports.utp();
+        dialler.transports = by.unwrap_or(dialler.transports);
+        let place = if is_off || self.settings.is_blocked(address) {
             Err(ConnectFailure::Unreachable)
         } else {
             self.settings.shared.places.take().ok_or(ConnectFailure::Local)
