@@ -18,17 +18,17 @@ class Get:
 
     name = "starling"
 
-    def __init__(self, work, torrent, options=(), folder=None):
+    def __init__(self, work, torrent, options=(), folder=None, port=None, prefix=()):
         self.work, self.source, self.options = work, torrent.path, [str(o) for o in options]
         self.folder = folder or os.path.join(work, "data")
-        self.runs = 0
+        self.wanted_port, self.prefix, self.runs = port, prefix, 0
         self.start()
 
     def start(self):
         """Starts it, again after a stop: same folder and state, a new port."""
-        self.port, self.runs = free_port(), self.runs + 1
+        self.port, self.runs = self.wanted_port or free_port(), self.runs + 1
         home = os.path.join(self.work, "home")
-        argv = [PROGRAM, "get", self.source, "-o", self.folder, "--port", self.port, "--json"]
+        argv = [*self.prefix, PROGRAM, "get", self.source, "-o", self.folder, "--port", self.port, "--json"]
         folders = {f"XDG_{kind}_HOME": f"{home}/{kind.lower()}" for kind in ("CONFIG", "STATE", "DATA", "CACHE")}
         self.process = Process(argv + self.options, os.path.join(self.work, f"log{self.runs}"), HOME=home, **folders)
 

@@ -7,7 +7,6 @@ use clap::{Args, ValueEnum};
 use engine::{Bind, HttpSettings, Proxy, WebSeedPolicy};
 use images::{Algorithm, Sum, SumError};
 use std::ffi::OsString;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
@@ -213,9 +212,9 @@ pub(crate) struct GetArgs {
     #[arg(long, help_heading = "Network")]
     pub(crate) port: Option<u16>,
 
-    /// Use only this local address
-    #[arg(long, value_name = "ADDR", help_heading = "Network")]
-    pub(crate) bind: Option<IpAddr>,
+    /// Use only this network interface, or the one that has this address: everything goes by it, or not at all
+    #[arg(long, value_name = "NAME|ADDR", help_heading = "Network")]
+    pub(crate) bind: Option<Bind>,
 
     /// Where resume data is kept
     #[arg(
@@ -294,7 +293,7 @@ impl GetArgs {
 
     /// Our own end of every connection.
     pub(crate) fn bind(&self) -> Bind {
-        self.bind.map_or_else(Bind::default, Bind::from)
+        self.bind.unwrap_or_default()
     }
 
     /// Goes on after completion.

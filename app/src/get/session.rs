@@ -61,7 +61,7 @@ fn transports(args: &GetArgs) -> Transports {
 
 /// The DHT as the options want it. Bound to loopback, the usual routers cannot be reached and nobody else is meant.
 pub(super) fn dht(args: &GetArgs) -> Option<DhtSettings> {
-    let local = args.bind.is_some_and(|bind| bind.is_loopback());
+    let local = args.bind.is_some_and(engine::Bind::is_loopback);
     let routers = args.dht_bootstrap.clone();
     if args.no_dht || args.no_peers || local && routers.is_empty() {
         return None;

@@ -2,13 +2,12 @@
 
 use crate::exit::{Failure, Kind};
 use crate::torrent_file;
-use engine::{FetchError, Fetcher, NamedBy, read_torrent, without_credentials};
+use engine::{Bind, FetchError, Fetcher, NamedBy, read_torrent, without_credentials};
 use images::Catalogue;
 use metainfo::{Magnet, MagnetError, Metainfo};
 use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::Path;
-use tokio::net::lookup_host;
 use tokio::task::spawn_blocking;
 use url::Url;
 
@@ -115,16 +114,17 @@ pub(super) async fn read_local(source: &OsStr) -> Result<Vec<u8>, Failure> {
 }
 
 /// The addresses of `--peer`; a name may have several.
-pub(super) async fn resolve_peers(peers: &[String]) -> Result<Vec<SocketAddr>, Failure> {
+pub(super) async fn resolve_peers(bind: Bind, peers: &[String]) -> Result<Vec<SocketAddr>, Failure> {
     let mut addresses = Vec::new();
     for peer in peers {
-        let has_port =
-            peer.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok_and(|port| port > 0));
-        if !has_port {
+        let parts = peer.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
+        let Some((host, port)) = parts.filter(|(_, port)| *port > 0) else {
             let words = format_args!("--peer {peer}: write HOST:PORT, with an IPv6 address in brackets");
             return Err(Failure::new(Kind::Usage, words));
-        }
-        let found = lookup_host(peer.as_str())
+        };
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let found = bind
+            .look_up(host, port)
             .await
             .map_err(|error| Failure::new(Kind::Failed, format_args!("--peer {peer}: {error}")))?;
         addresses.extend(found);

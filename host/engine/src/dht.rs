@@ -7,6 +7,7 @@ mod names;
 mod search;
 
 use crate::address_filter::AddressFilter;
+use crate::bind::Bind;
 use crate::limits::{DHT_COMMAND_QUEUE, DHT_PEER_QUEUE};
 use crate::session::Shared;
 use crate::udp::{Port, Udp};
@@ -52,6 +53,7 @@ impl Default for DhtSettings {
 #[derive(Debug)]
 pub(crate) struct Dht {
     commands: mpsc::Sender<Command>,
+    bind: Bind,
     read_only: bool,
     /// The port of the IPv4 node, or of the only one.
     #[cfg(test)]
@@ -125,11 +127,13 @@ impl Dht {
         #[cfg(test)]
         let own_port = udp.ports().iter().flatten().next().map_or(0, |port| port.number());
         let (commands, receiver) = mpsc::channel(DHT_COMMAND_QUEUE);
-        names::resolve(dht.routers.clone(), commands.downgrade(), Command::Bootstrap);
+        let bind = udp.bind();
+        names::resolve(bind, dht.routers.clone(), commands.downgrade(), Command::Bootstrap);
         let driver = Driver::new(sides, port, filter);
         tokio::spawn(driver.run(receiver));
         Some(Self {
             commands,
+            bind,
             read_only: dht.read_only,
             #[cfg(test)]
             port: own_port,
@@ -144,7 +148,7 @@ impl Dht {
         let wanted = Wanted::new(info_hash, Arc::clone(&mood), sender);
         self.commands.try_send(Command::Find(wanted)).ok()?;
         if !nodes.is_empty() {
-            names::resolve(nodes.to_vec(), self.commands.downgrade(), Command::Contacts);
+            names::resolve(self.bind, nodes.to_vec(), self.commands.downgrade(), Command::Contacts);
         }
         Some(DhtSearch { peers, mood })
     }

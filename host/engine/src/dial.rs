@@ -151,9 +151,9 @@ pub(crate) const fn is_out_of_handles(code: i32) -> bool {
 
 /// Listens on `port` of our addresses. With port 0 the system chooses one, the same for both families.
 pub(crate) fn listen(bind: Bind, port: u16) -> Result<Vec<TcpListener>, (SocketAddr, io::Error)> {
-    let v4 = bind.v4.map(|ip| listen_at((ip, port).into())).transpose()?;
+    let v4 = bind.v4.map(|ip| listen_at(bind, (ip, port).into())).transpose()?;
     let port = v4.as_ref().and_then(|v4| v4.local_addr().ok()).map_or(port, |address| address.port());
-    let v6 = match bind.v6.map(|ip| listen_at((ip, port).into())).transpose() {
+    let v6 = match bind.v6.map(|ip| listen_at(bind, (ip, port).into())).transpose() {
         // A machine without IPv6 is an ordinary machine.
         Err(_) if v4.is_some() => None,
         v6 => v6?,
@@ -161,10 +161,11 @@ pub(crate) fn listen(bind: Bind, port: u16) -> Result<Vec<TcpListener>, (SocketA
     Ok(v4.into_iter().chain(v6).collect())
 }
 
-fn listen_at(address: SocketAddr) -> Result<TcpListener, (SocketAddr, io::Error)> {
+fn listen_at(bind: Bind, address: SocketAddr) -> Result<TcpListener, (SocketAddr, io::Error)> {
     let open = || {
         let domain = socket2::Domain::for_address(address);
         let socket = socket2::Socket::new(domain, socket2::Type::STREAM, Some(socket2::Protocol::TCP))?;
+        bind.hold(&socket)?;
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
         }

@@ -18,6 +18,7 @@ mod listen;
 mod lsd;
 mod magnet;
 mod mirrors;
+mod names;
 mod peer;
 mod peer_places;
 mod port_map;
@@ -39,7 +40,7 @@ pub use api::{
     AddError, AddMagnet, AddTorrent, AfterCompletion, Event, Phase, Priority, Settings, Snapshot, SourceKind,
     SourceSnapshot, StartError, TorrentError, TorrentId, TrackerWord, Ways, WebSeedPolicy,
 };
-pub use bind::{Bind, PeerSockets};
+pub use bind::{Bind, BindError, Interface, PeerSockets};
 pub use dht::{DhtSettings, DhtTables};
 pub use dormitory::{SleepingTorrent, Stirred};
 pub use encryption::Encryption;

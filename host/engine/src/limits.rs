@@ -257,6 +257,14 @@ pub(crate) const MAX_URL_BYTES: usize = 8 * 1024;
 
 /// A name look-up; a slower resolver answers the next attempt from its cache.
 pub(crate) const DNS_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long one name server is waited for, where we ask it ourselves; the next one is asked then.
+pub(crate) const DNS_TRY: Duration = Duration::from_secs(2);
+/// How often each name server is asked.
+pub(crate) const DNS_ATTEMPTS: usize = 2;
+/// Name servers asked at most, as the system's resolver does (`MAXNS`).
+pub(crate) const MAX_NAME_SERVERS: usize = 3;
+/// Bytes of an answer of a name server over UDP at most, as we offer no more (RFC 1035).
+pub(crate) const DNS_ANSWER: usize = 512;
 
 /// Addresses of one host that are tried.
 pub(crate) const MAX_HOST_ADDRESSES: usize = 8;

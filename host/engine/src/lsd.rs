@@ -96,15 +96,15 @@ fn opened(group: io::Result<Group>) -> Option<Group> {
 /// The socket of one multicast group.
 struct Group {
     address: SocketAddr,
-    bind: Option<IpAddr>,
+    bind: Bind,
     socket: UdpSocket,
 }
 
 impl Group {
     fn open(address: SocketAddr, bind: Bind) -> io::Result<Self> {
-        let bind = bind.facing(address.ip()).ok_or(io::ErrorKind::AddrNotAvailable)?;
-        let bind = (!bind.is_unspecified()).then_some(bind);
+        bind.facing(address.ip()).ok_or(io::ErrorKind::AddrNotAvailable)?;
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
+        bind.hold(&socket)?;
         // Every client on the machine listens at the same port.
         socket.set_reuse_address(true)?;
         #[cfg(unix)]

@@ -427,7 +427,7 @@ fn start_helpers(
     let (named_sender, named) = mpsc::channel(MAGNET_SOURCE_QUEUE);
     let (found_sender, found) = mpsc::channel(MAGNET_SOURCE_QUEUE);
     if use_peers {
-        helpers.spawn(sources::resolve(magnet.peers.clone(), named_sender));
+        helpers.spawn(sources::resolve(shared.settings.bind, magnet.peers.clone(), named_sender));
     }
     let urls = sources::urls(magnet);
     if !urls.is_empty() {

@@ -45,6 +45,7 @@ pub(crate) struct Port {
 pub(crate) struct Udp {
     /// IPv4 and IPv6.
     ports: [Option<Arc<Port>>; 2],
+    bind: Bind,
     tasks: JoinSet<()>,
 }
 
@@ -54,7 +55,7 @@ pub(crate) type IncomingStream = (UtpStream, SocketAddr);
 impl Udp {
     /// Opens the sockets at `port`, or at any port where that is taken.
     pub(crate) fn start(bind: Bind, port: u16) -> Self {
-        let open = |ip: IpAddr| match Port::open(ip, port) {
+        let open = |ip: IpAddr| match Port::open(bind, ip, port) {
             Ok(port) => Some(Arc::new(port)),
             Err(error) => {
                 debug!(%ip, %error, "no UDP socket");
@@ -66,7 +67,12 @@ impl Udp {
         for port in ports.iter().flatten() {
             tasks.spawn(Task { port: Arc::clone(port), blocked: None }.run());
         }
-        Self { ports, tasks }
+        Self { ports, bind, tasks }
+    }
+
+    /// What the sockets are bound to.
+    pub(crate) const fn bind(&self) -> Bind {
+        self.bind
     }
 
     /// Sends the streams that others open there from now on; nowhere: they are refused.
@@ -103,8 +109,8 @@ impl Udp {
 }
 
 impl Port {
-    fn open(ip: IpAddr, port: u16) -> io::Result<Self> {
-        let socket = bind(ip, port).or_else(|_| bind(ip, 0))?;
+    fn open(bind: Bind, ip: IpAddr, port: u16) -> io::Result<Self> {
+        let socket = open(bind, ip, port).or_else(|_| open(bind, ip, 0))?;
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         for set in [UdpSocketState::set_recv_buffer_size, UdpSocketState::set_send_buffer_size] {
             // The system gives less without asking back; only a socket that is none fails.
@@ -186,9 +192,10 @@ impl Port {
 }
 
 /// A socket of one family only; port 0 lets the system choose.
-pub(crate) fn bind(ip: IpAddr, port: u16) -> io::Result<UdpSocket> {
+pub(crate) fn open(bind: Bind, ip: IpAddr, port: u16) -> io::Result<UdpSocket> {
     let address = SocketAddr::new(ip, port);
     let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::DGRAM, None)?;
+    bind.hold(&socket)?;
     if ip.is_ipv6() {
         socket.set_only_v6(true)?;
     }

@@ -9,7 +9,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::OnceLock;
 use std::time::Instant;
-use tokio::net::{UdpSocket, lookup_host};
+use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, sleep_until, timeout};
 use tracing::debug;
@@ -110,9 +110,7 @@ impl UdpTrackers {
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let unknown =
             |error: io::Error| AnnounceError::Unreachable(format!("{host} cannot be looked up: {error}"));
-        let found = lookup_host((host, port)).await.map_err(unknown)?;
-        let reachable = |address: &SocketAddr| self.bind.facing(address.ip()).is_some();
-        let found: Vec<SocketAddr> = found.filter(reachable).collect();
+        let found = self.bind.look_up(host, port).await.map_err(unknown)?;
         if found.is_empty() {
             return Err(AnnounceError::Unreachable(format!(
                 "{host} has no address that can be reached from here"
@@ -180,7 +178,7 @@ fn join(one: AnnounceResponse, other: AnnounceResponse) -> AnnounceResponse {
 
 /// Opens the sockets and starts the task; `None` if there is no socket at all.
 fn start(bind: Bind) -> Option<mpsc::Sender<Ask>> {
-    let open = |ip: IpAddr| match udp::bind(ip, 0) {
+    let open = |ip: IpAddr| match udp::open(bind, ip, 0) {
         Ok(socket) => Some(socket),
         Err(error) => {
             debug!(%ip, %error, "no socket for UDP trackers");

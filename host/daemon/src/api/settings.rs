@@ -1,7 +1,7 @@
 //! The settings of the session, typed; their names in `settings.json` and over RPC are not known here.
 //! Speeds are in kB/s of 1000 bytes, as users set them.
 
-use engine::{Bind, HttpSettings, Proxy};
+use engine::{Bind, HttpSettings, Interface, Proxy};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
@@ -202,6 +202,8 @@ pub struct Settings {
     pub bind_ipv4: Ipv4Addr,
     /// The IPv6 address that sockets are bound to.
     pub bind_ipv6: Ipv6Addr,
+    /// The only interface that anything goes by.
+    pub bind_interface: Option<Interface>,
     /// The traffic class of what is sent to peers: a name such as `le` or `cs1`, a number, or `default`.
     pub peer_traffic_class: String,
     /// The kernel's congestion control for peers by name; empty for its own choice.
@@ -287,6 +289,7 @@ impl Default for Settings {
             port_forwarding: true,
             bind_ipv4: Ipv4Addr::UNSPECIFIED,
             bind_ipv6: Ipv6Addr::UNSPECIFIED,
+            bind_interface: None,
             peer_traffic_class: "le".to_owned(),
             congestion_algorithm: String::new(),
             proxy: None,
@@ -360,7 +363,7 @@ impl Settings {
 
     /// Our own end of every connection.
     pub(crate) const fn bind(&self) -> Bind {
-        Bind { v4: Some(self.bind_ipv4), v6: Some(self.bind_ipv6) }
+        Bind { v4: Some(self.bind_ipv4), v6: Some(self.bind_ipv6), interface: self.bind_interface }
     }
 
     /// How torrent files and other documents are fetched.

@@ -1,22 +1,23 @@
 //! Names of nodes become addresses, again and again until one does.
 
 use super::Command;
+use crate::bind::Bind;
 use crate::limits::{DHT_NAMES_PAUSE, DHT_NAMES_TRIES, MAX_DHT_NAMES};
 use std::net::SocketAddr;
-use tokio::net::lookup_host;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 /// Looks all names up at once and sends each that is found to the task, which is asked for no longer than it lives.
 pub(super) fn resolve(
+    bind: Bind,
     names: Vec<(String, u16)>,
     commands: mpsc::WeakSender<Command>,
     command: fn(Vec<SocketAddr>) -> Command,
 ) {
     tokio::spawn(async move {
         for _ in 0..DHT_NAMES_TRIES {
-            if resolve_once(&names, &commands, command).await {
+            if resolve_once(bind, &names, &commands, command).await {
                 return;
             }
             sleep(DHT_NAMES_PAUSE).await;
@@ -26,14 +27,14 @@ pub(super) fn resolve(
 
 /// True if anything was found, or nobody wants to know any more.
 async fn resolve_once(
+    bind: Bind,
     names: &[(String, u16)],
     commands: &mpsc::WeakSender<Command>,
     command: fn(Vec<SocketAddr>) -> Command,
 ) -> bool {
     let mut lookups = JoinSet::new();
     for (host, port) in names.iter().take(MAX_DHT_NAMES).cloned() {
-        lookups
-            .spawn(async move { lookup_host((host, port)).await.map(Iterator::collect::<Vec<SocketAddr>>) });
+        lookups.spawn(async move { bind.look_up(&host, port).await });
     }
     let mut found = false;
     while let Some(ended) = lookups.join_next().await {

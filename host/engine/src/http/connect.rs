@@ -5,8 +5,8 @@ use super::address::is_local;
 use crate::bind::Bind;
 use crate::limits::{CONNECT_STAGGER, CONNECT_TIMEOUT, DNS_TIMEOUT, MAX_HOST_ADDRESSES};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use tokio::net::{TcpStream, lookup_host};
+use std::net::SocketAddr;
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -53,26 +53,23 @@ pub(super) async fn connect(to: &Destination<'_>) -> Result<(TcpStream, SocketAd
 
 /// The host's addresses that may be connected to, the two families in turn; at least one.
 async fn resolve(to: &Destination<'_>) -> Result<Vec<SocketAddr>, HttpError> {
-    let failed = |reason: String| HttpError::Dns { host: to.host.to_owned(), reason };
-    let found: Vec<SocketAddr> = match to.host.parse::<IpAddr>() {
-        Ok(ip) => vec![SocketAddr::new(ip, to.port)],
-        Err(_) => match timeout(DNS_TIMEOUT, lookup_host((to.host, to.port))).await {
-            Ok(found) => found.map_err(|error| failed(error.to_string()))?.collect(),
-            Err(_) => return Err(HttpError::Timeout("the name look-up")),
-        },
+    let host = || to.host.to_owned();
+    let found = match timeout(DNS_TIMEOUT, to.bind.look_up(to.host, to.port)).await {
+        Ok(found) => found.map_err(|error| HttpError::Dns { host: host(), reason: error.to_string() })?,
+        Err(_) => return Err(HttpError::Timeout("the name look-up")),
     };
     if found.is_empty() {
-        return Err(failed("it has no address".into()));
+        let reason = "it has no address of a family that we are bound to".into();
+        return Err(HttpError::Unreachable { host: host(), reason });
     }
     let allowed: Vec<SocketAddr> =
         found.into_iter().filter(|address| to.may_be_local || !is_local(address.ip())).collect();
     if allowed.is_empty() {
-        return Err(HttpError::LocalAddress(to.host.to_owned()));
+        return Err(HttpError::LocalAddress(host()));
     }
-    let fits = |address: &SocketAddr| to.bind.facing(address.ip()).is_some();
     let first_family = allowed.first().is_some_and(SocketAddr::is_ipv4);
     let (first, second): (Vec<_>, Vec<_>) =
-        allowed.into_iter().filter(fits).partition(|address| address.is_ipv4() == first_family);
+        allowed.into_iter().partition(|address| address.is_ipv4() == first_family);
     let mut ordered = Vec::new();
     let (mut first, mut second) = (first.into_iter(), second.into_iter());
     while ordered.len() < MAX_HOST_ADDRESSES {
@@ -82,12 +79,6 @@ async fn resolve(to: &Destination<'_>) -> Result<Vec<SocketAddr>, HttpError> {
         if ordered.len() == before {
             break;
         }
-    }
-    if ordered.is_empty() {
-        return Err(HttpError::Unreachable {
-            host: to.host.to_owned(),
-            reason: "it has no address of a family that we are bound to".into(),
-        });
     }
     Ok(ordered)
 }

@@ -1,5 +1,6 @@
 //! What a link names beside its hash: torrent files (`xs`, `as`) and peers by name (`x.pe`).
 
+use crate::bind::Bind;
 use crate::fetch_torrent::{FetchError, read_torrent};
 use crate::fetcher::{Fetcher, NamedBy};
 use crate::http::without_credentials;
@@ -7,7 +8,6 @@ use crate::limits::{DNS_TIMEOUT, SOURCE_RETRY, SOURCE_RETRY_LONGEST};
 use metainfo::{Magnet, Metainfo};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::net::lookup_host;
 use tokio::sync::mpsc;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
@@ -80,12 +80,11 @@ async fn fetch_one(
 }
 
 /// The addresses of peers that a link names; those given by name are looked up.
-pub(super) async fn resolve(peers: Vec<(String, u16)>, found: mpsc::Sender<Vec<SocketAddr>>) {
+pub(super) async fn resolve(bind: Bind, peers: Vec<(String, u16)>, found: mpsc::Sender<Vec<SocketAddr>>) {
     let mut lookups = JoinSet::new();
     for (host, port) in peers {
         lookups.spawn(async move {
-            let lookup = lookup_host((host, port));
-            timeout(DNS_TIMEOUT, lookup).await.ok().and_then(Result::ok).map(Iterator::collect::<Vec<_>>)
+            timeout(DNS_TIMEOUT, bind.look_up(&host, port)).await.ok().and_then(Result::ok)
         });
     }
     while let Some(ended) = lookups.join_next().await {

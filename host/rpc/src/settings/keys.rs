@@ -104,6 +104,7 @@ pub(crate) static KEYS: &[Key] = &[
     field!("anti_brute_force_threshold", Writing, http.anti_brute_force_threshold),
     field!("bind_address_ipv4", File, session.bind_ipv4),
     field!("bind_address_ipv6", File, session.bind_ipv6),
+    field!("bind_interface", File, session.bind_interface),
     field!("blocklist_enabled", Writing, session.blocklist_enabled),
     field!("blocklist_url", Writing, session.blocklist_url),
     field!("cache_size_mib", Writing, session.cache_size_mib),

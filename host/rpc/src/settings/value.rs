@@ -3,7 +3,7 @@
 use crate::access::scope::{Scope, Token};
 use crate::limits::FOLLOWED;
 use daemon::{Encryption, Follow, Preallocation, Transport, WebSeedPolicy};
-use engine::Proxy;
+use engine::{Interface, Proxy};
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
@@ -130,6 +130,18 @@ impl Setting for Option<Proxy> {
             }
             _ => Err(Refusal::WrongType),
         }
+    }
+}
+
+impl Setting for Option<Interface> {
+    fn to_value(&self) -> Value {
+        json!(self.as_ref().map_or_else(String::new, |it| String::from_utf8_lossy(it.name()).into_owned()))
+    }
+
+    /// What no interface can be called lets nothing pass.
+    fn of(value: &Value) -> Result<Self, Refusal> {
+        let name = String::of(value)?;
+        Ok((!name.is_empty()).then(|| Interface::named(&name).unwrap_or(Interface::NOWHERE)))
     }
 }
 
@@ -387,6 +399,14 @@ mod tests {
         }
         assert_eq!(Encryption::of(&json!("allowed")), Ok(Encryption::Tolerated));
         assert_eq!(Encryption::of(&json!("rot13")), Err(Refusal::Invalid));
+    }
+
+    #[test]
+    fn a_name_that_no_interface_can_have_is_not_every_interface() {
+        let interface = Option::<Interface>::of(&json!("tun0")).unwrap();
+        assert_eq!((interface.unwrap().name(), interface.to_value()), (&b"tun0"[..], json!("tun0")));
+        assert_eq!(Option::<Interface>::of(&json!("")), Ok(None));
+        assert_eq!(Option::<Interface>::of(&json!("longer-than-any-name")), Ok(Some(Interface::NOWHERE)));
     }
 
     #[test]
