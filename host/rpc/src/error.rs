@@ -163,11 +163,14 @@ impl From<AddError> for RpcError {
         let text = error.to_string();
         let kind = match &error {
             AddError::Corrupt(_) => Kind::Corrupt,
-            AddError::Unrecognized(_) | AddError::Unsupported(_) | AddError::Unreadable { .. } => {
-                Kind::Unrecognized
-            }
+            AddError::Unrecognized(_) | AddError::Unsupported(_) => Kind::Unrecognized,
             AddError::Fetch { status: Some(status), .. } if !text.contains(&status.to_string()) => {
                 return Self::new(Kind::Backend, format!("{text} (HTTP status {status})"));
+            }
+            AddError::Unreadable { .. } => {
+                // Clients look for the kind in the text.
+                let reason = text.split(" (os error").next().unwrap_or_default();
+                return Self::new(Kind::Unrecognized, format!("{}: {reason}", Kind::Unrecognized));
             }
             AddError::Fetch { .. } => Kind::Backend,
             AddError::RelativePath(_) => Kind::RelativePath,
