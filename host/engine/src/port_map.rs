@@ -15,7 +15,7 @@ use crate::limits::{
 };
 use pcp::NatPmp;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{SocketAddr, SocketAddrV4};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -66,14 +66,9 @@ pub(crate) struct Lookout {
 impl Lookout {
     /// Where routers usually are. `None` where none can be: bound to loopback, or without IPv4.
     pub(crate) fn usual(bind: Bind) -> Option<Self> {
-        let own = bind.v4.filter(|own| !own.is_loopback())?;
-        let pcp = gateway::default_gateway(own).map(|gateway| (gateway, pcp::PORT).into());
+        bind.v4.filter(|own| !own.is_loopback())?;
+        let pcp = gateway::default_gateway(bind).map(|gateway| (gateway, pcp::PORT).into());
         Some(Self { bind, pcp, ssdp: SocketAddrV4::new(upnp::GROUP, upnp::PORT) })
-    }
-
-    /// Our end of what is sent to a router.
-    fn own(&self) -> SocketAddrV4 {
-        SocketAddrV4::new(self.bind.v4.unwrap_or(Ipv4Addr::UNSPECIFIED), 0)
     }
 }
 
@@ -87,11 +82,11 @@ impl Router {
     /// Finds one that grants a first wish.
     async fn find(lookout: &Lookout, first: Wish) -> io::Result<Self> {
         if let Some(gateway) = lookout.pcp
-            && let Ok(router) = NatPmp::find(lookout.own(), gateway, first).await
+            && let Ok(router) = NatPmp::find(lookout.bind, gateway, first).await
         {
             return Ok(Self::Pcp(router));
         }
-        Upnp::find(lookout.own(), lookout.ssdp).await.map(Self::Upnp)
+        Upnp::find(lookout.bind, lookout.ssdp).await.map(Self::Upnp)
     }
 
     async fn map(&mut self, wish: Wish) -> io::Result<Lease> {

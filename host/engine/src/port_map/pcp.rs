@@ -1,9 +1,11 @@
 //! PCP (RFC 6887) and its forerunner NAT-PMP (RFC 6886), which share a port: a mapping is one packet and its answer.
 
 use super::{Lease, Protocol, Wish};
+use crate::bind::Bind;
 use crate::limits::PORT_MAP_TRIES;
+use crate::udp;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
@@ -52,8 +54,9 @@ enum Answer {
 
 impl NatPmp {
     /// Finds out by a first wish which of the two the gateway speaks, if it grants it.
-    pub(super) async fn find(own: SocketAddrV4, gateway: SocketAddr, first: Wish) -> io::Result<Self> {
-        let socket = UdpSocket::bind(own).await?;
+    pub(super) async fn find(bind: Bind, gateway: SocketAddr, first: Wish) -> io::Result<Self> {
+        let own = bind.facing(gateway.ip()).ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let socket = udp::open(bind, own, 0)?;
         socket.connect(gateway).await?;
         let own = socket.local_addr()?.ip();
         let mut router =

@@ -3,7 +3,9 @@
 mod soap;
 
 use super::{Lease, Wish};
+use crate::bind::Bind;
 use crate::limits::{UPNP_DEVICES, UPNP_DOCUMENT, UPNP_PORTS_TRIED, UPNP_REQUEST_TIMEOUT, UPNP_SEARCH};
+use crate::udp;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
@@ -14,7 +16,6 @@ use soap::Control;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
-use tokio::net::{TcpSocket, UdpSocket};
 use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
@@ -32,7 +33,7 @@ const ONLY_PERMANENT_LEASES: u16 = 725;
 /// A router.
 pub(super) struct Upnp {
     /// Our end of connections with it.
-    own: SocketAddrV4,
+    bind: Bind,
     /// Our address as it is told.
     client: IpAddr,
     at: SocketAddrV4,
@@ -51,11 +52,12 @@ struct Answer {
 
 impl Upnp {
     /// Asks who is there, and takes the first router with a connection that maps ports.
-    pub(super) async fn find(own: SocketAddrV4, ssdp: SocketAddrV4) -> io::Result<Self> {
-        let socket = UdpSocket::bind(own).await?;
+    pub(super) async fn find(bind: Bind, ssdp: SocketAddrV4) -> io::Result<Self> {
+        let own = bind.v4.ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let socket = udp::open(bind, own.into(), 0)?;
         let raw = socket2::SockRef::from(&socket);
-        if !own.ip().is_unspecified() {
-            raw.set_multicast_if_v4(own.ip())?;
+        if !own.is_unspecified() {
+            raw.set_multicast_if_v4(&own)?;
         }
         raw.set_multicast_ttl_v4(2)?;
         for version in [1, 2] {
@@ -73,10 +75,10 @@ impl Upnp {
             if asked.contains(&location) {
                 continue;
             }
-            if let Ok(description) = request(own, at, soap::path(&location), None).await
+            if let Ok(description) = request(bind, at, soap::path(&location), None).await
                 && let Some(service) = soap::service(&description.body)
             {
-                return Ok(Self { own, client: description.own, at, service, leases_end: true });
+                return Ok(Self { bind, client: description.own, at, service, leases_end: true });
             }
             asked.push(location);
         }
@@ -109,23 +111,14 @@ impl Upnp {
     }
 
     async fn call(&self, call: soap::Call) -> io::Result<Answer> {
-        request(self.own, self.at, &self.service.path, Some(call)).await
+        request(self.bind, self.at, &self.service.path, Some(call)).await
     }
 }
 
 /// One request on a connection of its own: a call, or a document where there is none.
-async fn request(
-    own: SocketAddrV4,
-    at: SocketAddrV4,
-    path: &str,
-    call: Option<soap::Call>,
-) -> io::Result<Answer> {
+async fn request(bind: Bind, at: SocketAddrV4, path: &str, call: Option<soap::Call>) -> io::Result<Answer> {
     let attempt = async {
-        let socket = TcpSocket::new_v4()?;
-        if !own.ip().is_unspecified() {
-            socket.bind(own.into())?;
-        }
-        let stream = socket.connect(at.into()).await?;
+        let stream = bind.socket(at.into())?.connect(at.into()).await?;
         let own = stream.local_addr()?.ip();
         let (mut sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
         let request = Request::builder().uri(path).header(HOST, at.to_string()).header(CONNECTION, "close");
