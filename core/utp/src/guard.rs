@@ -47,8 +47,12 @@ impl Guard {
         Seq(hasher.finish() as u16)
     }
 
-    /// The number of the SYN that this first packet follows, if it acknowledges our answer to one.
+    /// The number of the SYN that this first packet follows, if it acknowledges our answer to one. A number of 16 bits is soon
+    /// guessed by whoever sends many packets: a SYN must have come too, as far as that can be remembered.
     pub(crate) fn proved_syn(&self, name: Name, header: &Header) -> Option<Seq> {
+        if !self.greeted.may_hold(&name) {
+            return None;
+        }
         (1..=MAX_FIRST_PACKETS)
             .map(|behind| header.seq.minus(behind))
             .find(|syn| self.first_number(name, *syn) == header.ack.next())
@@ -98,15 +102,18 @@ struct Lately<V> {
     turns_at: Instant,
     life: Duration,
     most: usize,
+    /// Some were forgotten before their time.
+    has_lost: bool,
 }
 
 impl<V: Copy> Lately<V> {
     const fn new(now: Instant, life: Duration, most: usize) -> Self {
-        Self { latest: BTreeMap::new(), former: BTreeMap::new(), turns_at: now, life, most }
+        Self { latest: BTreeMap::new(), former: BTreeMap::new(), turns_at: now, life, most, has_lost: false }
     }
 
     fn note(&mut self, now: Instant, name: Name, value: V) {
         if now >= self.turns_at || self.latest.len() >= self.most / 2 {
+            self.has_lost = now < self.turns_at && !self.former.is_empty();
             self.former = std::mem::take(&mut self.latest);
             self.turns_at = now + self.life;
         }
@@ -115,6 +122,11 @@ impl<V: Copy> Lately<V> {
 
     fn get(&self, name: &Name) -> Option<V> {
         self.latest.get(name).or_else(|| self.former.get(name)).copied()
+    }
+
+    /// Whether a name was noted, or may have been.
+    fn may_hold(&self, name: &Name) -> bool {
+        self.has_lost || self.get(name).is_some()
     }
 
     fn remove(&mut self, name: &Name) {
@@ -139,12 +151,15 @@ mod tests {
 
     #[test]
     fn only_who_received_the_answer_can_acknowledge_it() {
-        let guard = Guard::new(start(), [1, 2]);
+        let mut guard = Guard::new(start(), [1, 2]);
         let ack = guard.first_number(name(), Seq(65535)).minus(1);
+        assert_eq!(guard.proved_syn(name(), &header(0, ack)), None, "there was no SYN");
+        guard.note_greeted(start(), name());
         assert_eq!(guard.proved_syn(name(), &header(0, ack)), Some(Seq(65535)));
         assert_eq!(guard.proved_syn(name(), &header(3, ack)), Some(Seq(65535)), "three were overtaken");
         assert_eq!(guard.proved_syn(name(), &header(100, ack)), None);
         let other = (SocketAddr::from(([10, 0, 0, 2], 6881)), 77);
+        guard.note_greeted(start(), other);
         assert_eq!(guard.proved_syn(other, &header(0, ack)), None);
         let guesses = (0..=u16::MAX).filter(|ack| guard.proved_syn(other, &header(0, Seq(*ack))).is_some());
         assert!(guesses.count() <= usize::from(MAX_FIRST_PACKETS), "a guess hits one in four thousand times");
@@ -161,6 +176,18 @@ mod tests {
             guard.note_ended(start(), (SocketAddr::from((n.to_be_bytes(), 1)), 1), 2);
         }
         assert!(guard.ended.latest.len() + guard.ended.former.len() <= MAX_ENDED);
+    }
+
+    #[test]
+    fn in_a_flood_of_syns_the_number_alone_counts() {
+        let mut guard = Guard::new(start(), [1, 2]);
+        let ack = guard.first_number(name(), Seq(5)).minus(1);
+        guard.note_greeted(start(), name());
+        for n in 0..2 * MAX_GREETED as u32 {
+            guard.note_greeted(start(), (SocketAddr::from((n.to_be_bytes(), 1)), 1));
+        }
+        assert!(!guard.greeted(&name()), "it was forgotten");
+        assert_eq!(guard.proved_syn(name(), &header(6, ack)), Some(Seq(5)));
     }
 
     #[test]

@@ -173,8 +173,8 @@ pub const MAX_REPLIES: usize = 1024;
 /// Answers a second to packets of no stream. The most that a client needs that just closed a thousand streams.
 pub const STRAY_REPLIES_PER_SECOND: u32 = 1000;
 
-/// Answered SYNs that are remembered, so that early packets of their streams are not refused. In a flood of more they
-/// may be: nothing else depends on it.
+/// Answered SYNs that are remembered, so that early packets of their streams are not refused and nobody guesses his way
+/// into a stream without a SYN. In a flood of more the number in the answer alone tells who received it.
 pub const MAX_GREETED: usize = 4096;
 
 /// How long an answered SYN is remembered, at least.
