@@ -141,6 +141,8 @@ pub const PROOF_TIME: Duration = Duration::from_secs(3);
 pub const MANY_WEB_SEEDS: usize = 8;
 /// The first range asked of one of many web seeds: it shows the rate of all but the fastest.
 pub const PROBE_RANGE: u64 = 512 << 10;
+/// That range at most, where pieces are so long: one piece shows whether what comes is right.
+pub const LONGEST_PROBE: u64 = 1 << 20;
 /// The first range asked of one of few web seeds.
 pub const FIRST_RANGE: u64 = 16 << 20;
 /// The longest range: it can be taken over while it is under way, so that length costs nothing.
@@ -148,7 +150,9 @@ pub const LONGEST_RANGE: u64 = 256 << 20;
 /// The time a range should take at the measured rate.
 pub const RANGE_TIME: Duration = Duration::from_secs(8);
 /// The time a range should take at least, so that requests stay few.
-pub const SHORTEST_RANGE_TIME: Duration = Duration::from_secs(1);
+pub const SHORTEST_RANGE_TIME: Duration = Duration::from_secs(2);
+/// One in so many bytes per second: what brings less is not worth a request of its own.
+pub const WORTH_A_REQUEST: u64 = 512;
 /// How often it is looked whether a connection is better given to another web seed.
 pub const REVIEW_EVERY: Duration = Duration::from_millis(100);
 /// How long an answer is looked at before it is judged by its rate.
@@ -173,6 +177,8 @@ pub const TWINS: usize = 32;
 pub const EXPLORE_AGAIN: Duration = Duration::from_mins(1);
 /// The time a web seed is taken to need for its first byte.
 pub const WEB_SEED_ANSWER: Duration = Duration::from_millis(500);
+/// How long a web seed that nothing was found for is not looked at again: others may turn slow meanwhile.
+pub const DRY_FOR: Duration = Duration::from_millis(500);
 /// Bad pieces after which a web seed is given up.
 pub const WEB_SEED_BAD_PIECES: u32 = 3;
 

@@ -35,6 +35,7 @@ use crate::contract::{WebSeedInfo, WebSeedKey};
 use crate::fault::Fault;
 use crate::limits;
 use crate::stats::{WebSeedSnapshot, WebSeedState};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
@@ -103,6 +104,10 @@ impl WebSeeds {
         self.mirrors.iter().map(|(key, mirror)| (*key, mirror))
     }
 
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Mirror> {
+        self.mirrors.values_mut()
+    }
+
     fn flows(&self) -> impl Iterator<Item = (WebSeedKey, &Flow)> {
         self.iter().filter(|(_, mirror)| mirror.is_fetching()).map(|(key, mirror)| (key, &mirror.flow))
     }
@@ -112,9 +117,17 @@ impl WebSeeds {
         Field::of(now, self.mirrors.values())
     }
 
+    /// Bytes per second that the best `places` of them bring together, as far as they are known.
+    pub(crate) fn capacity(&self, now: Instant, places: usize) -> u64 {
+        let usable = self.mirrors.values().filter(|it| it.has_ranges() && !it.health.is_gone());
+        let mut speeds: Vec<u64> = usable.filter_map(|it| it.flow.speed(now).max(it.flow.known())).collect();
+        speeds.sort_unstable_by_key(|speed| Reverse(*speed));
+        speeds.iter().take(places).sum()
+    }
+
     /// Those that may be asked now and may find something, the best first; `alone`: nobody else brings anything.
     pub(crate) fn prospects(&self, now: Instant, field: &Field, alone: bool, epoch: u64) -> Vec<Prospect> {
-        ranking::rank(now, alone, field, self.iter().filter(|(_, mirror)| !mirror.is_dry(epoch)))
+        ranking::rank(now, alone, field, self.iter().filter(|(_, mirror)| !mirror.is_dry(now, epoch)))
     }
 
     /// Ranges that are to be cut off for the sake of those that wait; now and then some for the sake of strangers.
@@ -204,13 +217,14 @@ impl WebSeeds {
     /// When a pause ends next, after `now`.
     pub(crate) fn next_at(&self, now: Instant, alone: bool) -> Option<Instant> {
         let idle = self.mirrors.values().filter(|it| !it.is_busy() && !it.health.is_gone());
-        idle.filter_map(|mirror| mirror.health.rests_until(now, alone)).min()
+        idle.filter_map(|mirror| mirror.health.rests_until(now, alone).or_else(|| mirror.dry_until(now)))
+            .min()
     }
 
     /// Forgets what was dry, so that each may be asked again.
     pub(crate) fn wake(&mut self) {
         for mirror in self.mirrors.values_mut() {
-            mirror.set_dry(None);
+            mirror.wake();
         }
     }
 

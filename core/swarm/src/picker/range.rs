@@ -26,6 +26,8 @@ pub(crate) struct RunAsk<'a> {
     pub(crate) excluded: &'a Bitfield,
     /// It is quick enough to fetch pieces whole that failed before.
     pub(crate) proves: bool,
+    /// Only what is left of this piece.
+    pub(crate) within: Option<PieceIndex>,
 }
 
 /// The tail of a run for another source.
@@ -52,6 +54,9 @@ impl Picker {
     /// Reserves a run of about the bytes asked for. A long one comes from the largest gap of untouched pieces; a short
     /// one fits into what is left of a piece under way, if any.
     pub(crate) fn pick_run(&mut self, ask: &RunAsk<'_>) -> Option<Run> {
+        if let Some(piece) = ask.within {
+            return self.reserve_rest_of(ask, piece);
+        }
         if ask.proves
             && let Some(run) = self.reserve_suspect(ask)
         {
@@ -186,6 +191,19 @@ impl Picker {
         };
         let (piece, from, to) = rows.min_by_key(fit).filter(|(_, from, to)| to - from >= least)?;
         let to = to.min(from.saturating_add(wanted));
+        let blocks = self.reserve(ask.source, piece, from, to);
+        Some(self.run(piece, from, to, blocks))
+    }
+
+    /// Blocks of a piece that nobody was asked for; `None` if it is not under way.
+    pub(crate) fn free_blocks(&self, piece: PieceIndex) -> Option<u32> {
+        self.partials.get(piece).map(|partial| partial.free)
+    }
+
+    /// The first row of free blocks of a piece under way.
+    fn reserve_rest_of(&mut self, ask: &RunAsk<'_>, piece: PieceIndex) -> Option<Run> {
+        let (from, to) = self.partials.get(piece)?.free_run()?;
+        let to = to.min(from.saturating_add(ask.blocks()));
         let blocks = self.reserve(ask.source, piece, from, to);
         Some(self.run(piece, from, to, blocks))
     }

@@ -471,7 +471,7 @@ fn the_end_game_asks_at_most_two() {
 }
 
 fn run_ask(source: SourceKey, bytes: u64, excluded: &Bitfield) -> RunAsk<'_> {
-    RunAsk { source, bytes, excluded, proves: true }
+    RunAsk { source, bytes, excluded, proves: true, within: None }
 }
 
 #[test]
@@ -501,6 +501,19 @@ fn short_runs_fill_what_is_left_of_a_piece() {
     let two = it.pick_run(&run_ask(seed(2), 10_000, &none)).unwrap();
     assert_eq!((two.offset, two.length, two.blocks), (32_768, 16_384, 1));
     assert_eq!(it.partial_count(), 1);
+}
+
+#[test]
+fn a_run_within_a_piece_goes_no_further() {
+    let mut it = picker(8);
+    let seed = |n| SourceKey::WebSeed(WebSeedKey(n));
+    let none = Bitfield::new(PIECES);
+    it.pick_run(&run_ask(seed(1), 20_000, &none)).unwrap();
+    assert_eq!((it.free_blocks(PieceIndex(0)), it.free_blocks(PieceIndex(1))), (Some(2), None));
+    let ask = RunAsk { within: Some(PieceIndex(0)), ..run_ask(seed(1), 1 << 30, &none) };
+    let rest = it.pick_run(&ask).unwrap();
+    assert_eq!((rest.offset, rest.blocks), (32_768, 2));
+    assert_eq!(it.pick_run(&ask), None);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use wire::Order;
 impl Swarm {
     pub(super) fn on_piece_stored(&mut self, now: Instant, piece: PieceIndex, blocks: &[BlockDigest]) {
         let was_missing = self.picker.is_missing(piece);
+        self.judge_web_seeds(piece, true);
         let blame = self.smart_ban.stored(piece, blocks);
         self.apply_blame(now, piece, &blame);
         if !self.picker.piece_stored(piece) {
@@ -53,6 +54,7 @@ impl Swarm {
         self.stats.bytes_wasted += u64::from(self.config.geometry.piece_size(piece));
         self.outputs.push_back(Output::Event(Event::PieceFailed(piece)));
         self.reset(now, piece);
+        self.judge_web_seeds(piece, false);
         let blame = self.smart_ban.failed(piece, blocks);
         self.apply_blame(now, piece, &blame);
         self.wake(now);

@@ -82,7 +82,10 @@ impl Swarm {
         for key in self.web_seeds.least(now, (field.busy - field.leaving).saturating_sub(places)) {
             self.cancel_range(key);
         }
-        let waiting = self.web_seeds.prospects(now, &field, alone, self.picker.epoch());
+        let mut waiting = self.web_seeds.prospects(now, &field, alone, self.picker.epoch());
+        let least = self.web_seeds.capacity(now, places) / limits::WORTH_A_REQUEST;
+        let counts = |it: &Prospect| it.is_stranger || it.speed >= least;
+        waiting.retain(|it| alone || counts(it) && !self.awaits_verdict(it.key));
         if field.busy >= places && !self.need(&field).is_late() {
             self.make_room(now, &field, &waiting);
         }
@@ -133,15 +136,35 @@ impl Swarm {
                 let order = WebSeedOrder::Fetch { offset: run.offset, length: run.length };
                 self.order_web_seed(prospect.key, order);
             } else {
-                mirror.set_dry(Some(epoch));
+                mirror.set_dry(now, epoch);
                 misses += 1;
             }
         }
     }
 
     fn need(&self, field: &Field) -> Need {
-        let free = self.picker.free_bytes();
-        Need { free, awaited: field.awaited, total_speed: field.total_speed, untried: field.untried }
+        Need {
+            free: self.picker.free_bytes(),
+            awaited: field.awaited,
+            total_speed: field.total_speed,
+            untried: field.untried,
+            piece_length: u64::from(self.config.geometry.piece_length()),
+        }
+    }
+
+    /// Whether a web seed is to wait until its first piece is judged: nothing is left of that, or others are to
+    /// finish it.
+    fn awaits_verdict(&self, key: WebSeedKey) -> bool {
+        let Some(mirror) = self.web_seeds.get(key) else { return false };
+        let free = mirror.on_trial().and_then(|piece| self.picker.free_blocks(piece));
+        free.is_some_and(|free| free == 0 || mirror.is_outpaced())
+    }
+
+    /// Web seeds hear what became of a piece.
+    pub(super) fn judge_web_seeds(&mut self, piece: PieceIndex, is_good: bool) {
+        for mirror in self.web_seeds.iter_mut() {
+            mirror.judged(piece, is_good);
+        }
     }
 
     /// Whether some peer sends, or is about to.
@@ -166,7 +189,9 @@ impl Swarm {
         let in_time = prospect.speed.saturating_mul(limits::PROOF_TIME.as_secs());
         let proves =
             in_time >= u64::from(self.config.geometry.piece_length()) || field.is_fast(prospect.speed);
-        let ask = RunAsk { source, bytes, excluded: mirror.excluded(), proves };
+        let within =
+            mirror.on_trial().filter(|piece| self.picker.free_blocks(*piece).is_some_and(|free| free > 0));
+        let ask = RunAsk { source, bytes, excluded: mirror.excluded(), proves, within };
         if let Some(run) = self.picker.pick_run(&ask) {
             return Some(run);
         }
@@ -254,7 +279,7 @@ impl Swarm {
             + u64::from(request.begin)
             + u64::from(request.length);
         let Some(mirror) = self.web_seeds.get_mut(key) else { return };
-        if mirror.on_block(now, end, request.length, asked) && mirror.cancel() {
+        if mirror.on_block(now, request, end, asked) && mirror.cancel() {
             self.order_web_seed(key, WebSeedOrder::Cancel);
         }
     }

@@ -6,7 +6,8 @@ use crate::contract::{FetchEnd, WebSeedInfo, WebSeedKey};
 use crate::fault::Fault;
 use crate::limits;
 use crate::picker::Run;
-use metainfo::{Bitfield, Geometry, PieceIndex};
+use metainfo::{Bitfield, BlockRequest, Geometry, PieceIndex};
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 /// What it is doing.
@@ -28,6 +29,14 @@ pub(crate) struct Verdict<'a> {
     pub(crate) chance: f64,
 }
 
+/// Nothing was found to ask of it.
+#[derive(Clone, Copy, Debug)]
+struct Dry {
+    /// The picker's epoch then.
+    epoch: u64,
+    until: Instant,
+}
+
 /// One web seed.
 #[derive(Clone, Debug)]
 pub(crate) struct Mirror {
@@ -45,8 +54,7 @@ pub(crate) struct Mirror {
     excluded: Bitfield,
     /// It answers range requests.
     ranges: bool,
-    /// The picker's epoch when nothing was found for it.
-    dry_at: Option<u64>,
+    dry: Option<Dry>,
     /// Its place among its equals.
     pub(crate) order: u32,
     bytes: u64,
@@ -54,6 +62,10 @@ pub(crate) struct Mirror {
     outpaced: bool,
     /// It took part in a piece that failed, and was not cleared yet.
     pub(crate) suspected: bool,
+    /// A piece with bytes of it was good.
+    vouched: bool,
+    /// Pieces with bytes of it that nobody judged yet; of no interest once it is vouched for.
+    unjudged: BTreeSet<PieceIndex>,
 }
 
 impl Mirror {
@@ -68,11 +80,13 @@ impl Mirror {
             reached: None,
             excluded: Bitfield::new(pieces),
             ranges: true,
-            dry_at: None,
+            dry: None,
             order,
             bytes: 0,
             outpaced: false,
             suspected: false,
+            vouched: false,
+            unjudged: BTreeSet::new(),
         }
     }
 
@@ -120,13 +134,24 @@ impl Mirror {
         self.activity == Activity::Idle && self.health.may_be_asked(now, alone) && !self.excluded.is_full()
     }
 
-    /// Nothing was found for it at this epoch of the picker.
-    pub(crate) const fn set_dry(&mut self, epoch: Option<u64>) {
-        self.dry_at = epoch;
+    /// Nothing was found for it at this epoch of the picker. Later something may be, also if that stays as it is: others
+    /// turn slow.
+    pub(crate) fn set_dry(&mut self, now: Instant, epoch: u64) {
+        self.dry = Some(Dry { epoch, until: now + limits::DRY_FOR });
     }
 
-    pub(crate) fn is_dry(&self, epoch: u64) -> bool {
-        self.dry_at == Some(epoch)
+    /// Something may be found for it.
+    pub(crate) const fn wake(&mut self) {
+        self.dry = None;
+    }
+
+    pub(crate) fn is_dry(&self, now: Instant, epoch: u64) -> bool {
+        self.dry.is_some_and(|dry| dry.epoch == epoch && now < dry.until)
+    }
+
+    /// When it is looked again whether something is found for it, after `now`.
+    pub(crate) fn dry_until(&self, now: Instant) -> Option<Instant> {
+        self.dry.map(|dry| dry.until).filter(|until| *until > now)
     }
 
     /// A range was asked for.
@@ -141,11 +166,27 @@ impl Mirror {
         self.reached = redirected;
     }
 
-    /// A block came. True if what is left of the range is of no use.
-    pub(crate) fn on_block(&mut self, now: Instant, end: u64, bytes: u32, awaited: bool) -> bool {
-        self.bytes += u64::from(bytes);
-        self.flow.on_block(now, end, bytes);
+    /// A block came that ends at torrent offset `end`. True if what is left of the range is of no use.
+    pub(crate) fn on_block(&mut self, now: Instant, block: BlockRequest, end: u64, awaited: bool) -> bool {
+        self.bytes += u64::from(block.length);
+        if !self.vouched {
+            self.unjudged.insert(block.piece);
+        }
+        self.flow.on_block(now, end, block.length);
         self.settle(u32::from(awaited))
+    }
+
+    /// A piece was found good, or bad.
+    pub(crate) fn judged(&mut self, piece: PieceIndex, is_good: bool) {
+        if self.unjudged.remove(&piece) && is_good {
+            self.vouched = true;
+            self.unjudged.clear();
+        }
+    }
+
+    /// The piece that is to be judged before it is trusted with another.
+    pub(crate) fn on_trial(&self) -> Option<PieceIndex> {
+        self.unjudged.first().copied()
     }
 
     /// So many blocks that it was to bring are not awaited of it any more. True if what is left is of no use.
@@ -187,7 +228,7 @@ impl Mirror {
     pub(crate) fn ended(&mut self, now: Instant, end: FetchEnd, verdict: &Verdict<'_>) -> bool {
         self.flow.ended(now);
         self.activity = Activity::Idle;
-        self.dry_at = None;
+        self.dry = None;
         if self.health.is_gone() {
             return false;
         }
@@ -264,7 +305,8 @@ mod tests {
     fn a_missing_file_is_not_asked_again_but_others_are() {
         let (mut mirror, now) = fetching(512 << 10);
         // 100,000 bytes of file 0 end inside block 6: the blocks before it came.
-        mirror.on_block(now, 6 * 16_384, 16_384, true);
+        let block = BlockRequest { piece: PieceIndex(1), begin: 16_384, length: 16_384 };
+        mirror.on_block(now, block, 6 * 16_384, true);
         assert!(!end(&mut mirror, now, FetchEnd::Failed(Fault::NotThere(404))));
         let excluded: Vec<u32> = mirror.excluded().iter().map(|piece| piece.0).collect();
         assert_eq!(excluded, [1, 2, 3, 4]);
@@ -279,6 +321,24 @@ mod tests {
             end(&mut mirror, now, FetchEnd::Failed(Fault::NotThere(404)));
         }
         assert!(!mirror.is_ready(now, true));
+    }
+
+    #[test]
+    fn it_is_on_trial_until_one_of_its_pieces_was_good() {
+        let (mut mirror, now) = fetching(512 << 10);
+        let brings = |mirror: &mut Mirror, piece| {
+            let block = BlockRequest { piece: PieceIndex(piece), begin: 0, length: 16_384 };
+            mirror.on_block(now, block, u64::from(piece) * 65_536 + 16_384, true);
+        };
+        brings(&mut mirror, 0);
+        brings(&mut mirror, 1);
+        mirror.judged(PieceIndex(5), true);
+        assert_eq!(mirror.on_trial(), Some(PieceIndex(0)), "that piece was not its own");
+        mirror.judged(PieceIndex(0), false);
+        assert_eq!(mirror.on_trial(), Some(PieceIndex(1)));
+        mirror.judged(PieceIndex(1), true);
+        brings(&mut mirror, 2);
+        assert_eq!(mirror.on_trial(), None);
     }
 
     #[test]

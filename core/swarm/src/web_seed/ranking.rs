@@ -131,7 +131,7 @@ mod tests {
     use crate::picker::Run;
     use crate::web_seed::mirror::Verdict;
     use crate::world::origin;
-    use metainfo::Geometry;
+    use metainfo::{BlockRequest, Geometry, PieceIndex};
 
     fn mirror(host: &str, score: Option<u64>) -> Mirror {
         let is_last_resort = host.starts_with("archive.");
@@ -183,7 +183,8 @@ mod tests {
         let mut fast = mirror("a", None);
         fast.begin(origin(), Run { offset: 0, length: 1 << 20, blocks: 64 });
         fast.answered(origin(), None);
-        fast.on_block(origin(), 16_384, 16_384, true);
+        let block = BlockRequest { piece: PieceIndex(0), begin: 0, length: 16_384 };
+        fast.on_block(origin(), block, 16_384, true);
         let now = origin() + Duration::from_secs(1);
         let mirrors = [fast, failed("b"), mirror("c", None)];
         let field = Field::of(now, mirrors.iter());

@@ -44,11 +44,16 @@ pub(crate) fn give_way<'a>(
     let pairs = judged.into_iter().zip(waiting).enumerate();
     pairs
         .take_while(|(at, ((worth, _), next))| {
-            worth.saturating_mul(CLEARLY_FASTER) < next.speed
-                || (*at < strangers && *worth <= average / 4 * 5)
+            is_gain(field, *worth, next.speed) || (*at < strangers && *worth <= average / 4 * 5)
         })
         .map(|(_, ((_, key), _))| key)
         .collect()
+}
+
+/// Whether it is worth a request that one of speed `next` takes the place of one of speed `now`.
+fn is_gain(field: &Field, now: u64, next: u64) -> bool {
+    let gain = next.saturating_sub(now).saturating_mul(limits::WORTH_A_REQUEST);
+    now.saturating_mul(CLEARLY_FASTER) < next && (now == 0 || gain >= field.total_speed)
 }
 
 /// The keys of `count` ranges that are missed least.
@@ -108,6 +113,14 @@ mod tests {
         assert_eq!(losers(&flows, &[1 << 20], second), [1], "no more than are waiting");
         assert_eq!(losers(&flows, &[50_000], second), [0; 0], "a little faster is not worth it");
         assert_eq!(losers(&flows, &[1 << 30], Duration::from_millis(100)), [0; 0], "it is too early to say");
+    }
+
+    #[test]
+    fn a_change_that_brings_next_to_nothing_is_not_worth_a_request() {
+        let field = |total_speed| Field { total_speed, ..Field::default() };
+        assert!(is_gain(&field(1 << 20), 30_000, 70_000) && !is_gain(&field(1 << 20), 40_000, 70_000));
+        assert!(!is_gain(&field(100 << 20), 30_000, 70_000));
+        assert!(is_gain(&field(100 << 20), 0, 70_000), "nothing at all is worth less than anything");
     }
 
     #[test]

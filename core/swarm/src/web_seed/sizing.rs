@@ -18,6 +18,8 @@ pub(crate) struct Need {
     pub(crate) total_speed: u64,
     /// Web seeds that nothing is known of.
     pub(crate) untried: usize,
+    /// Bytes of a piece.
+    pub(crate) piece_length: u64,
 }
 
 impl Need {
@@ -36,7 +38,8 @@ impl Need {
         let Some(speed) = speed else {
             // Of many a look will do; of few each may be the one that brings it all, but for what peers bring.
             return if self.untried > limits::MANY_WEB_SEEDS {
-                limits::PROBE_RANGE
+                // A piece of its own tells whether what it sends is right.
+                self.piece_length.clamp(limits::PROBE_RANGE, limits::LONGEST_PROBE)
             } else {
                 limits::FIRST_RANGE.min(self.free / 4)
             };
@@ -55,20 +58,23 @@ mod tests {
 
     #[test]
     fn ranges_are_seconds_of_work_and_shrink_towards_the_end() {
-        let need = Need { free: 1 << 30, awaited: 0, total_speed: 10 << 20, untried: 0 };
+        let need =
+            Need { free: 1 << 30, awaited: 0, total_speed: 10 << 20, untried: 0, piece_length: 1 << 18 };
         assert_eq!(need.range_bytes(Some(5 << 20)), (5 * limits::RANGE_TIME.as_secs()) << 20);
         assert_eq!(need.range_bytes(Some(u64::MAX)), limits::LONGEST_RANGE);
         assert_eq!(need.range_bytes(Some(1)), 16_384, "a block is the least");
         let late = Need { free: 40 << 20, ..need };
         assert_eq!(late.range_bytes(Some(1 << 20)), 2 << 20, "half of the four seconds left");
         let last = Need { free: 0, ..need };
-        assert_eq!(last.range_bytes(Some(1 << 20)), 1 << 20);
+        assert_eq!(last.range_bytes(Some(1 << 20)), 2 << 20);
     }
 
     #[test]
     fn of_many_strangers_a_look_will_do() {
-        let many = Need { free: 1 << 30, awaited: 0, total_speed: 0, untried: 300 };
+        let many = Need { free: 1 << 30, awaited: 0, total_speed: 0, untried: 300, piece_length: 1 << 18 };
         assert_eq!(many.range_bytes(None), limits::PROBE_RANGE);
+        assert_eq!(Need { piece_length: 1 << 20, ..many }.range_bytes(None), 1 << 20, "one piece");
+        assert_eq!(Need { piece_length: 1 << 24, ..many }.range_bytes(None), limits::LONGEST_PROBE);
         assert_eq!(Need { untried: 1, ..many }.range_bytes(None), limits::FIRST_RANGE);
     }
 }
