@@ -7,6 +7,7 @@ import pytest
 
 import starling as subject
 from servers import Certificate, Nginx, Opentracker, Tracker
+from table import Table
 
 
 class Workplace:
@@ -74,6 +75,28 @@ def pytest_addoption(parser):
     group.addoption("--kill-rounds", type=int, default=5, help="rounds of SIGKILL in test_kill.py")
     group.addoption("--kill-size-mib", type=int, default=256, help="size of its download in MiB")
     group.addoption("--seed", type=int, default=1, help="seed of the moments of the kills")
+    group.addoption("--table", help="file to write the table of who with whom to")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "row(name): a row of the table of who with whom")
+    if path := config.getoption("--table"):
+        TABLES.append(Table(os.path.abspath(path)))
+
+
+def pytest_collection_modifyitems(items):
+    for table in TABLES:
+        table.expect(items)
+
+
+def pytest_runtest_logreport(report):
+    for table in TABLES:
+        table.take_in(report)
+
+
+def pytest_sessionfinish():
+    for table in TABLES:
+        table.write()
 
 
 def pytest_report_header():
@@ -94,6 +117,9 @@ def pytest_terminal_summary(terminalreporter):
 
 # Measurements that tests want to see printed at the end.
 REMARKS = []
+
+# What --table asks for.
+TABLES = []
 
 
 @pytest.fixture

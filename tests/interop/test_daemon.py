@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import random
 import shutil
 import signal
 import socket
@@ -167,30 +166,3 @@ def test_a_taken_peer_port_does_not_end_it(daemon):
         port = squatter.getsockname()[1]
         subjected = daemon(**{"peer-port": port}).start()
         assert subjected.rpc("session-get", fields=["peer-port"])["peer-port"] == port, "the wish is kept"
-
-
-def test_two_hundred_torrents_outlive_every_kill(daemon, request, remark):
-    """SIGKILL at any moment: what was acknowledged is there afterwards, and what was removed is not."""
-    seed, rounds = request.config.getoption("--seed"), request.config.getoption("--kill-rounds")
-    chance = random.Random(seed)
-    subjected = daemon(**{"start-added-torrents": False, "download-queue-enabled": False}).start()
-    there, made = set(), 0
-    for number in range(rounds):
-        while len(there) < 200 * (number + 1) // rounds or chance.random() < 0.8:
-            if there and chance.random() < 0.1:
-                gone = chance.choice(sorted(there))
-                subjected.rpc("torrent-remove", ids=[gone])
-                there.remove(gone)
-            else:
-                made += 1
-                content = Content(f"image-{made}", {"": random_bytes(20 * KIB, made)})
-                torrent = make_torrent(subjected.work, content, piece_length=16 * KIB)
-                subjected.rpc("torrent-add", filename=torrent.path, labels=[f"n{made}"])
-                there.add(torrent.info_hash)
-        subjected.kill()
-        subjected.start()
-        found = {torrent["hashString"] for torrent in subjected.torrents()}
-        assert found == there, f"round {number}, seed {seed}: {len(found)} of {len(there)}"
-    labels = {label for torrent in subjected.torrents("labels") for label in torrent["labels"]}
-    assert len(labels) == len(there), "each with its label"
-    remark(f"{rounds} kills of a daemon with up to {len(there)} torrents: nothing acknowledged was lost")

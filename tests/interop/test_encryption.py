@@ -14,6 +14,7 @@ def image(place, tracker=None):
     return make_torrent(place.folder("torrent"), single_file(size=3_000_001), announce=(tracker or place.tracker()).url)
 
 
+@pytest.mark.row("fetches from it, encrypted")
 @EACH
 @pytest.mark.parametrize("how", ["required", "preferred", "allowed"])
 def test_leeches_encrypted_from(kind, how, place):
@@ -24,6 +25,7 @@ def test_leeches_encrypted_from(kind, how, place):
     torrent.check(get.folder)
 
 
+@pytest.mark.row("gives to it, encrypted")
 @EACH
 @pytest.mark.parametrize("how", ["required", "allowed"])
 def test_seeds_encrypted_to(kind, how, place):

@@ -19,6 +19,7 @@ def by_link(torrent, parameters=""):
     return dataclasses.replace(torrent, path=f"magnet:?xt=urn:btih:{torrent.info_hash}&dn=x{parameters}")
 
 
+@pytest.mark.row("fetches metadata and data from it by a magnet link")
 @EACH
 def test_metadata_comes_from(kind, place):
     """The link, and a seed that is dialled. Its metadata has several pieces."""
@@ -41,6 +42,7 @@ def test_the_link_names_peers_and_trackers(place):
     assert events == ["started", "completed", "stopped"], "one life, the search for the metadata counted"
 
 
+@pytest.mark.row("gives metadata and data to it by a magnet link")
 @pytest.mark.parametrize("kind", [Libtorrent, Transmission], ids=lambda c: c.name)
 def test_metadata_goes_to(kind, place):
     """A leech with the link alone gets everything from us."""

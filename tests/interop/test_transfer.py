@@ -11,6 +11,7 @@ from waiting import wait_for
 EACH = pytest.mark.parametrize("kind", CLIENTS, ids=lambda c: c.name)
 
 
+@pytest.mark.row("fetches from it, told its address")
 @EACH
 def test_leeches_from(kind, place):
     """starling dials a seed that it was told with --peer."""
@@ -20,6 +21,7 @@ def test_leeches_from(kind, place):
     torrent.check(get.folder)
 
 
+@pytest.mark.row("fetches from it, found by a tracker")
 @EACH
 def test_leeches_from_by_tracker(kind, place):
     """starling finds the seed by an HTTP tracker alone, and tells the tracker its life exactly once."""
@@ -32,6 +34,7 @@ def test_leeches_from_by_tracker(kind, place):
     assert events == ["started", "completed", "stopped"]
 
 
+@pytest.mark.row("gives to it")
 @EACH
 def test_seeds_to(kind, place):
     """starling has the files already, checks them, and gives them to a client that started with nothing."""
