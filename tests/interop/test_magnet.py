@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
-from clients import CLIENTS, Libtorrent, Transmission
+from clients import CLIENTS, Libtorrent, Rtorrent, Transmission
 from torrents import KIB, make_torrent, odd_folder, single_file
 from waiting import wait_for
 
@@ -43,13 +43,14 @@ def test_the_link_names_peers_and_trackers(place):
 
 
 @pytest.mark.row("gives metadata and data to it by a magnet link")
-@pytest.mark.parametrize("kind", [Libtorrent, Transmission], ids=lambda c: c.name)
+@pytest.mark.parametrize("kind", [Libtorrent, Transmission, Rtorrent], ids=lambda c: c.name)
 def test_metadata_goes_to(kind, place):
     """A leech with the link alone gets everything from us."""
     torrent = make_torrent(place.folder("torrent"), single_file(size=12_000_001), 16 * KIB)
     here = place.folder("complete")
     torrent.content.lay_out(here)
-    leech = place.client(kind).leech(by_link(torrent))
+    # rtorrent does not begin without a tracker; nobody announces us to it.
+    leech = place.client(kind).leech(by_link(torrent, f"&tr={place.tracker().url}"))
     get = place.starling(torrent, "--seed", "--peer", leech.address, folder=here).wait_seeding()
     wait_for(leech.done, 60, lambda: f"{leech.name} to complete: {leech.tail()}; starling: {get.tail()}")
     torrent.check_flushed(leech.folder)

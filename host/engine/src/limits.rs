@@ -350,6 +350,10 @@ pub(crate) const UDP_DHT_QUEUE: usize = 256;
 /// A buffer for datagrams of one sender that arrived together: the system joins up to 64 KiB of them.
 pub(crate) const UDP_BUFFER: usize = 64 * 1024;
 
+/// Datagrams of one stream that leave back to back at most: what QUIC stacks allow themselves too, as routers on the way
+/// drop from longer bursts. Most of what batches save is saved by then.
+pub(crate) const UDP_BURST: usize = 10;
+
 /// Such buffers filled by one system call.
 pub(crate) const UDP_BUFFERS: usize = 8;
 

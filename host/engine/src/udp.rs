@@ -7,7 +7,7 @@ mod marked;
 
 use crate::bind::{Bind, PeerSockets};
 use crate::limits::{
-    MAX_DHT_PACKET, UDP_BUFFER, UDP_BUFFERS, UDP_DHT_QUEUE, UDP_RECEIVES_A_TURN, UDP_SOCKET_BUFFER,
+    MAX_DHT_PACKET, UDP_BUFFER, UDP_BUFFERS, UDP_BURST, UDP_DHT_QUEUE, UDP_RECEIVES_A_TURN, UDP_SOCKET_BUFFER,
 };
 use crate::utp::{Streams, UtpStream};
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
@@ -153,7 +153,8 @@ impl Port {
     /// lost there.
     fn send(&self, to: SocketAddr, contents: &[u8], segment: usize) -> io::Result<()> {
         let is_marked = self.is_marked.load(Ordering::Relaxed);
-        let most = if is_marked && !marked::CAN_BATCH { 1 } else { self.state.max_gso_segments() };
+        let most =
+            if is_marked && !marked::CAN_BATCH { 1 } else { self.state.max_gso_segments().min(UDP_BURST) };
         for contents in contents.chunks((segment * most).max(1)) {
             let sent = self.socket.try_io(Interest::WRITABLE, || {
                 if is_marked {

@@ -201,7 +201,8 @@ impl Driver {
             while let Some(output) = self.sides[index].as_mut().and_then(|side| side.node.poll_output()) {
                 match output {
                     Output::Transmit { to, packet } => self.transmit(index, to, &packet),
-                    Output::Peers(key, peers) => {
+                    Output::Peers(key, mut peers) => {
+                        peers.retain(|peer| !self.is_own(index, *peer));
                         if let Some(wanted) = self.wanted.iter_mut().find(|w| w.lookups[index] == Some(key)) {
                             wanted.tell(peers);
                         }
@@ -221,6 +222,12 @@ impl Driver {
         if !crossing.is_empty() {
             self.nodes(|node| node.handle_contacts(Instant::now(), &crossing));
         }
+    }
+
+    /// Whether a peer found is ourselves, by an announce of ours; while nobody told how others see us, by the port.
+    fn is_own(&self, index: usize, peer: SocketAddr) -> bool {
+        let seen_at = self.sides[index].as_ref().and_then(|side| side.node.external_address());
+        peer.port() == self.port && seen_at.is_none_or(|ip| ip == peer.ip())
     }
 
     /// Sends at once or not at all: a datagram may be lost anyway.

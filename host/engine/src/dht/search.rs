@@ -71,8 +71,8 @@ impl Wanted {
 
     /// Passes peers on. A torrent that takes none at the moment has enough.
     pub(super) fn tell(&mut self, peers: Vec<SocketAddr>) {
-        self.found = true;
-        if !self.mood.asleep.load(Ordering::Relaxed) {
+        self.found |= !peers.is_empty();
+        if !peers.is_empty() && !self.mood.asleep.load(Ordering::Relaxed) {
             let _ = self.peers.try_send(peers);
         }
     }
@@ -124,7 +124,8 @@ mod tests {
         let pauses: Vec<u64> = (0..9).map(|_| pause_after(&mut wanted, now, FULL, false).as_secs()).collect();
         assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 320, 640, 900]);
         assert_eq!(pause_after(&mut wanted, now, FULL, true), DHT_REPEAT);
-        assert_eq!(pause_after(&mut wanted, now, FULL, false), DHT_FIRST_REPEAT);
+        wanted.tell(Vec::new());
+        assert_eq!(pause_after(&mut wanted, now, FULL, false), DHT_FIRST_REPEAT, "nobody but ourselves");
     }
 
     #[test]
