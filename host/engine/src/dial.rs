@@ -31,31 +31,53 @@ pub(crate) struct Dialler {
 
 impl Dialler {
     /// Connects to a peer and greets it; the stream stands before its answer. Who does not take it encrypted, or does not
-    /// take it plain, is connected to once more in the other manner, as far as the settings allow.
+    /// take it plain, is connected to once more in the other manner, and who closes a TCP connection whatever is said on
+    /// it is tried by uTP, as far as the settings allow.
     pub(crate) async fn connect(
         &self,
         address: SocketAddr,
         hello: Handshake,
     ) -> Result<Stream, ConnectFailure> {
+        match self.connect_by(self.transports, address, hello).await {
+            Err(Unmet::Closed) if matches!(self.transports, Transports::TcpFirst | Transports::UtpFirst) => {
+                self.connect_by(Transports::UtpOnly, address, hello).await
+            }
+            met => met,
+        }
+        .map_err(|unmet| match unmet {
+            Unmet::Unreached(failure) => failure,
+            Unmet::Closed | Unmet::Silent => ConnectFailure::Refused,
+        })
+    }
+
+    async fn connect_by(
+        &self,
+        transports: Transports,
+        address: SocketAddr,
+        hello: Handshake,
+    ) -> Result<Stream, Unmet> {
+        let mut unmet = Unmet::Silent;
         for manner in self.encryption.manners() {
             // Where nobody is reached, there is no use in another manner.
-            let mut stream = Stream::new(self.reach(address).await?);
-            let greeted =
-                timeout(GREETING_TIMEOUT, greet(&mut stream, *manner, self.encryption, hello)).await;
-            if matches!(greeted, Ok(Ok(()))) {
-                return Ok(stream);
+            let carrier = self.reach(transports, address).await.map_err(Unmet::Unreached)?;
+            let by_tcp = matches!(carrier, Carrier::Tcp(_));
+            let mut stream = Stream::new(carrier);
+            match timeout(GREETING_TIMEOUT, greet(&mut stream, *manner, self.encryption, hello)).await {
+                Ok(Ok(())) => return Ok(stream),
+                Ok(Err(_)) if by_tcp => unmet = Unmet::Closed,
+                Ok(Err(_)) | Err(_) => unmet = Unmet::Silent,
             }
             tracing::trace!(%address, ?manner, "no answer to our greeting");
         }
-        Err(ConnectFailure::Refused)
+        Err(unmet)
     }
 
     /// Connects to a peer. With two transports the second has its chance when the first fails or is slow, and the first to
     /// be connected is taken.
-    async fn reach(&self, address: SocketAddr) -> Result<Carrier, ConnectFailure> {
+    async fn reach(&self, transports: Transports, address: SocketAddr) -> Result<Carrier, ConnectFailure> {
         let (tcp, utp) = (self.connect_tcp(address), self.connect_utp(address));
         let attempt = async {
-            match self.transports {
+            match transports {
                 Transports::TcpOnly => tcp.await,
                 Transports::UtpOnly => utp.await,
                 Transports::TcpFirst => race(tcp, utp).await,
@@ -87,6 +109,16 @@ impl Dialler {
         let port = self.ports[usize::from(address.is_ipv6())].as_ref().ok_or(ConnectFailure::Local)?;
         UtpStream::connect(port, address).await.map(Carrier::Utp)
     }
+}
+
+/// Why a peer was not met.
+enum Unmet {
+    /// There is no connection.
+    Unreached(ConnectFailure),
+    /// It closes TCP connections.
+    Closed,
+    /// It does not answer.
+    Silent,
 }
 
 /// Says our handshake, and hears that it is understood.

@@ -6,7 +6,7 @@ use engine::{AfterCompletion, Event, Session, Settings, Torrent, Transports, Way
 use metainfo::Metainfo;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use world::{Scratch, settings, torrent_of, wait_for};
 
 const FOREVER: AfterCompletion = AfterCompletion { seed: true, ratio: None, time: None };
@@ -60,6 +60,26 @@ async fn seed(scratch: &Scratch, transports: Transports) -> (Session, Torrent, A
     let mut torrent = session.add(scratch.add("seed", &metainfo, FOREVER)).await.unwrap();
     wait_for(&mut torrent, |event| *event == Event::Complete).await;
     (session, torrent, metainfo, contents)
+}
+
+/// Clients that speak uTP alone often listen by TCP all the same.
+#[tokio::test]
+async fn whoever_closes_tcp_connections_is_met_by_utp() {
+    let scratch = Scratch::new();
+    let (seed_session, _seed, metainfo, contents) = seed(&scratch, Transports::UtpOnly).await;
+    let listener = TcpListener::bind(("127.0.0.1", seed_session.port())).await.unwrap();
+    let closes = tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            drop(stream);
+        }
+    });
+    let session = Session::start(Settings { transports: Transports::TcpFirst, ..settings() }).unwrap();
+    let mut add = scratch.add("leech", &metainfo, FOREVER);
+    add.peers = vec![([127, 0, 0, 1], seed_session.port()).into()];
+    let mut leech = session.add(add).await.unwrap();
+    wait_for(&mut leech, |event| *event == Event::Complete).await;
+    assert!(scratch.read("leech/image.iso") == contents[0]);
+    closes.abort();
 }
 
 #[tokio::test]
