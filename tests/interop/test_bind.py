@@ -25,12 +25,19 @@ class Networks:
         if os.geteuid() != 0 or not shutil.which("ip"):
             pytest.skip("network namespaces need root and iproute2")
         self.us, self.far = (f"starling-{side}-{os.getpid()}" for side in ("us", "far"))
+        try:
+            self.build()
+        except subprocess.CalledProcessError as error:
+            self.stop()
+            pytest.skip(f"network namespaces: {error.stderr.decode(errors='replace').strip()}")
+
+    def build(self):
         os.makedirs(f"/etc/netns/{self.us}", exist_ok=True)
         with open(f"/etc/netns/{self.us}/resolv.conf", "w") as f:
             f.write("nameserver 10.7.0.1\n")
         for namespace in (self.us, self.far):
             ip("netns", "add", namespace)
-            self.run(namespace, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1")
+            self.run(namespace, "sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6")
             ip("-n", namespace, "link", "set", "lo", "up")
         for name, net in (("eth0", "10.7.0"), ("vpn0", "10.8.0")):
             ip("-n", self.us, "link", "add", name, "type", "veth", "peer", "name", name, "netns", self.far)
@@ -41,7 +48,7 @@ class Networks:
 
     def run(self, namespace, *argv):
         argv = ["ip", "netns", "exec", namespace, *argv]
-        return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+        return subprocess.run(argv, check=True, capture_output=True).stdout
 
     def sent(self, interface):
         return int(self.run(self.us, "cat", f"/sys/class/net/{interface}/statistics/tx_packets"))
@@ -51,7 +58,7 @@ class Networks:
 
     def stop(self):
         for namespace in (self.us, self.far):
-            ip("netns", "del", namespace)
+            subprocess.run(["ip", "netns", "del", namespace], capture_output=True)
         shutil.rmtree(f"/etc/netns/{self.us}", ignore_errors=True)
 
 
