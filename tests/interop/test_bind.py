@@ -37,7 +37,7 @@ class Networks:
             f.write("nameserver 10.7.0.1\n")
         for namespace in (self.us, self.far):
             ip("netns", "add", namespace)
-            self.run(namespace, "sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6")
+            self.run(namespace, "sh", "-c", "f=/proc/sys/net/ipv6/conf/all/disable_ipv6; [ ! -e $f ] || echo 1 > $f")
             ip("-n", namespace, "link", "set", "lo", "up")
         for name, net in (("eth0", "10.7.0"), ("vpn0", "10.8.0")):
             ip("-n", self.us, "link", "add", name, "type", "veth", "peer", "name", name, "netns", self.far)
