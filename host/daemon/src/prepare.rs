@@ -4,6 +4,10 @@ use crate::limits::MAX_TORRENT_FILE;
 use crate::{AddError, AddRequest, Source};
 use engine::{FetchError, HttpSettings};
 use metainfo::{InfoHash, Magnet, Metainfo};
+use rustix::fs::OFlags;
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use url::Url;
@@ -68,16 +72,26 @@ fn magnet(link: &str) -> Result<Magnet, AddError> {
 
 async fn read(path: &Path) -> Result<Vec<u8>, AddError> {
     let owned = path.to_owned();
-    let work = move || {
-        let length = std::fs::metadata(&owned)?.len();
-        if length > MAX_TORRENT_FILE {
-            return Err(std::io::Error::other("larger than any torrent file"));
-        }
-        std::fs::read(&owned)
-    };
     let unreadable = |reason| AddError::Unreadable { path: path.to_owned(), reason };
-    let bytes = tokio::task::spawn_blocking(work).await.map_err(|_| AddError::Closed)?;
+    let bytes =
+        tokio::task::spawn_blocking(move || read_regular(&owned)).await.map_err(|_| AddError::Closed)?;
     bytes.map_err(|error| unreadable(error.to_string()))
+}
+
+/// Reads a file that is one: a device never ends, and opening a pipe waits for whoever writes to it.
+fn read_regular(path: &Path) -> std::io::Result<Vec<u8>> {
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::other("not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    // What the file says of its length may change while it is read.
+    file.take(MAX_TORRENT_FILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_TORRENT_FILE {
+        return Err(std::io::Error::other("larger than any torrent file"));
+    }
+    Ok(bytes)
 }
 
 /// What is behind a URL: a torrent file, or a redirect to a magnet link.
@@ -126,5 +140,29 @@ mod tests {
             .unwrap();
         let What::Magnet(found) = prepared.what else { panic!("a magnet link") };
         assert_eq!(*found, link.parse().unwrap());
+    }
+
+    #[tokio::test]
+    async fn only_regular_files_of_bounded_size_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe.torrent");
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let large = folder.path().join("large.torrent");
+        std::fs::File::create(&large).unwrap().set_len(MAX_TORRENT_FILE + 1).unwrap();
+        for (path, reason) in [
+            (Path::new("/dev/zero"), "not a regular file"),
+            (&pipe, "not a regular file"),
+            (folder.path(), "not a regular file"),
+            (&large, "larger than any torrent file"),
+        ] {
+            match read(path).await {
+                Err(AddError::Unreadable { reason: told, .. }) => assert_eq!(told, reason, "{path:?}"),
+                other => panic!("{path:?}: {other:?}"),
+            }
+        }
+        let small = folder.path().join("small.torrent");
+        std::fs::write(&small, "de").unwrap();
+        assert_eq!(read(&small).await.unwrap(), b"de");
     }
 }
