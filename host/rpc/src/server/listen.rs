@@ -5,8 +5,8 @@ use crate::http::rules::HttpSettings;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io::{Error, ErrorKind, Result};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 /// Connections that the kernel holds until we take them.
@@ -74,15 +74,7 @@ impl Listener {
         match place {
             Place::Tcp(address) => open_tcp(*address).map(Self::Tcp),
             Place::Unix(path, mode) => {
-                // A socket of a run that was killed stands in the way; one that is in use answers.
-                if std::os::unix::net::UnixStream::connect(path).is_ok() {
-                    return Err(Error::from(ErrorKind::AddrInUse));
-                }
-                if let Err(error) = std::fs::remove_file(path)
-                    && error.kind() != ErrorKind::NotFound
-                {
-                    return Err(error);
-                }
+                make_way(path)?;
                 let listener = UnixListener::bind(path)?;
                 std::fs::set_permissions(path, std::fs::Permissions::from_mode(*mode))?;
                 Ok(Self::Unix(listener, Some(path.clone())))
@@ -111,6 +103,21 @@ impl Listener {
                 Ok((Connection::Unix(stream), Caller::Socket))
             }
         }
+    }
+}
+
+/// Removes a socket of a run that was killed; one that is in use answers. Nothing but a socket is ever removed.
+fn make_way(path: &Path) -> Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(found) if !found.file_type().is_socket() => {
+            Err(Error::new(ErrorKind::AlreadyExists, "something that is no socket is there already"))
+        }
+        Ok(_) => match std::os::unix::net::UnixStream::connect(path) {
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => std::fs::remove_file(path),
+            _ => Err(Error::from(ErrorKind::AddrInUse)),
+        },
     }
 }
 
@@ -174,5 +181,20 @@ mod tests {
         assert!(!path.exists());
         std::os::unix::net::UnixListener::bind(&path).unwrap();
         Listener::open(&place).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_socket_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("precious.txt");
+        std::fs::write(&path, "precious").unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        for place in [&path, &link] {
+            let error = Listener::open(&Place::Unix(place.clone(), 0o700)).unwrap_err();
+            assert!(error.to_string().contains("no socket"), "{error}");
+        }
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+        assert!(link.is_symlink());
     }
 }
