@@ -17,7 +17,8 @@ impl Caller {
         unix_socket: Option<PathBuf>,
         credentials: Option<String>,
     ) -> io::Result<Self> {
-        let mut server = Server::named(word);
+        let mut server =
+            Server::named(word).map_err(|reason| io::Error::new(io::ErrorKind::InvalidInput, reason))?;
         server.unix_socket = unix_socket;
         let known = || std::env::var("TR_AUTH").ok();
         let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".netrc"));

@@ -35,37 +35,47 @@ impl Default for Server {
 
 impl Server {
     /// The daemon that the first word of a command line names: `host`, `port`, `host:port`, or a URL.
-    pub(super) fn named(word: &str) -> Self {
+    ///
+    /// A word that is none of these is an error: obeying the daemon at the usual port in its place would be worse.
+    pub(super) fn named(word: &str) -> Result<Self, String> {
         let mut server = Self::default();
         if let Some((scheme, rest)) = word.split_once("://") {
             server.tls = scheme == "https";
             server.port = if server.tls { 443 } else { 80 };
-            let (place, path) = rest.split_once('/').unwrap_or((rest, "transmission"));
-            let (credentials, place) = match place.rsplit_once('@') {
-                Some((credentials, place)) => (Some(credentials), place),
-                None => (None, place),
-            };
-            server.credentials = credentials.map(unescaped);
-            server.set_place(place);
-            let path = path.trim_end_matches('/');
-            let path = path.strip_suffix("/rpc").unwrap_or(path);
-            server.path = format!("/{path}/rpc/").replace("//", "/");
-        } else if let Ok(port) = word.parse() {
-            server.port = port;
+            server.set_place_and_path(rest)?;
+        } else if !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit()) {
+            server.port = port(word)?;
         } else {
-            server.set_place(word);
+            server.set_place_and_path(word)?;
         }
-        server
+        Ok(server)
+    }
+
+    /// Reads `user:password@place/path`, of which the place alone has to be there.
+    fn set_place_and_path(&mut self, text: &str) -> Result<(), String> {
+        let (place, path) = text.split_once('/').unwrap_or((text, "transmission"));
+        let (credentials, place) = match place.rsplit_once('@') {
+            Some((credentials, place)) => (Some(credentials), place),
+            None => (None, place),
+        };
+        self.credentials = credentials.map(unescaped);
+        let path = path.trim_end_matches('/');
+        let path = path.strip_suffix("/rpc").unwrap_or(path);
+        self.path = format!("/{path}/rpc/").replace("//", "/");
+        self.set_place(place)
     }
 
     /// Reads `host`, `host:port`, `[v6]`, `[v6]:port` or a bare IPv6 address.
-    fn set_place(&mut self, place: &str) {
-        let (host, port) = match place.rsplit_once(':') {
-            Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, port.parse().ok()),
+    fn set_place(&mut self, place: &str) -> Result<(), String> {
+        let (host, told) = match place.rsplit_once(':') {
+            Some((host, told)) if !host.contains(':') || host.ends_with(']') => (host, Some(told)),
             _ => (place, None),
         };
+        if let Some(told) = told {
+            self.port = port(told)?;
+        }
         host.trim_matches(['[', ']']).clone_into(&mut self.host);
-        self.port = port.unwrap_or(self.port);
+        Ok(())
     }
 
     /// Host and port as HTTP and people write them.
@@ -81,6 +91,10 @@ impl Server {
     pub(super) fn shown(&self) -> String {
         format!("{}{}", self.authority(), self.path)
     }
+}
+
+fn port(word: &str) -> Result<u16, String> {
+    word.parse().map_err(|_| format!("'{word}' is no port: there are 0 to 65535"))
 }
 
 fn unescaped(text: &str) -> String {
@@ -124,6 +138,8 @@ mod tests {
             ("9999", "localhost:9999/transmission/rpc/"),
             ("nas", "nas:9091/transmission/rpc/"),
             ("nas:80", "nas:80/transmission/rpc/"),
+            ("nas:80/transmission", "nas:80/transmission/rpc/"),
+            ("nas/t/rpc", "nas:9091/t/rpc/"),
             ("127.0.0.1:1234", "127.0.0.1:1234/transmission/rpc/"),
             ("::1", "[::1]:9091/transmission/rpc/"),
             ("[::1]:7", "[::1]:7/transmission/rpc/"),
@@ -134,14 +150,22 @@ mod tests {
             ("http://nas", "nas:80/transmission/rpc/"),
             ("http://nas/", "nas:80/rpc/"),
         ] {
-            assert_eq!(Server::named(word).shown(), shown, "{word}");
+            assert_eq!(Server::named(word).unwrap().shown(), shown, "{word}");
         }
-        assert!(Server::named("https://nas").tls && !Server::named("nas").tls);
-        let server = Server::named("http://ana:a%3Ab@nas:5/x");
+        let named = |word| Server::named(word).unwrap();
+        assert!(named("https://nas").tls && !named("nas").tls);
+        let server = named("http://ana:a%3Ab@nas:5/x");
         assert_eq!(
             (server.credentials.as_deref(), server.shown().as_str()),
             (Some("ana:a:b"), "nas:5/x/rpc/")
         );
+    }
+
+    #[test]
+    fn what_is_no_port_is_not_the_usual_one() {
+        for word in ["nas:99999", "nas:abc", "nas:27099x", "nas:", "[::1]:x", "99999", "http://nas:x/t"] {
+            assert!(Server::named(word).is_err(), "{word}");
+        }
     }
 
     #[test]
