@@ -130,7 +130,7 @@ impl Gate {
             };
         };
         let below = below.trim_start_matches('/');
-        if below == "web" {
+        if matches!(below, "" | "web") {
             return Verdict::Refused(reply::moved(&format!("{}web/", rules.url)));
         }
         if let Some(file) = below.strip_prefix("web/") {

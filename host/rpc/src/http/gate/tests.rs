@@ -60,6 +60,7 @@ async fn each_check_comes_before_the_next() {
         ("OPTIONS", "/anything", &[evil][..], 200),
         ("GET", "/", &[evil], 301),
         ("GET", "/transmission", &[], 301),
+        ("GET", "/transmission/", &[], 301),
         ("GET", "/transmission/web", &[], 301),
         ("GET", "/transmission/web/index.html", &[evil], 200),
         ("POST", "/transmission/web/index.html", &[], 405),
