@@ -158,7 +158,10 @@ fn scripts_are_told_of_their_torrent() {
         assert!(lines.contains(&line), "no {line} in {text}");
     }
     assert_eq!(lines[0], "/");
-    assert!(text.contains("TR_APP_VERSION=") && text.contains("TR_TIME_LOCALTIME="), "{text}");
+    assert!(
+        text.contains("TR_APP_VERSION=4.1.0 (starling)\n") && text.contains("TR_TIME_LOCALTIME="),
+        "{text}"
+    );
 }
 
 #[test]

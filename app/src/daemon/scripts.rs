@@ -58,7 +58,7 @@ fn describe(entry: &Entry) -> Vec<(&'static str, OsString)> {
         Priority::High => "1",
     };
     vec![
-        ("TR_APP_VERSION", env!("CARGO_PKG_VERSION").into()),
+        ("TR_APP_VERSION", rpc::VERSION.into()),
         ("TR_TIME_LOCALTIME", local_time().into()),
         ("TR_TORRENT_DIR", options.download_directory.clone().into()),
         ("TR_TORRENT_HASH", entry.hash_hex().into()),
