@@ -2,7 +2,9 @@
 
 use super::resume;
 use super::torrent::{Foreign, What};
-use metainfo::Metainfo;
+use bencode::{Limits, Value};
+use metainfo::{InfoHash, Metainfo};
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{self, Read};
@@ -61,8 +63,27 @@ fn what(path: &Path) -> Option<What> {
         return None;
     }
     let bytes = read_file(path).map_err(|error| told(&error)).ok()?;
+    if let Some(link) = magnet_info(&bytes) {
+        return Some(What::Magnet(link));
+    }
     let metainfo = Metainfo::parse(&bytes).map_err(|error| told(&error)).ok()?;
     Some(What::Torrent(bytes, Box::new(metainfo)))
+}
+
+/// The magnet link for which Transmission 3 keeps a torrent file that has `magnet-info` in place of `info`.
+fn magnet_info(bytes: &[u8]) -> Option<String> {
+    let document = bencode::decode(bytes, Limits::TORRENT).ok()?;
+    let root = document.root();
+    let info = root.get(b"magnet-info")?;
+    let hash = InfoHash::V1(info.get(b"info_hash")?.bytes()?.try_into().ok()?);
+    let listed = |key: &[u8]| root.get(key).and_then(Value::list).into_iter().flatten();
+    let tiers = listed(b"announce-list").filter_map(Value::list).flatten();
+    let parts = info.get(b"display-name").map(|name| ("dn", name)).into_iter();
+    let parts = parts.chain(root.get(b"announce").into_iter().chain(tiers).map(|url| ("tr", url)));
+    let parts = parts.chain(listed(b"url-list").map(|url| ("ws", url)));
+    let parts = parts.filter_map(|(key, value)| Some((key, value.bytes()?)));
+    let parts = parts.map(|(key, value)| format!("&{key}={}", percent_encode(value, NON_ALPHANUMERIC)));
+    Some(format!("magnet:?xt=urn:btih:{hash}{}", parts.collect::<String>()))
 }
 
 /// The name under which the newer versions keep a torrent.
@@ -260,5 +281,24 @@ mod tests {
         assert_eq!(found[0].uploaded, 5);
         assert!(matches!(&found[1].what, What::Magnet(link) if link.ends_with("0000")));
         assert!(has_torrents(old.folder.path()) && !has_torrents(&torrents));
+    }
+
+    #[test]
+    fn magnets_of_version_3_are_magnets() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("torrents")).unwrap();
+        let (mut info, mut tier, mut tiers) = (DictWriter::new(), ListWriter::new(), ListWriter::new());
+        info.bytes("info_hash", [0xab; 20]).bytes("display-name", "an image & more");
+        tier.bytes("http://t/announce?a=b");
+        tiers.list(&tier);
+        let mut file = DictWriter::new();
+        file.dict("magnet-info", &info).list("announce-list", &tiers);
+        fs::write(folder.path().join("torrents/x.torrent"), file.encode()).unwrap();
+        let found = read(folder.path()).unwrap();
+        let What::Magnet(link) = &found[0].what else { panic!("a magnet link") };
+        let magnet: metainfo::Magnet = link.parse().unwrap();
+        assert_eq!(magnet.info_hash(), InfoHash::V1([0xab; 20]));
+        assert_eq!(magnet.name.as_deref(), Some("an image & more"));
+        assert!(link.ends_with("&tr=http%3A%2F%2Ft%2Fannounce%3Fa%3Db"), "{link}");
     }
 }
