@@ -59,7 +59,7 @@ fn obey(args: &[OsString]) -> Result<bool, String> {
     }
     let (server, args) = match args.split_first() {
         Some((word, rest)) if !word.to_string_lossy().starts_with('-') => {
-            (Server::named(&word.to_string_lossy()), rest)
+            (Server::named(&word.to_string_lossy())?, rest)
         }
         _ => (Server::default(), args),
     };

@@ -3,11 +3,11 @@
 use crate::access::scope::Scope;
 use crate::args::Args;
 use crate::base64;
-use crate::calls::{Calls, Outcome, files};
+use crate::calls::{Calls, Outcome, files, places};
 use crate::error::{Kind, RpcError};
 use crate::json::Json;
 use daemon::{AddRequest, FileChoice, Source};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Hex digits of an info-hash.
 const HASH_DIGITS: usize = 40;
@@ -18,7 +18,11 @@ impl Calls {
         if scope != Scope::All && matches!(source, Source::File(_)) {
             return Err(Kind::Forbidden.into());
         }
-        let added = self.daemon.add(request(source, &args)?).await?;
+        let request = request(source, &args)?;
+        if scope != Scope::All && !self.is_at_home(&request) {
+            return Err(Kind::Forbidden.into());
+        }
+        let added = self.daemon.add(request).await?;
         out.key(if added.duplicate { "torrent_duplicate" } else { "torrent_added" });
         out.object(|out| {
             out.key("hash_string").string(&added.info_hash.to_string());
@@ -26,6 +30,12 @@ impl Calls {
             out.key("name").string(&added.name);
         });
         Ok(())
+    }
+
+    /// Does its data come to lie where the session keeps data? Elsewhere files could be planted that something runs.
+    fn is_at_home(&self, request: &AddRequest) -> bool {
+        let folder = request.download_directory.as_ref();
+        folder.is_none_or(|folder| places::is_within(folder, &self.daemon.settings().download_directory))
     }
 }
 
@@ -53,10 +63,7 @@ fn source(args: &mut Args) -> Result<Source, RpcError> {
 fn request(source: Source, args: &Args) -> Result<AddRequest, RpcError> {
     let mut request = AddRequest::new(source);
     if let Some(folder) = args.text("download_dir").filter(|folder| !folder.is_empty()) {
-        if !Path::new(folder).is_absolute() {
-            return Err(RpcError::new(Kind::RelativePath, "download directory path is not absolute"));
-        }
-        request.download_directory = Some(PathBuf::from(folder));
+        request.download_directory = Some(places::absolute(folder, "download directory path")?);
     }
     let (choices, error) = files::choices(args);
     if let Some(error) = error {

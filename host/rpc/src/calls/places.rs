@@ -5,7 +5,7 @@ use crate::calls::{Calls, Outcome};
 use crate::error::{Kind, RpcError};
 use crate::json::Json;
 use daemon::Daemon;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 impl Calls {
     pub(super) async fn set_location(&self, args: &Args) -> Outcome {
@@ -44,13 +44,20 @@ impl Calls {
     }
 }
 
-/// The path, if it begins at the root; `what` it is, in Transmission's words.
+/// The path, if it begins at the root and the system can have it; `what` it is, in Transmission's words.
 pub(super) fn absolute(path: &str, what: &str) -> Result<PathBuf, RpcError> {
-    if Path::new(path).is_absolute() {
+    if path.contains('\0') {
+        Err(RpcError::params(format!("{what} holds a NUL byte")))
+    } else if Path::new(path).is_absolute() {
         Ok(PathBuf::from(path))
     } else {
         Err(RpcError::new(Kind::RelativePath, format!("{what} is not absolute")))
     }
+}
+
+/// Is this the folder or within it, as the path is spelled? A way up (`..`) leads who knows where.
+pub(super) fn is_within(path: &Path, folder: &Path) -> bool {
+    path.starts_with(folder) && !path.components().any(|component| component == Component::ParentDir)
 }
 
 fn signed(bytes: u64) -> i64 {
@@ -61,4 +68,27 @@ fn signed(bytes: u64) -> i64 {
 fn plain(error: &std::io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn within_a_folder() {
+        let within = |path: &str| is_within(Path::new(path), Path::new("/srv/down"));
+        for path in ["/srv/down", "/srv/down/", "/srv//down/./tv", "/srv/down/a/b"] {
+            assert!(within(path), "{path}");
+        }
+        for path in ["/srv", "/", "/srv/downs", "/srv/down/..", "/srv/down/../down/x", "/etc", "srv/down"] {
+            assert!(!within(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn absolute_paths() {
+        assert_eq!(absolute("/a", "it").unwrap(), Path::new("/a"));
+        assert_eq!(absolute("a", "it").unwrap_err().legacy_text(), "it is not absolute");
+        assert_eq!(absolute("/a\0b", "it").unwrap_err().legacy_text(), "it holds a NUL byte");
+    }
 }

@@ -101,8 +101,10 @@ impl Setting for PathBuf {
         json!(self.to_string_lossy())
     }
 
+    /// No path of a system holds a NUL byte.
     fn of(value: &Value) -> Result<Self, Refusal> {
-        String::of(value).map(Self::from)
+        let text = String::of(value)?;
+        if text.contains('\0') { Err(Refusal::Invalid) } else { Ok(Self::from(text)) }
     }
 }
 
@@ -112,7 +114,7 @@ impl Setting for Option<PathBuf> {
     }
 
     fn of(value: &Value) -> Result<Self, Refusal> {
-        String::of(value).map(|text| (!text.is_empty()).then(|| PathBuf::from(text)))
+        PathBuf::of(value).map(|path| Some(path).filter(|path| !path.as_os_str().is_empty()))
     }
 }
 
@@ -376,6 +378,14 @@ mod tests {
         assert_eq!(tiers, [vec!["http://a/1", "http://b/1"], vec!["http://c/1"]]);
         assert_eq!(tiers.to_value(), json!("http://a/1\nhttp://b/1\n\nhttp://c/1"));
         assert_eq!(Vec::<Vec<String>>::new().to_value(), json!(""));
+    }
+
+    #[test]
+    fn paths_without_nul_bytes() {
+        assert_eq!(PathBuf::of(&json!("/a")), Ok("/a".into()));
+        assert_eq!(PathBuf::of(&json!("/a\0")), Err(Refusal::Invalid));
+        assert_eq!(Option::<PathBuf>::of(&json!("")), Ok(None));
+        assert_eq!(Option::<PathBuf>::of(&json!("\0")), Err(Refusal::Invalid));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::world::{Client, World, base64, torrent};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::path::Path;
 use tokio::net::TcpStream;
 
 /// Adds a stopped torrent; tells its number.
@@ -195,9 +196,13 @@ async fn tokens_reach_as_far_as_they_say() {
         client.post(call.as_bytes(), token).await.json()["result"].take()
     };
     assert_eq!(result("torrent-get", json!({"fields": ["id"]})).await, "success");
-    let add = json!({"metainfo": base64(&torrent("a")), "paused": true});
-    assert_eq!(result("torrent-add", add).await, "success");
+    let add =
+        |folder: &Path| json!({"metainfo": base64(&torrent("a")), "paused": true, "download-dir": folder});
+    let home = world.daemon.settings().download_directory.clone();
+    assert_eq!(result("torrent-add", add(&home.join("tv"))).await, "success");
     for (method, arguments) in [
+        ("torrent-add", add(Path::new("/etc/cron.d"))),
+        ("torrent-add", add(&home.join("../elsewhere"))),
         ("torrent-remove", json!({})),
         ("session-set", json!({"alt-speed-up": 1})),
         ("session-close", json!({})),
