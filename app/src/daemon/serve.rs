@@ -46,6 +46,7 @@ pub(super) fn run(line: &CommandLine) -> Result<ExitCode, Failure> {
     let destination = Destination::choose(line.log_file.as_deref(), !in_background)
         .map_err(|error| Failure::new(Kind::Failed, format_args!("cannot open the log file: {error}")))?;
     let log = Log::start(destination, all.process.message_level);
+    home.settings.warn();
     // Torrents live on one thread and answers are made on another: a long list never holds up a peer.
     let torrents = engine::runtime::build().map_err(failed)?;
     let answers = tokio::runtime::Builder::new_multi_thread()

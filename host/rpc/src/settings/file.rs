@@ -2,17 +2,21 @@
 //! overwritten.
 
 use crate::access::credentials::salted;
+use crate::access::scope::Token;
 use crate::names::canonical;
 use crate::settings::AllSettings;
-use crate::settings::keys::{self, KEYS};
-use crate::settings::value::Refusal;
+use crate::settings::keys::{self, KEYS, Key};
+use crate::settings::value::{Refusal, Setting};
 use serde_json::{Map, Value};
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Result as IoResult, Write};
+use std::io::{Error as IoError, ErrorKind, Result as IoResult, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use thiserror::Error;
+
+/// The one setting that is a list of which each item may be wrong by itself.
+const TOKENS: &str = "rpc_tokens";
 
 /// Why `settings.json` cannot be used.
 #[derive(Debug, Error)]
@@ -52,20 +56,35 @@ struct Held {
     /// Every member as it stands in the file.
     members: Map<String, Value>,
     all: AllSettings,
+    refused: Vec<Refused>,
+}
+
+/// A setting of the file that makes no sense. It stays in the file as it is while nobody sets another.
+struct Refused {
+    key: &'static Key,
+    /// What counts in its place.
+    instead: Value,
 }
 
 impl SettingsFile {
     /// Reads the file; one that is not there is as good as an empty one. Nothing is written.
     pub fn open(path: PathBuf) -> Result<Self, SettingsError> {
-        let (members, all) = read(&path)?;
-        Ok(Self { path, held: Mutex::new(Held { members, all }) })
+        let held = Mutex::new(read(&path)?);
+        Ok(Self { path, held })
     }
 
     /// Reads the file again; on an error everything stays as it was.
     pub fn reload(&self) -> Result<AllSettings, SettingsError> {
-        let (members, all) = read(&self.path)?;
-        *self.held() = Held { members, all: all.clone() };
-        Ok(all)
+        *self.held() = read(&self.path)?;
+        self.warn();
+        Ok(self.current())
+    }
+
+    /// Logs what the file says that makes no sense. The log is set up by what the file says: reading cannot do it.
+    pub fn warn(&self) {
+        for Refused { key, .. } in &self.held().refused {
+            tracing::warn!(key = key.disk_name(), "a setting that makes no sense is passed over");
+        }
     }
 
     /// The settings of now.
@@ -73,9 +92,11 @@ impl SettingsFile {
         self.held().all.clone()
     }
 
-    /// Changes settings and saves them: written beside the file, synced, and renamed into its place.
+    /// Changes settings and saves them: written beside the file, synced, and renamed into its place. Nothing changes
+    /// while the file is one that cannot be read: somebody is at work on it.
     pub fn change(&self, change: impl FnOnce(&mut AllSettings)) -> IoResult<()> {
         let mut held = self.held();
+        members(&self.path).map_err(IoError::other)?;
         change(&mut held.all);
         held.all.http.password = salted(&held.all.http.password);
         let text = held.text();
@@ -113,6 +134,9 @@ impl Held {
     fn text(&mut self) -> String {
         for key in KEYS {
             let value = key.disk_value(&self.all);
+            if self.refused.iter().any(|refused| refused.key.name == key.name && refused.instead == value) {
+                continue;
+            }
             let mut is_there = false;
             for (name, member) in &mut self.members {
                 if keys::find(&canonical(name)).is_some_and(|found| found.name == key.name) {
@@ -136,35 +160,48 @@ impl Held {
     }
 }
 
-fn read(path: &Path) -> Result<(Map<String, Value>, AllSettings), SettingsError> {
+fn members(path: &Path) -> Result<Map<String, Value>, SettingsError> {
     let text = match std::fs::read(path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => b"{}".to_vec(),
         Err(source) => return Err(SettingsError::Unreadable { path: path.to_path_buf(), source }),
     };
-    let members: Map<String, Value> =
-        serde_json::from_slice(&text).map_err(|error| SettingsError::Syntax {
-            path: path.to_path_buf(),
-            line: error.line(),
-            column: error.column(),
-            // The place is told before the reason, as compilers do.
-            reason: error.to_string().split(" at line ").next().unwrap_or_default().to_owned(),
-        })?;
+    serde_json::from_slice(&text).map_err(|error| SettingsError::Syntax {
+        path: path.to_path_buf(),
+        line: error.line(),
+        column: error.column(),
+        // The place is told before the reason, as compilers do.
+        reason: error.to_string().split(" at line ").next().unwrap_or_default().to_owned(),
+    })
+}
+
+fn read(path: &Path) -> Result<Held, SettingsError> {
+    let mut members = members(path)?;
     let mut all = AllSettings::default();
-    for (name, value) in &members {
+    let mut refused = Vec::new();
+    for (name, value) in &mut members {
         let Some(key) = keys::find(&canonical(name)) else { continue };
-        match (key.set)(&mut all, value) {
-            Ok(()) => {}
-            Err(Refusal::WrongType | Refusal::Invalid) => {
-                tracing::warn!(key = name, %value, "a setting that makes no sense is left at its default");
-            }
+        let taken =
+            if key.name == TOKENS { take_tokens(&mut all, value) } else { (key.set)(&mut all, value) };
+        if taken.is_err() {
+            refused.push(key);
         }
     }
     all.http.password = salted(&all.http.password);
-    for token in &mut all.http.tokens {
-        token.secret = salted(&token.secret);
+    let refused = refused.into_iter().map(|key| Refused { key, instead: key.disk_value(&all) }).collect();
+    Ok(Held { members, all, refused })
+}
+
+/// Takes every token that makes sense, also beside one that makes none, and hashes the secrets of all of them.
+fn take_tokens(all: &mut AllSettings, value: &mut Value) -> Result<(), Refusal> {
+    let tokens = value.as_array_mut().ok_or(Refusal::WrongType)?;
+    for secret in tokens.iter_mut().filter_map(|token| token.get_mut("token")) {
+        if let Some(text) = secret.as_str() {
+            *secret = salted(text).into();
+        }
     }
-    Ok((members, all))
+    all.http.tokens = tokens.iter().filter_map(|token| Token::of(token).ok()).collect();
+    if all.http.tokens.len() == tokens.len() { Ok(()) } else { Err(Refusal::Invalid) }
 }
 
 /// Puts the text in place of the file so that at any moment the whole old or the whole new one is there. Nobody else
@@ -257,10 +294,50 @@ mod tests {
         std::fs::write(&path, "{").unwrap();
         assert!(file.reload().is_err());
         assert_eq!(file.current().session.alt_speed.up, 1);
+        let error = file.change(|all| all.session.alt_speed.up = 7).unwrap_err();
+        assert!(error.to_string().contains("settings.json:1:1"), "{error}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "{", "it is not overwritten");
+        assert_eq!(file.current().session.alt_speed.up, 1);
         std::fs::write(&path, r#"{"alt-speed-up": 2, "new": true}"#).unwrap();
         assert_eq!(file.reload().unwrap().session.alt_speed.up, 2);
         file.change(|_| {}).unwrap();
         assert_eq!(saved(&path)["new"], true);
+    }
+
+    #[test]
+    fn what_makes_no_sense_stays_in_the_file_until_it_is_set() {
+        let (_folder, path) = with(r#"{"alt-speed-up": "fast", "encryption": 9, "dht-enabled": "false"}"#);
+        let file = SettingsFile::open(path.clone()).unwrap();
+        file.change(|all| all.session.alt_speed.down = 3).unwrap();
+        let disk = saved(&path);
+        assert_eq!((&disk["alt-speed-up"], &disk["encryption"]), (&json!("fast"), &json!(9)));
+        assert_eq!((&disk["alt-speed-down"], &disk["dht-enabled"]), (&json!(3), &json!(false)));
+        file.change(|all| all.session.alt_speed.up = 4).unwrap();
+        assert_eq!(saved(&path)["alt-speed-up"], 4);
+        assert_eq!(saved(&path)["encryption"], 9);
+    }
+
+    #[test]
+    fn a_wrong_token_takes_no_other_with_it() {
+        let (_folder, path) = with(
+            r#"{"rpc-tokens": [{"name": "a", "scope": "root", "token": "s1"}, {"name": "b", "scope": "all", "token": "s2"}]}"#,
+        );
+        let file = SettingsFile::open(path.clone()).unwrap();
+        let names: Vec<String> = file.current().http.tokens.into_iter().map(|token| token.name).collect();
+        assert_eq!(names, ["b"]);
+        file.change(|_| {}).unwrap();
+        let disk = saved(&path);
+        assert_eq!(
+            (&disk["rpc-tokens"][0]["scope"], &disk["rpc-tokens"][1]["name"]),
+            (&json!("root"), &json!("b"))
+        );
+        assert!(
+            disk["rpc-tokens"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|it| it["token"].as_str().unwrap().starts_with('{'))
+        );
     }
 
     #[test]

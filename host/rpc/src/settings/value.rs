@@ -31,17 +31,19 @@ impl Setting for bool {
         json!(self)
     }
 
-    /// Numbers are taken too: 0 is false.
+    /// Numbers are taken too (0 is false), and the two words in quotes.
     fn of(value: &Value) -> Result<Self, Refusal> {
         match value {
             Value::Bool(value) => Ok(*value),
             Value::Number(number) => Ok(number.as_f64() != Some(0.0)),
+            Value::String(word) if word == "true" => Ok(true),
+            Value::String(word) if word == "false" => Ok(false),
             _ => Err(Refusal::WrongType),
         }
     }
 }
 
-/// A whole number: also written as a whole `1.0`, as a boolean, or as digits in quotes.
+/// A whole number: also written as `1.0`, or as a boolean.
 pub(crate) fn whole(value: &Value) -> Result<i64, Refusal> {
     match value {
         Value::Bool(value) => Ok(i64::from(*value)),
@@ -75,9 +77,14 @@ impl Setting for f64 {
         if self.fract() == 0.0 && self.abs() < 1e15 { json!(*self as i64) } else { json!(self) }
     }
 
+    /// Other than whole numbers, these may stand in quotes.
     fn of(value: &Value) -> Result<Self, Refusal> {
         match value {
             Value::Bool(value) => Ok(Self::from(u8::from(*value))),
+            Value::String(text) => {
+                let number = text.parse().ok().filter(|number: &Self| number.is_finite());
+                number.ok_or(Refusal::WrongType)
+            }
             Value::Number(number) => {
                 number.as_f64().filter(|number| number.is_finite()).ok_or(Refusal::Invalid)
             }
@@ -294,22 +301,26 @@ pub(crate) fn tiers(text: &str) -> Vec<Vec<String>> {
     tiers
 }
 
-impl Setting for Vec<Token> {
+impl Setting for Token {
     fn to_value(&self) -> Value {
-        let token =
-            |token: &Token| json!({"name": token.name, "scope": token.scope.name(), "token": token.secret});
-        self.iter().map(token).collect()
+        json!({"name": self.name, "scope": self.scope.name(), "token": self.secret})
     }
 
     fn of(value: &Value) -> Result<Self, Refusal> {
-        let text = |token: &Value, key: &str| token.get(key).and_then(Value::as_str).map(str::to_owned);
-        let token = |token: &Value| {
-            let scope = Scope::named(&text(token, "scope")?)?;
-            let secret = text(token, "token").filter(|secret| !secret.is_empty())?;
-            Some(Token { name: text(token, "name").unwrap_or_default(), scope, secret })
-        };
-        let tokens = value.as_array().ok_or(Refusal::WrongType)?;
-        tokens.iter().map(|value| token(value).ok_or(Refusal::Invalid)).collect()
+        let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+        let scope = text("scope").and_then(|name| Scope::named(&name)).ok_or(Refusal::Invalid)?;
+        let secret = text("token").filter(|secret| !secret.is_empty()).ok_or(Refusal::Invalid)?;
+        Ok(Self { name: text("name").unwrap_or_default(), scope, secret })
+    }
+}
+
+impl Setting for Vec<Token> {
+    fn to_value(&self) -> Value {
+        self.iter().map(Setting::to_value).collect()
+    }
+
+    fn of(value: &Value) -> Result<Self, Refusal> {
+        value.as_array().ok_or(Refusal::WrongType)?.iter().map(Token::of).collect()
     }
 }
 
@@ -364,7 +375,9 @@ mod tests {
         assert_eq!(bool::of(&json!(0)), Ok(false));
         assert_eq!(u32::of(&json!(true)), Ok(1));
         assert_eq!(u32::of(&json!(7.0)), Ok(7));
-        assert_eq!(bool::of(&json!("true")), Err(Refusal::WrongType));
+        assert_eq!((bool::of(&json!("true")), bool::of(&json!("false"))), (Ok(true), Ok(false)));
+        assert_eq!(bool::of(&json!("yes")), Err(Refusal::WrongType));
+        assert_eq!((f64::of(&json!("1.5")), f64::of(&json!("inf"))), (Ok(1.5), Err(Refusal::WrongType)));
         assert_eq!(u16::of(&json!("x")), Err(Refusal::WrongType));
         assert_eq!(u16::of(&json!(70_000)), Err(Refusal::Invalid));
         assert_eq!(u32::of(&json!(-1)), Err(Refusal::Invalid));
