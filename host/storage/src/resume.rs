@@ -164,19 +164,21 @@ fn plan(torrent: &Torrent, record: Option<&ResumeRecord>) -> Plan {
             doubtful.push(piece);
         }
     }
-    let known = |index: usize| {
-        let mut pieces = geometry.file_pieces(FileIndex(index as u32)).map(PieceIndex);
-        pieces.any(|piece| record.pieces.contains(piece))
-    };
     let missing = torrent.files.iter().enumerate().filter(|(index, file)| {
         file.is_data()
             && file.length > 0
             && file.place() != Place::Edges
             && now[*index].is_none()
-            && known(*index)
+            && has_piece_of(torrent, Some(record), *index)
     });
     let missing_files = missing.map(|(_, file)| torrent.root.join(&file.path)).collect();
     Plan { trusted, doubtful, missing_files }
+}
+
+/// Whether a record has a piece of a file.
+fn has_piece_of(torrent: &Torrent, record: Option<&ResumeRecord>, index: usize) -> bool {
+    let mut pieces = torrent.layout.geometry.file_pieces(FileIndex(index as u32)).map(PieceIndex);
+    record.is_some_and(|record| pieces.any(|piece| record.pieces.contains(piece)))
 }
 
 /// How a check reports and is stopped.
@@ -194,7 +196,8 @@ pub(crate) fn check(
     record: Option<&ResumeRecord>,
     control: &CheckControl<'_>,
 ) -> Result<(CheckReport, Vec<PieceIndex>), DiskError> {
-    let plan = plan(torrent, record);
+    let is_trusted = !torrent.is_distrusted.load(Ordering::Acquire);
+    let plan = plan(torrent, record.filter(|_| is_trusted));
     let CheckControl { threads, progress, cancelled } = *control;
     let check = Check { transfer, torrent, pieces: &plan.doubtful, progress, cancelled };
     let outcome = check.run(threads);
@@ -211,7 +214,7 @@ pub(crate) fn check(
     torrent.checked.store(true, Ordering::Release);
     for (index, file) in torrent.files.iter().enumerate() {
         if file.is_data() && file.length > 0 {
-            settle(transfer, torrent, index)?;
+            settle(transfer, torrent, index, has_piece_of(torrent, record, index))?;
         }
     }
     let have = torrent.stored.snapshot();
@@ -228,7 +231,10 @@ pub(crate) fn check(
 }
 
 /// After a check: an incomplete file loses its final name, one that is not ours is left alone, and space is reserved.
-fn settle(transfer: &Transfer, torrent: &Torrent, index: usize) -> Result<(), DiskError> {
+///
+/// A file of another length without one good piece is somebody else's, unless the record says that `was_ours`: then it
+/// was cut off or overwritten, and is fetched again. Not to take that back would stop the torrent for good.
+fn settle(transfer: &Transfer, torrent: &Torrent, index: usize, was_ours: bool) -> Result<(), DiskError> {
     let file = &torrent.files[index];
     let missing = file.missing.load(Ordering::Acquire);
     if file.place() == Place::Final {
@@ -238,7 +244,7 @@ fn settle(transfer: &Transfer, torrent: &Torrent, index: usize) -> Result<(), Di
             return Ok(());
         }
         let pieces = torrent.layout.geometry.file_pieces(FileIndex(index as u32));
-        let ours = missing < pieces.end - pieces.start;
+        let ours = was_ours || missing < pieces.end - pieces.start;
         let foreign = !ours && length.is_some_and(|length| length > 0 && length != file.length);
         if foreign && file.is_wanted() {
             return Err(DiskError::InTheWay { path });

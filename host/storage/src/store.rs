@@ -93,6 +93,10 @@ impl TorrentStore {
             // One torrent at a time: a check keeps every core and the disk busy by itself.
             let _turn = locked(&shared.checking);
             let record = shared.load(&torrent);
+            if torrent.is_distrusted.load(Ordering::Acquire) {
+                // Whoever is killed meanwhile hashes everything at its next start.
+                shared.forget(&torrent);
+            }
             let control =
                 CheckControl { threads: shared.check_threads, progress: &progress, cancelled: &cancelled };
             let (report, found) = resume::check(&shared.transfer, &torrent, record.as_ref(), &control)?;
@@ -117,9 +121,9 @@ impl TorrentStore {
         self.shared.load(&self.torrent)
     }
 
-    /// Forgets what the state database remembers of this download: the next check hashes everything.
-    pub fn forget_record(&self) {
-        self.shared.forget(&self.torrent);
+    /// Has the check hash everything, whatever the state database remembers of this download.
+    pub fn distrust_record(&self) {
+        self.torrent.is_distrusted.store(true, Ordering::Release);
     }
 
     /// Forgets the blocks of an unfinished piece.

@@ -117,6 +117,8 @@ pub(crate) struct Torrent {
     pub(crate) closed: AtomicBool,
     /// What is there was found out: until then there is nothing to record.
     pub(crate) checked: AtomicBool,
+    /// The record says what was here, but every piece is hashed.
+    pub(crate) is_distrusted: AtomicBool,
     /// Held while incomplete, to keep other processes away.
     pub(crate) lock: Mutex<Option<OwnedFd>>,
     pub(crate) downloaded: AtomicU64,
@@ -175,6 +177,7 @@ impl Torrent {
             finished_told: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             checked: AtomicBool::new(false),
+            is_distrusted: AtomicBool::new(false),
             lock: Mutex::default(),
             downloaded: AtomicU64::new(0),
             uploaded: AtomicU64::new(0),

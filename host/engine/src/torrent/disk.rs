@@ -30,7 +30,7 @@ pub(super) async fn check(parts: &mut Parts) -> Checked {
     let bytes_wanted = super::show::bytes_of(&geometry, &wanted, &wanted);
     let store = parts.store.clone();
     if parts.add.tuning.recheck {
-        store.forget_record();
+        store.distrust_record();
     }
     if parts.add.tuning.read_soon {
         store.keep_cached();

@@ -165,6 +165,25 @@ async fn somebody_elses_file_is_not_touched() {
 }
 
 #[tokio::test]
+async fn a_file_of_ours_that_was_cut_off_is_fetched_again() {
+    for verified in [false, true] {
+        let world = World::single();
+        world.download_and_close().await;
+        fs::OpenOptions::new().write(true).open(world.path("image.iso")).unwrap().set_len(1000).unwrap();
+        let mut run = world.try_open().await.unwrap();
+        if verified {
+            run.store.distrust_record();
+        }
+        let report = run.store.check(|_| {}).await.unwrap();
+        assert!(report.have.is_empty() && !world.path("image.iso").exists());
+        run.feed(&world, world.all_pieces()).await;
+        run.finished().await;
+        assert_eq!(fs::read(world.path("image.iso")).unwrap(), world.content);
+        run.close().await;
+    }
+}
+
+#[tokio::test]
 async fn a_second_download_of_the_same_is_refused() {
     for world in [World::single(), World::multi()] {
         let (mut run, _) = world.start().await;
