@@ -44,7 +44,7 @@ pub use errors::DiskError;
 pub use events::{BlockReport, DiskEvent};
 pub use layout::{FileKind, Layout, LayoutFile, TorrentLayout};
 pub use pool::{BlockBuffer, BlockPool};
-pub use relocate::{delete_data, move_data, rename_path};
+pub use relocate::{delete_data, has_data, move_data, rename_path};
 pub use resume::CheckReport;
 pub use state::{
     Change, Contents, FileStamp, Ledger, MirrorScore, ResumeRecord, STATE_FILE, StateError, StateStore,

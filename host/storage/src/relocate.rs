@@ -22,6 +22,12 @@ fn ours(torrent: &TorrentLayout) -> Vec<PathBuf> {
     names.chain([open.edges.clone()]).collect()
 }
 
+/// Whether any file of a torrent is in its folder, whole, unfinished, or something else under its name.
+pub fn has_data(torrent: &TorrentLayout) -> bool {
+    let is_there = |name: &PathBuf| fs::symlink_metadata(torrent.download_directory.join(name)).is_ok();
+    ours(torrent).iter().any(is_there)
+}
+
 /// Moves the files of a closed torrent to another folder, which is made if missing; what has been moved already is
 /// left alone, so that a move that was cut off can be done again. Over file systems bytes are copied and synced before
 /// the old file goes.

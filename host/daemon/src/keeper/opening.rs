@@ -1,7 +1,7 @@
 //! Giving a torrent a task in the engine.
 
 use super::book::{Book, Limits, Run};
-use super::{Keeper, News, files, waking};
+use super::{Keeper, News, files, removing, waking};
 use crate::catalogue::entry::{Number, Options};
 use crate::{Preallocation, Settings, Tracker};
 use engine::{AddMagnet, AddTorrent, AfterCompletion, Control, Session, Tuning};
@@ -18,14 +18,16 @@ pub(crate) struct Opened {
     pub(crate) control: Control,
     /// `None` while it is looked for.
     pub(crate) metainfo: Option<Arc<Metainfo>>,
+    /// Its data was found in its download folder, not where unfinished data goes.
+    pub(crate) is_home: bool,
 }
 
 impl Keeper {
     /// Opens a torrent behind the keeper; [`News::Opened`] follows.
     pub(super) fn open(&mut self, number: Number) {
-        let Some((options, trackers)) =
-            self.entry(number, |entry| (entry.options.clone(), entry.trackers.clone()))
-        else {
+        let Some((options, trackers, has_pieces)) = self.entry(number, |entry| {
+            (entry.options.clone(), entry.trackers.clone(), entry.progress.bytes_have > 0)
+        }) else {
             return;
         };
         let settings = &self.config.settings;
@@ -48,6 +50,8 @@ impl Keeper {
             metainfo: book.metainfo.clone(),
             torrent_file,
             directory: book.place.clone().unwrap_or_else(|| options.download_directory.clone()),
+            home: book.place.as_ref().filter(|_| !has_pieces).map(|_| options.download_directory.clone()),
+            expects_data: has_pieces && !book.verify,
             selected: files::selected(&book.files),
             sequential: sequential(&options),
             preallocate,
@@ -128,6 +132,10 @@ struct Opening {
     metainfo: Option<Arc<Metainfo>>,
     torrent_file: PathBuf,
     directory: PathBuf,
+    /// Its download folder, if its unfinished data is elsewhere and none of that is known: its data may be there.
+    home: Option<PathBuf>,
+    /// Some of its data was there and nobody doubts it.
+    expects_data: bool,
     selected: Option<Vec<FileIndex>>,
     sequential: Option<PieceIndex>,
     preallocate: bool,
@@ -144,13 +152,13 @@ impl Opening {
         let opened = self.open(&session).await;
         // The session ends with the keeper, not with the last word of a torrent.
         drop(session);
-        let (mut torrent, metainfo) = match opened {
+        let (mut torrent, metainfo, is_home) = match opened {
             Ok(opened) => opened,
             // An error means that the keeper has ended, here and below.
             Err(text) => return drop(news.send(News::Opened(number, Err(text))).await),
         };
         let control = torrent.control().clone();
-        if news.send(News::Opened(number, Ok(Opened { control, metainfo }))).await.is_err() {
+        if news.send(News::Opened(number, Ok(Opened { control, metainfo, is_home }))).await.is_err() {
             return;
         }
         while let Some(event) = torrent.next_event().await {
@@ -161,15 +169,19 @@ impl Opening {
         drop(news.send(News::Ended(number)).await);
     }
 
-    async fn open(mut self, session: &Session) -> Result<(engine::Torrent, Option<Arc<Metainfo>>), String> {
+    async fn open(
+        mut self,
+        session: &Session,
+    ) -> Result<(engine::Torrent, Option<Arc<Metainfo>>, bool), String> {
         if let Some(magnet) = self.magnet.take() {
             let torrent = session.add_magnet(self.search(magnet)).map_err(|error| error.to_string())?;
-            return Ok((torrent, None));
+            return Ok((torrent, None, false));
         }
-        let metainfo = match self.metainfo {
+        let metainfo = match self.metainfo.take() {
             Some(metainfo) => metainfo,
-            None => load(self.torrent_file).await?,
+            None => load(std::mem::take(&mut self.torrent_file)).await?,
         };
+        let is_home = self.find_data(&metainfo).await?;
         make_folder(&self.directory).await?;
         let add = AddTorrent {
             metainfo: Arc::clone(&metainfo),
@@ -188,7 +200,30 @@ impl Opening {
             tuning: self.tuning,
         };
         let torrent = session.add(add).await.map_err(|error| error.to_string())?;
-        Ok((torrent, Some(metainfo)))
+        Ok((torrent, Some(metainfo), is_home))
+    }
+
+    /// Looks where the data is. True if that is the download folder instead of the one for unfinished data.
+    ///
+    /// Data that was there and is gone as a whole is on a disk that is not mounted, most likely: to make its folder and
+    /// fetch it again would fill another disk. Only to verify it settles that it is gone.
+    async fn find_data(&mut self, metainfo: &Arc<Metainfo>) -> Result<bool, String> {
+        let home = self.home.take();
+        if home.is_none() && !self.expects_data {
+            return Ok(false);
+        }
+        let folder = home.clone().unwrap_or_else(|| self.directory.clone());
+        let (metainfo, paths) = (Arc::clone(metainfo), self.tuning.paths.clone());
+        let look = move || storage::has_data(&removing::layout(&metainfo, &paths, folder));
+        let found = tokio::task::spawn_blocking(look).await.map_err(|error| error.to_string())?;
+        match home {
+            None if !found => Err(NO_DATA.into()),
+            Some(home) if found => {
+                self.directory = home;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
     }
 
     /// What is looked for while the metadata is not known.
@@ -204,6 +239,10 @@ impl Opening {
         }
     }
 }
+
+/// In the words of Transmission, which programs know.
+const NO_DATA: &str = "No data found! Ensure your drives are connected or use \"Set Location\". To re-download, use \
+                       \"Verify Local Data\" and start the torrent afterwards.";
 
 /// Reads and parses a torrent file.
 pub(super) async fn load(path: PathBuf) -> Result<Arc<Metainfo>, String> {

@@ -7,7 +7,7 @@ use crate::api::command::{CommandError, RenameError};
 use crate::api::events::EventKind;
 use crate::catalogue::entry::Number;
 use crate::limits::RENAMES_WAITING;
-use metainfo::Metainfo;
+use metainfo::{FileIndex, Metainfo};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,8 +42,7 @@ impl Keeper {
             } else {
                 book.place = None;
                 book.move_due = false;
-                // What lies there is looked at before it is trusted.
-                book.verify = true;
+                self.doubt(number);
             }
             self.mark(number);
             self.halt(number);
@@ -61,7 +60,7 @@ impl Keeper {
         book.move_due = false;
         let Some(from) = book.place.clone() else { return };
         book.run = Run::Moving;
-        let (known, paths, news) = (book.metainfo.clone(), book_for_layout(book), self.news_sender.clone());
+        let (known, paths, news) = (book.metainfo.clone(), opening::paths(book), self.news_sender.clone());
         let folder = to.clone();
         tokio::spawn(async move {
             let metainfo = match known {
@@ -100,13 +99,28 @@ impl Keeper {
                 if std::mem::take(&mut book.is_completion_untold) {
                     self.shared.log.tell(number, hash, EventKind::Complete);
                 }
+                self.clear_local_fault(number);
                 self.mark(number);
                 self.commit(|_| {});
                 self.reconcile(number);
             }
-            Err(text) => self.fail(number, text),
+            Err(text) => {
+                self.stay(number);
+                self.fail(number, text);
+                self.reconcile(number);
+            }
         }
         self.next_rename(number);
+    }
+
+    /// A move failed: the data's folder is its download folder again, unless it is to move elsewhere meanwhile, or only
+    /// unfinished data belongs there.
+    fn stay(&mut self, number: Number) {
+        let unfinished = &self.config.settings.incomplete_directory;
+        let Some(book) = self.books.get_mut(&number).filter(|book| !book.move_due) else { return };
+        if let Some(place) = book.place.take_if(|place| place != unfinished) {
+            self.change(number, |entry| entry.options.download_directory = place);
+        }
     }
 
     pub(super) fn rename(
@@ -203,23 +217,15 @@ impl Keeper {
     }
 }
 
-/// The parts of a book that say where files lie.
-fn book_for_layout(book: &Book) -> Book {
-    let mut copy = Book::new(book.number, book.info_hash);
-    copy.paths.clone_from(&book.paths);
-    copy.files.clone_from(&book.files);
-    copy
-}
-
 fn move_data(
     metainfo: &Metainfo,
-    book: &Book,
+    paths: &BTreeMap<FileIndex, PathBuf>,
     from: &Path,
     to: &Path,
     state: Option<&StateStore>,
 ) -> Result<(), String> {
     let real_from = std::fs::canonicalize(from);
-    let layout = removing::layout(metainfo, book, from.to_path_buf());
+    let layout = removing::layout(metainfo, paths, from.to_path_buf());
     storage::move_data(&layout, to).map_err(|error| error.to_string())?;
     if let (Some(state), Ok(real_from), Ok(real_to)) = (state, real_from, std::fs::canonicalize(to))
         && real_from != real_to

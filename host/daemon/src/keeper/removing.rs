@@ -6,7 +6,8 @@ use super::opening;
 use super::{Keeper, News};
 use crate::api::events::EventKind;
 use crate::catalogue::entry::Number;
-use metainfo::{InfoHash, Metainfo};
+use metainfo::{FileIndex, InfoHash, Metainfo};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use storage::{Change, TorrentLayout};
@@ -61,8 +62,8 @@ impl Keeper {
         let (Some(true), Some(metainfo)) = (book.removal, &book.metainfo) else {
             return self.gone(number, &hash);
         };
-        let places = book.place.iter().chain(&book.left_at);
-        let layouts: Vec<_> = places.map(|place| layout(metainfo, &book, place.clone())).collect();
+        let (places, paths) = (book.place.iter().chain(&book.left_at), opening::paths(&book));
+        let layouts: Vec<_> = places.map(|place| layout(metainfo, &paths, place.clone())).collect();
         let news = self.news_sender.clone();
         tokio::task::spawn_blocking(move || {
             for error in layouts.iter().filter_map(|layout| storage::delete_data(layout).err()) {
@@ -83,19 +84,22 @@ impl Keeper {
     }
 }
 
-/// A torrent's files as storage sees them.
-pub(super) fn layout(metainfo: &Metainfo, book: &Book, directory: PathBuf) -> TorrentLayout {
+/// A torrent's files as storage sees them, `paths` being those that the user changed.
+pub(super) fn layout(
+    metainfo: &Metainfo,
+    paths: &BTreeMap<FileIndex, PathBuf>,
+    directory: PathBuf,
+) -> TorrentLayout {
     let mut layout = storage::Layout::new(metainfo);
-    for (index, path) in opening::paths(book) {
+    for (index, path) in paths {
         if let Some(file) = layout.files.get_mut(index.as_usize()) {
-            file.path = path;
+            file.path.clone_from(path);
         }
     }
-    let selected = super::files::selected(&book.files);
     TorrentLayout {
         layout: Arc::new(layout),
         download_directory: directory,
-        selected,
+        selected: None,
         preallocate: false,
         plain_names: false,
     }

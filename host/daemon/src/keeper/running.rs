@@ -71,17 +71,26 @@ impl Keeper {
                 // There is nothing to be hashed.
                 continue;
             }
-            if let Some(book) = self.books.get_mut(&number) {
-                book.verify = true;
-            }
-            self.change(number, |entry| {
-                entry.fault = entry.fault.take().filter(|fault| fault.kind != FaultKind::Local);
-            });
+            self.doubt(number);
             self.mark(number);
             self.halt(number);
             self.reconcile(number);
         }
         self.answer(done);
+    }
+
+    /// What lies there is looked at before it is trusted, whatever was wrong with it.
+    pub(super) fn doubt(&mut self, number: Number) {
+        if let Some(book) = self.books.get_mut(&number) {
+            book.verify = true;
+        }
+        self.clear_local_fault(number);
+    }
+
+    pub(super) fn clear_local_fault(&self, number: Number) {
+        self.change(number, |entry| {
+            entry.fault = entry.fault.take().filter(|fault| fault.kind != FaultKind::Local);
+        });
     }
 
     pub(super) fn reannounce(&mut self, numbers: &[Number], done: Done) {
@@ -215,6 +224,10 @@ impl Keeper {
                 book.seen_at = Instant::now();
                 book.searches = opened.metainfo.is_none();
                 book.metainfo = opened.metainfo;
+                if opened.is_home {
+                    book.place = None;
+                    self.dirty.insert(number);
+                }
                 book.run = Run::On(opened.control);
                 let held = std::mem::take(&mut book.held);
                 self.awake.insert(number);

@@ -2,6 +2,7 @@
 
 mod lifecycle;
 mod magnets;
+mod places;
 mod queue;
 mod sleep;
 mod world;
