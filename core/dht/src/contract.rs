@@ -3,6 +3,7 @@
 use crate::id::Id;
 use crate::item::{Item, Verify};
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 /// An address family. The DHTs of IPv4 and of IPv6 are two (BEP 32).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -110,6 +111,38 @@ pub struct Outcome {
     pub stored_at: usize,
 }
 
+/// What a node answered to our [`ping`](crate::Node::ping).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Pong {
+    /// Who answered.
+    pub contact: Contact,
+    /// From our question to its answer.
+    pub round_trip: Duration,
+    /// Its client and version (`v`), as it writes them; at most
+    /// [`MAX_VERSION_BYTES`](crate::limits::MAX_VERSION_BYTES), empty if it says nothing.
+    pub version: Vec<u8>,
+    /// Where it sees us (BEP 42).
+    pub seen_at: Option<SocketAddr>,
+}
+
+/// What became of an item at one of the nodes that it was sent to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stored {
+    /// It is kept there.
+    Taken,
+    /// It was refused, with this error code (BEP 44).
+    Refused(i64),
+    /// There was no answer.
+    Silent,
+}
+
+impl Stored {
+    /// The code of a refusal because another sequence number is held than `cas` says.
+    pub const CAS_MISMATCH: i64 = 301;
+    /// The code of a refusal because something newer is held.
+    pub const OLDER: i64 = 302;
+}
+
 /// What a node wants done or has to tell.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Output {
@@ -128,10 +161,12 @@ pub enum Output {
     Scraped(LookupKey, ScrapeEstimate),
     /// Info-hashes that one node holds (BEP 51).
     Samples(LookupKey, Vec<Id>),
-    /// A lookup ended; it is not heard of again.
+    /// A lookup ended; it is not heard of again, but for what becomes of an item that it put.
     Finished(LookupKey, Outcome),
+    /// What became of an item, once for each node of [`Outcome::stored_at`].
+    Stored(LookupKey, Stored),
     /// A node answered our [`ping`](crate::Node::ping).
-    Pong(Contact),
+    Pong(Pong),
     /// Enough others agree that this is our address.
     ExternalAddress(IpAddr),
     /// Nodes of the other family were named: of use to a node there.

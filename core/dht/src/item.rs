@@ -1,5 +1,6 @@
 //! Items of arbitrary data and who may have made them (BEP 44).
 
+use crate::contract::Stored;
 use crate::id::Id;
 use crate::limits::{MAX_ITEM_BYTES, MAX_SALT_BYTES};
 use sha1::{Digest, Sha1};
@@ -72,8 +73,8 @@ impl ItemFault {
             Self::TooBig => 205,
             Self::BadSignature => 206,
             Self::SaltTooBig => 207,
-            Self::CasMismatch => 301,
-            Self::Older => 302,
+            Self::CasMismatch => Stored::CAS_MISMATCH,
+            Self::Older => Stored::OLDER,
             Self::NoRoom => 202,
         }
     }

@@ -32,8 +32,10 @@ pub(crate) enum Body<'a> {
         query: Query<'a>,
     },
     Answer(Box<Answer<'a>>),
-    /// Somebody could not do what we asked.
-    Error,
+    /// Somebody could not do what we asked, and why; 0 where that is not said.
+    Error {
+        code: i64,
+    },
 }
 
 /// What can be asked.
@@ -96,6 +98,8 @@ pub(crate) struct Answer<'a> {
     pub(crate) nodes: Vec<Contact>,
     pub(crate) values: Vec<SocketAddr>,
     pub(crate) token: Option<&'a [u8]>,
+    /// The answerer's client.
+    pub(crate) version: &'a [u8],
     /// Where the answerer sees us (BEP 42).
     pub(crate) seen_at: Option<SocketAddr>,
     /// Not checked yet; a mutable item comes without its salt.

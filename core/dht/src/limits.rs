@@ -27,6 +27,9 @@ pub const MAX_TRANSACTION_BYTES: usize = 32;
 /// Bytes of another node's token that are kept and sent back. Clients use 4 to 20.
 pub const MAX_TOKEN_BYTES: usize = 64;
 
+/// Bytes of another client's name and version that are told. All clients use 4.
+pub const MAX_VERSION_BYTES: usize = 16;
+
 /// Peers taken from one answer: what fits one packet.
 pub const MAX_VALUES: usize = 150;
 

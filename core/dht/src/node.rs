@@ -8,7 +8,7 @@ mod searches;
 
 use crate::address::Reach;
 use crate::bep42::id_for;
-use crate::contract::{Config, Contact, Family, Goal, LookupKey, Output, Stats};
+use crate::contract::{Config, Contact, Family, Goal, LookupKey, Output, Stats, Stored};
 use crate::id::Id;
 use crate::item_store::ItemStore;
 use crate::krpc::{self, Body, Fault, Query};
@@ -63,9 +63,11 @@ enum Purpose {
     /// Is a node still there, or a newcomer worth a place?
     Table,
     /// The caller wants to know.
-    Ping,
-    /// Something was handed over; the answer changes nothing but the table.
-    Store,
+    Ping { asked: Instant },
+    /// A peer was announced; the answer changes nothing but the table.
+    Announce,
+    /// An item was put, and the caller wants to know what becomes of it.
+    Put(LookupKey),
 }
 
 impl Node {
@@ -168,7 +170,7 @@ impl Node {
 
     /// Pings a node; [`Output::Pong`] tells of its answer.
     pub fn ping(&mut self, now: Instant, address: SocketAddr) {
-        self.ask(now, address, None, Purpose::Ping, &Query::Ping);
+        self.ask(now, address, None, Purpose::Ping { asked: now }, &Query::Ping);
     }
 
     /// Starts a lookup. What it finds comes as outputs with its key, the last of them [`Output::Finished`].
@@ -196,7 +198,7 @@ impl Node {
                     self.handle_query(now, asker, message.transaction, &query, packet.len());
                 }
                 Body::Answer(answer) => self.handle_answer(now, from, message.transaction, &answer),
-                Body::Error => self.handle_error(now, from, message.transaction),
+                Body::Error { code } => self.handle_error(now, from, message.transaction, code),
             },
             Err(Fault::Refused { transaction, code, reason }) => {
                 self.refuse(now, from, krpc::error(transaction, code, reason), packet.len());
@@ -223,9 +225,13 @@ impl Node {
 
     fn handle_lost(&mut self, now: Instant, request: &Request<Purpose>) {
         self.table.failed(now, request.to);
-        if let Purpose::Lookup(key) = request.purpose {
-            self.searches.failed(key, request.to);
-            self.silent.note(now, request.to);
+        match request.purpose {
+            Purpose::Lookup(key) => {
+                self.searches.failed(key, request.to);
+                self.silent.note(now, request.to);
+            }
+            Purpose::Put(key) => self.outputs.push_back(Output::Stored(key, Stored::Silent)),
+            Purpose::Table | Purpose::Ping { .. } | Purpose::Announce => {}
         }
     }
 

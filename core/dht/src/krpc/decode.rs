@@ -9,7 +9,7 @@ use crate::id::Id;
 use crate::item::{Item, ItemFault, MutableItem};
 use crate::limits::{
     MAX_DEPTH, MAX_ITEM_BYTES, MAX_RECEIVED_BYTES, MAX_SALT_BYTES, MAX_SAMPLES, MAX_TOKEN_BYTES, MAX_TOKENS,
-    MAX_TRANSACTION_BYTES, MAX_VALUES,
+    MAX_TRANSACTION_BYTES, MAX_VALUES, MAX_VERSION_BYTES,
 };
 use bencode::Value;
 use std::net::SocketAddr;
@@ -31,7 +31,7 @@ pub(crate) fn decode(packet: &[u8], family: Family) -> Result<Message<'_>, Fault
             reason,
         })?,
         Some(b"r") => Body::Answer(Box::new(answer(root).ok_or(Fault::Noise)?)),
-        Some(b"e") => Body::Error,
+        Some(b"e") => Body::Error { code: error_code(root).unwrap_or_default() },
         _ => return Err(Fault::Noise),
     };
     Ok(Message { transaction, body })
@@ -147,11 +147,20 @@ fn answer<'a>(root: Value<'_, 'a>) -> Option<Answer<'a>> {
         nodes,
         values: values(r),
         token: bytes(b"token").filter(|token| (1..=MAX_TOKEN_BYTES).contains(&token.len())),
+        version: root
+            .get(b"v")
+            .and_then(Value::bytes)
+            .filter(|version| version.len() <= MAX_VERSION_BYTES)
+            .unwrap_or_default(),
         seen_at: root.get(b"ip").and_then(Value::bytes).and_then(address_from),
         item: item(r),
         samples: samples(bytes(b"samples").unwrap_or_default()),
         filters: filter(b"BFsd").zip(filter(b"BFpe")),
     })
+}
+
+fn error_code(root: Value<'_, '_>) -> Option<i64> {
+    root.get(b"e")?.list()?.next()?.integer()
 }
 
 fn values(r: Value<'_, '_>) -> Vec<SocketAddr> {

@@ -1,7 +1,7 @@
 //! What others answer to our questions.
 
 use super::{Node, Purpose};
-use crate::contract::{Contact, Output};
+use crate::contract::{Contact, Output, Pong, Stored};
 use crate::krpc::Answer;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -27,18 +27,28 @@ impl Node {
         }
         match request.purpose {
             Purpose::Lookup(key) => self.lookup_answered(now, key, contact, answer),
-            Purpose::Ping => self.outputs.push_back(Output::Pong(contact)),
-            Purpose::Table | Purpose::Store => {}
+            Purpose::Ping { asked } => self.outputs.push_back(Output::Pong(Pong {
+                contact,
+                round_trip: now.saturating_duration_since(asked),
+                version: answer.version.to_vec(),
+                seen_at: answer.seen_at,
+            })),
+            Purpose::Put(key) => self.outputs.push_back(Output::Stored(key, Stored::Taken)),
+            Purpose::Table | Purpose::Announce => {}
         }
     }
 
-    /// An error is an answer of sorts, but of no use.
-    pub(super) fn handle_error(&mut self, now: Instant, from: SocketAddr, transaction: &[u8]) {
+    /// An error is an answer of sorts, but of little use.
+    pub(super) fn handle_error(&mut self, now: Instant, from: SocketAddr, transaction: &[u8], code: i64) {
         let Some(request) = self.requests.take(transaction, from) else { return };
         self.sources.prove(now, from.ip());
-        if let Purpose::Lookup(key) = request.purpose {
-            self.searches.failed(key, from);
-            self.advance(now);
+        match request.purpose {
+            Purpose::Lookup(key) => {
+                self.searches.failed(key, from);
+                self.advance(now);
+            }
+            Purpose::Put(key) => self.outputs.push_back(Output::Stored(key, Stored::Refused(code))),
+            Purpose::Table | Purpose::Ping { .. } | Purpose::Announce => {}
         }
     }
 

@@ -187,15 +187,18 @@ impl Node {
         let info_hash = search.lookup.target();
         let mut stored_at = 0;
         for (to, token) in &stores {
-            let query = match &search.goal {
+            let (purpose, query) = match &search.goal {
                 Some(Goal::Peers(Some(announce))) => {
                     let port = (!announce.implied_port).then_some(announce.port);
-                    Query::AnnouncePeer { info_hash, port, token, seed: announce.seed }
+                    let seed = announce.seed;
+                    (Purpose::Announce, Query::AnnouncePeer { info_hash, port, token, seed })
                 }
-                Some(Goal::Put { item, cas }) => Query::Put { token, item: item.clone(), cas: *cas },
+                Some(Goal::Put { item, cas }) => {
+                    (Purpose::Put(key), Query::Put { token, item: item.clone(), cas: *cas })
+                }
                 _ => continue,
             };
-            stored_at += usize::from(self.ask(now, *to, None, Purpose::Store, &query));
+            stored_at += usize::from(self.ask(now, *to, None, purpose, &query));
         }
         if search.goal.is_none() {
             self.maintenance.ended(key);

@@ -1,7 +1,7 @@
 //! What honest nodes do for each other.
 
 use super::*;
-use crate::contract::{Announce, Outcome};
+use crate::contract::{Announce, Outcome, Pong};
 use crate::item::Item;
 use crate::signing::{self, signed};
 use crate::world::{World, at};
@@ -95,6 +95,26 @@ fn a_newer_item_wins_over_an_older_one() {
         .rev()
         .find_map(|o| if let Output::Item(_, item) = o { Some(item.clone()) } else { None });
     assert_eq!(last, Some(item(2, b"3:two")));
+}
+
+#[test]
+fn what_becomes_of_an_item_is_told_by_every_node_it_was_sent_to() {
+    let mut world = World::network(20);
+    let item = |sequence| Item::Mutable(signed(1, b"", sequence, b"1:x"));
+    for (sequence, cas, expected) in [
+        (2, None, Stored::Taken),
+        (1, None, Stored::Refused(Stored::OLDER)),
+        (3, Some(1), Stored::Refused(Stored::CAS_MISMATCH)),
+        (3, Some(2), Stored::Taken),
+    ] {
+        let before = world.told.len();
+        let (_, outcome) = world.look_up(5, item(0).target(), Goal::Put { item: item(sequence), cas });
+        world.run_for(Duration::from_secs(5));
+        let told = |it: &(_, Output)| if let Output::Stored(_, stored) = it.1 { Some(stored) } else { None };
+        let told: Vec<Stored> = world.told[before..].iter().filter_map(told).collect();
+        assert_eq!(told, vec![expected; outcome.stored_at], "number {sequence}");
+        assert_eq!(outcome.stored_at, 8);
+    }
 }
 
 #[test]
@@ -210,7 +230,13 @@ fn a_ping_is_told() {
     world.drain(at(1));
     world.run_for(Duration::from_secs(1));
     let id = world.node(2).id();
-    assert!(world.told.contains(&(at(1), Output::Pong(Contact { id, address: at(2) }))));
+    let pong = Pong {
+        contact: Contact { id, address: at(2) },
+        round_trip: Duration::from_millis(40),
+        version: Vec::new(),
+        seen_at: Some(at(1)),
+    };
+    assert!(world.told.contains(&(at(1), Output::Pong(pong))));
 }
 
 #[test]
