@@ -54,8 +54,7 @@ mod world;
 
 pub use bep42::{id_fits, id_for};
 pub use contract::{
-    Announce, Config, Contact, Family, Goal, LookupKey, Outcome, Output, Pong, ScrapeEstimate, Stats,
-    Stored,
+    Announce, Config, Contact, Family, Goal, LookupKey, Outcome, Output, Pong, ScrapeEstimate, Stats, Stored,
 };
 pub use id::Id;
 pub use item::{Item, ItemFault, MutableItem, Verify, signed_bytes, target_of_key};

@@ -277,7 +277,8 @@ impl Node {
         self.maintenance.enter_network_now();
     }
 
-    const fn family(&self) -> Family {
+    /// The family that it is of.
+    pub const fn family(&self) -> Family {
         self.config.family
     }
 }

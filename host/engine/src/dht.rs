@@ -3,7 +3,10 @@
 //! Torrents ask for peers and are sent them as they are found, for as long as they listen.
 
 mod driver;
+mod errands;
+mod key;
 mod names;
+mod node;
 mod search;
 
 use crate::address_filter::AddressFilter;
@@ -11,12 +14,17 @@ use crate::bind::Bind;
 use crate::limits::{DHT_COMMAND_QUEUE, DHT_PEER_QUEUE};
 use crate::session::Shared;
 use crate::udp::{Port, Udp};
-use driver::{Driver, Side};
+use ::dht::Pong;
+use driver::{Driver, Side, verify};
+use errands::Errand;
 use search::Wanted;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{mpsc, oneshot};
+
+pub use key::DhtKey;
+pub use node::{DhtError, DhtNode, Kept, PeerLookup};
 
 /// Routers that are asked when nobody names others; each is run by the makers of a client.
 const ROUTERS: [(&str, u16); 3] =
@@ -66,6 +74,10 @@ enum Command {
     Find(Wanted),
     /// Routers, resolved.
     Bootstrap(Vec<SocketAddr>),
+    /// Look for something once.
+    Run(Errand),
+    /// Ask a node whether it is there.
+    Ping(SocketAddr, oneshot::Sender<Pong>),
     /// Addresses that somebody claims are nodes.
     Contacts(Vec<SocketAddr>),
     /// Peers reach us at another port.

@@ -35,13 +35,14 @@ mod utp;
 mod web_seed;
 mod web_seed_places;
 
+pub use self::dht::{DhtError, DhtKey, DhtNode, DhtSettings, DhtTables, Kept, PeerLookup};
+pub use ::dht::{ItemFault, MutableItem, Pong};
 pub use address_filter::AddressFilter;
 pub use api::{
     AddError, AddMagnet, AddTorrent, AfterCompletion, Event, Phase, Priority, Settings, Snapshot, SourceKind,
     SourceSnapshot, StartError, TorrentError, TorrentId, TrackerWord, Ways, WebSeedPolicy,
 };
 pub use bind::{Bind, BindError, Interface, PeerSockets};
-pub use dht::{DhtSettings, DhtTables};
 pub use dormitory::{SleepingTorrent, Stirred};
 pub use encryption::Encryption;
 pub use fetch_torrent::{FetchError, fetch_file, fetch_torrent, is_metalink, read_torrent};

@@ -341,6 +341,22 @@ pub(crate) const DHT_PEER_QUEUE: usize = 32;
 /// Torrents that are looked for in the DHT.
 pub(crate) const MAX_DHT_SEARCHES: usize = 10_000;
 
+/// Lookups and pings of the DHT that are made once and are under way at the same time.
+pub(crate) const MAX_DHT_ERRANDS: usize = 64;
+
+/// What one such lookup brings and its caller has not taken yet: each of 100 packets to each of two families may bring
+/// one find, and each of 16 nodes says what became of an item.
+pub(crate) const DHT_ERRAND_QUEUE: usize = 256;
+
+/// Pings until a node counts as silent: any datagram may be lost.
+pub(crate) const DHT_PINGS: usize = 4;
+
+/// How long an answer to a ping is waited for before the next.
+pub(crate) const DHT_PING_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long the names of bootstrap nodes are waited for where somebody waits for the answer.
+pub(crate) const DHT_NAMES_WAIT: Duration = Duration::from_secs(10);
+
 /// The longest datagram that is read whole; the node refuses more than 1,500 bytes.
 pub(crate) const MAX_DHT_PACKET: usize = 2048;
 

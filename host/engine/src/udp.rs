@@ -139,7 +139,6 @@ impl Port {
     }
 
     /// The port it is bound to.
-    #[cfg(test)]
     pub(crate) fn number(&self) -> u16 {
         self.socket.local_addr().map_or(0, |address| address.port())
     }

@@ -42,7 +42,10 @@ fn the_answers_of_the_specification() {
     assert_eq!((answer.id, answer.token), (ASKER, Some(&b"aoeusnth"[..])));
     let values: Vec<String> = answer.values.iter().map(ToString::to_string).collect();
     assert_eq!(values, ["97.120.106.101:11893", "105.100.104.116:28269"]);
-    assert_eq!(decoded(b"d1:eli201e23:A Generic Error Ocurrede1:t2:aa1:y1:ee").body, Body::Error { code: 201 });
+    assert_eq!(
+        decoded(b"d1:eli201e23:A Generic Error Ocurrede1:t2:aa1:y1:ee").body,
+        Body::Error { code: 201 }
+    );
 }
 
 #[test]

@@ -1,16 +1,17 @@
 //! The task: sockets on one side, the nodes in the middle, those who want peers on the other side.
 
+use super::errands::{Errand, Errands};
 use super::search::Wanted;
 use super::{Command, DhtSettings, DhtTables};
 use crate::address_filter::AddressFilter;
 use crate::limits::{DHT_BRIDGE_INTERVAL, DHT_PACKETS_A_TURN, MAX_DHT_SEARCHES};
 use crate::udp::{DhtDatagram, Port};
-use dht::{Config, Family, LookupKey, Node, Output};
+use dht::{Config, Family, Goal, Id, LookupKey, Node, Output, Pong};
 use ring::signature::{ED25519, UnparsedPublicKey};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
 /// A node and its socket.
@@ -32,7 +33,7 @@ impl Side {
 }
 
 /// Checks the signature of a mutable item (BEP 44).
-fn verify(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
+pub(super) fn verify(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
     UnparsedPublicKey::new(&ED25519, key).verify(message, signature).is_ok()
 }
 
@@ -44,12 +45,20 @@ pub(super) struct Driver {
     port: u16,
     filter: AddressFilter,
     wanted: Vec<Wanted>,
+    errands: Errands,
     bridge_at: Instant,
 }
 
 impl Driver {
     pub(super) fn new(sides: [Option<Side>; 2], port: u16, filter: AddressFilter) -> Self {
-        Self { sides, port, filter, wanted: Vec::new(), bridge_at: Instant::now() }
+        Self {
+            sides,
+            port,
+            filter,
+            wanted: Vec::new(),
+            errands: Errands::default(),
+            bridge_at: Instant::now(),
+        }
     }
 
     /// Works until nobody can command it any more.
@@ -112,6 +121,8 @@ impl Driver {
                 self.turn();
                 self.wanted.iter_mut().for_each(|wanted| wanted.hurry(now));
             }
+            Command::Run(errand) => self.run_errand(now, errand),
+            Command::Ping(node, reply) => self.ping(now, node, reply),
             Command::Contacts(addresses) => {
                 let allowed = self.filter.allowed(&addresses);
                 self.nodes(|node| node.handle_contacts(now, &allowed));
@@ -142,11 +153,25 @@ impl Driver {
     fn look_up(&mut self, now: Instant, index: usize) {
         let Some(wanted) = self.wanted.get_mut(index) else { return };
         let (info_hash, goal) = (wanted.info_hash(), wanted.goal(self.port));
-        let begin = |side: &mut Option<Side>| -> Option<LookupKey> {
-            side.as_mut().map(|side| side.node.look_up(now, info_hash, goal.clone()))
-        };
-        let [v4, v6] = &mut self.sides;
-        wanted.begin([begin(v4), begin(v6)]);
+        wanted.begin(begin(&mut self.sides, now, info_hash, &goal));
+    }
+
+    fn ping(&mut self, now: Instant, address: SocketAddr, reply: oneshot::Sender<Pong>) {
+        let mut sides = self.sides.iter_mut().flatten();
+        if let Some(side) = sides.find(|side| side.node.family().holds(address))
+            && self.errands.has_room()
+        {
+            side.node.ping(now, address);
+            self.errands.await_pong(address, reply);
+        }
+    }
+
+    fn run_errand(&mut self, now: Instant, errand: Errand) {
+        self.forget_the_dropped(now);
+        if self.errands.has_room() {
+            let lookups = begin(&mut self.sides, now, errand.target, &errand.goal);
+            self.errands.begin(errand, lookups);
+        }
     }
 
     fn handle_packet(&mut self, side: usize, from: SocketAddr, bytes: &[u8]) {
@@ -176,8 +201,10 @@ impl Driver {
 
     /// Ends the searches that nobody listens to any more.
     fn forget_the_dropped(&mut self, now: Instant) {
-        for wanted in self.wanted.iter().filter(|wanted| !wanted.is_wanted()) {
-            for (side, lookup) in self.sides.iter_mut().zip(wanted.lookups) {
+        let dropped = self.wanted.iter().filter(|wanted| !wanted.is_wanted()).map(|wanted| wanted.lookups);
+        let errands = self.errands.take_dropped();
+        for lookups in dropped.chain(errands.iter().map(|errand| errand.lookups)) {
+            for (side, lookup) in self.sides.iter_mut().zip(lookups) {
                 if let (Some(side), Some(key)) = (side, lookup) {
                     side.node.cancel(now, key);
                 }
@@ -201,21 +228,14 @@ impl Driver {
             while let Some(output) = self.sides[index].as_mut().and_then(|side| side.node.poll_output()) {
                 match output {
                     Output::Transmit { to, packet } => self.transmit(index, to, &packet),
-                    Output::Peers(key, mut peers) => {
-                        peers.retain(|peer| !self.is_own(index, *peer));
-                        if let Some(wanted) = self.wanted.iter_mut().find(|w| w.lookups[index] == Some(key)) {
-                            wanted.tell(peers);
-                        }
-                    }
-                    Output::Finished(key, outcome) => {
-                        if let Some(wanted) = self.wanted.iter_mut().find(|w| w.lookups[index] == Some(key)) {
-                            tracing::debug!(?outcome, "a DHT lookup ended");
-                            wanted.ended(Instant::now(), index, outcome);
-                        }
-                    }
+                    Output::Peers(key, _)
+                    | Output::Item(key, _)
+                    | Output::Finished(key, _)
+                    | Output::Stored(key, _) => self.tell(index, key, output),
+                    Output::Pong(pong) => self.errands.pong(&pong),
                     Output::OtherFamily(addresses) => crossing.extend(addresses),
                     Output::ExternalAddress(address) => tracing::debug!(%address, "others see us there"),
-                    Output::Item(..) | Output::Scraped(..) | Output::Samples(..) | Output::Pong(_) => {}
+                    Output::Scraped(..) | Output::Samples(..) => {}
                 }
             }
         }
@@ -230,6 +250,26 @@ impl Driver {
         peer.port() == self.port && seen_at.is_none_or(|ip| ip == peer.ip())
     }
 
+    /// Passes on what a lookup told to whom it is for.
+    fn tell(&mut self, index: usize, key: LookupKey, output: Output) {
+        let is_for = |wanted: &Wanted| wanted.lookups[index] == Some(key);
+        let Some(place) = self.wanted.iter().position(is_for) else {
+            self.errands.hear(index, key, output);
+            return;
+        };
+        match output {
+            Output::Peers(_, mut peers) => {
+                peers.retain(|peer| !self.is_own(index, *peer));
+                self.wanted[place].tell(peers);
+            }
+            Output::Finished(_, outcome) => {
+                tracing::debug!(?outcome, "a DHT lookup ended");
+                self.wanted[place].ended(Instant::now(), index, outcome);
+            }
+            _ => {}
+        }
+    }
+
     /// Sends at once or not at all: a datagram may be lost anyway.
     fn transmit(&self, index: usize, to: SocketAddr, packet: &[u8]) {
         if let Some(Some(side)) = self.sides.get(index)
@@ -238,6 +278,11 @@ impl Driver {
             side.port.try_send(to, packet);
         }
     }
+}
+
+/// Begins a lookup at the nodes of both families.
+fn begin(sides: &mut [Option<Side>; 2], now: Instant, target: Id, goal: &Goal) -> [Option<LookupKey>; 2] {
+    sides.each_mut().map(|side| Some(side.as_mut()?.node.look_up(now, target, goal.clone())))
 }
 
 /// The next datagram of a side; pending without one.

@@ -2,11 +2,12 @@
 
 use super::Command;
 use crate::bind::Bind;
-use crate::limits::{DHT_NAMES_PAUSE, DHT_NAMES_TRIES, MAX_DHT_NAMES};
+use crate::limits::{DHT_NAMES_PAUSE, DHT_NAMES_TRIES, DHT_NAMES_WAIT, MAX_DHT_NAMES};
+use std::io;
 use std::net::SocketAddr;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 /// Looks all names up at once and sends each that is found to the task, which is asked for no longer than it lives.
 pub(super) fn resolve(
@@ -32,10 +33,7 @@ async fn resolve_once(
     commands: &mpsc::WeakSender<Command>,
     command: fn(Vec<SocketAddr>) -> Command,
 ) -> bool {
-    let mut lookups = JoinSet::new();
-    for (host, port) in names.iter().take(MAX_DHT_NAMES).cloned() {
-        lookups.spawn(async move { bind.look_up(&host, port).await });
-    }
+    let mut lookups = look_ups(bind, names);
     let mut found = false;
     while let Some(ended) = lookups.join_next().await {
         let Some(commands) = commands.upgrade() else { return true };
@@ -47,4 +45,35 @@ async fn resolve_once(
         }
     }
     found
+}
+
+/// The addresses that names have, as far as they are found within [`DHT_NAMES_WAIT`]; what was said of one of them if
+/// none has any.
+pub(super) async fn addresses(bind: Bind, names: &[(String, u16)]) -> Result<Vec<SocketAddr>, String> {
+    let mut lookups = look_ups(bind, names);
+    let (mut found, mut trouble) = (Vec::new(), None);
+    let look_up = async {
+        while let Some(ended) = lookups.join_next().await {
+            match ended {
+                Ok(Ok(addresses)) => found.extend(addresses),
+                Ok(Err(error)) => trouble = Some(error.to_string()),
+                Err(_) => {}
+            }
+        }
+    };
+    let in_time = timeout(DHT_NAMES_WAIT, look_up).await.is_ok();
+    match trouble {
+        _ if names.is_empty() || !found.is_empty() => Ok(found),
+        Some(error) => Err(error),
+        None if in_time => Err("their addresses cannot be reached from here".to_owned()),
+        None => Err("no name server answers".to_owned()),
+    }
+}
+
+fn look_ups(bind: Bind, names: &[(String, u16)]) -> JoinSet<io::Result<Vec<SocketAddr>>> {
+    let mut lookups = JoinSet::new();
+    for (host, port) in names.iter().take(MAX_DHT_NAMES).cloned() {
+        lookups.spawn(async move { bind.look_up(&host, port).await });
+    }
+    lookups
 }
