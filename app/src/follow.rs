@@ -2,12 +2,11 @@
 
 use crate::exit::{Failure, Kind};
 use crate::remote::Caller;
-use crate::{distributions, units};
+use crate::{distributions, log, units};
 use clap::Args;
 use images::Bases;
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -75,7 +74,7 @@ fn obey(args: &FollowArgs) -> Result<(), Failure> {
         let mut all = settings(&mut daemon, &name)?;
         all.push(wish);
         set(&mut daemon, all)?;
-        return told(&format!("{} is followed; releases kept: {}", words(&name), args.keep));
+        return log::print(&format!("{} is followed; releases kept: {}", words(&name), args.keep));
     }
     match &args.remove {
         Some(name) => {
@@ -84,10 +83,10 @@ fn obey(args: &FollowArgs) -> Result<(), Failure> {
             }
             let others = settings(&mut daemon, &json!(name))?;
             set(&mut daemon, others)?;
-            told(&format!("{name} is followed no more"))
+            log::print(&format!("{name} is followed no more"))
         }
-        None if args.json => told(&Value::from(followed).to_string()),
-        None => told(page(&followed).trim_end()),
+        None if args.json => log::print(&Value::from(followed).to_string()),
+        None => log::print(page(&followed).trim_end()),
     }
 }
 
@@ -181,16 +180,6 @@ fn words(value: &Value) -> &str {
 
 fn failed(error: impl std::fmt::Display) -> Failure {
     Failure::new(Kind::Failed, error)
-}
-
-/// Prints a text. A reader that has had enough is no failure.
-fn told(text: &str) -> Result<(), Failure> {
-    match writeln!(io::stdout().lock(), "{text}") {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(failed(format_args!("cannot write to standard output: {error}")))
-        }
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

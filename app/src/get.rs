@@ -13,7 +13,7 @@ mod session;
 mod source;
 mod wanted;
 
-pub(crate) use options::GetArgs;
+pub(crate) use options::{GetArgs, parse_node, parse_timeout};
 pub(crate) use report::Report;
 
 use crate::exit::{Failure, Kind};

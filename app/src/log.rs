@@ -2,6 +2,7 @@
 //!
 //! A live display owns the last lines of the terminal; whatever else is printed goes above it.
 
+use crate::exit::{Failure, Kind};
 use indicatif::ProgressBar;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -27,6 +28,23 @@ pub(crate) fn keep_above(bar: Option<&ProgressBar>) {
 pub(crate) fn line(text: &str) {
     // Where standard error is closed, nobody reads; that is no reason to stop.
     let _ = Stderr.write_all(format!("{text}\n").as_bytes());
+}
+
+/// Prints a result and a line's end on standard output.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    print_bytes(format!("{text}\n").as_bytes())
+}
+
+/// Writes bytes to standard output as they are. A reader that has had enough is no failure.
+pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let words = format_args!("cannot write to standard output: {error}");
+            Err(Failure::new(Kind::Failed, words))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Starts the log. Without a wish only warnings are shown, and none at all if `quiet`.

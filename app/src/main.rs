@@ -3,10 +3,12 @@
 mod bench;
 mod daemon;
 mod demo;
+mod dht;
 mod distributions;
 mod exit;
 mod follow;
 mod get;
+mod hex;
 mod image;
 mod import;
 mod log;
@@ -53,6 +55,7 @@ enum Command {
     Magnet(magnet::MagnetArgs),
     Verify(verify::VerifyArgs),
     Demo(demo::DemoArgs),
+    Dht(dht::DhtArgs),
     Import(import::ImportArgs),
     /// Serve torrents in the background, with the options of transmission-daemon
     #[command(disable_help_flag = true)]
@@ -90,6 +93,7 @@ fn main() -> ExitCode {
         Command::Magnet(args) => magnet::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Dht(args) => dht::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Daemon(foreign) => daemon::run(&foreign.args),
         Command::Bench(args) => bench::run(&args),

@@ -3,6 +3,7 @@
 mod human;
 
 use crate::exit::{Failure, Kind};
+use crate::hex::hex;
 use crate::torrent_file;
 use clap::Args;
 use metainfo::Metainfo;
@@ -96,14 +97,6 @@ fn json(metainfo: &Metainfo, out: &mut impl Write) -> io::Result<()> {
     };
     serde_json::to_writer_pretty(&mut *out, &torrent)?;
     writeln!(out)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::swarm::Given;
 use crate::get::Outcome;
+use crate::hex::hex;
 use crate::units;
 use std::fmt::Write;
 use std::io::Write as _;
@@ -35,13 +36,6 @@ fn table(outcome: &Outcome, given: &[Given]) -> String {
 fn sums(made: &[u8; 32], fetched: &[u8; 32]) -> String {
     let verdict = if made == fetched { "the same" } else { "DIFFERENT" };
     format!("SHA-256 of the image\n  made     {}\n  fetched  {}\n  {verdict}\n", hex(made), hex(fetched))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -317,7 +317,7 @@ fn parse_ratio(text: &str) -> Result<f64, String> {
     }
 }
 
-fn parse_timeout(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_timeout(text: &str) -> Result<Duration, String> {
     match parse_duration(text)? {
         Duration::ZERO => {
             Err("a timeout is longer than nothing; leave the option out to wait for ever".to_owned())
@@ -327,7 +327,7 @@ fn parse_timeout(text: &str) -> Result<Duration, String> {
 }
 
 /// HOST:PORT, an IPv6 address in brackets.
-fn parse_node(text: &str) -> Result<(String, u16), String> {
+pub(crate) fn parse_node(text: &str) -> Result<(String, u16), String> {
     let parts = text.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
     match parts {
         Some((host, port)) if !host.is_empty() && port != 0 => {

@@ -58,11 +58,11 @@ impl Sheet {
         }
     }
 
-    /// The sheet of a command that clap reads, under its whole name.
+    /// The sheet of a command that clap reads, under its whole name. Commands below it are sections of it.
     pub(crate) fn of_clap(command: &clap::Command, name: String) -> Self {
         let about = command.get_about().map(ToString::to_string).unwrap_or_default();
         let long = command.get_long_about().map(ToString::to_string).unwrap_or_default();
-        let mut sections: Vec<(String, Vec<Entry>)> = Vec::new();
+        let (usages, mut sections) = commands_below(command);
         let mut usage = "[options]".to_owned();
         for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
             if argument.is_positional() {
@@ -91,7 +91,7 @@ impl Sheet {
             command: name,
             description: long.strip_prefix(&about).unwrap_or(&long).trim().to_owned(),
             about,
-            usage: vec![usage],
+            usage: if usages.is_empty() { vec![usage] } else { usages },
             sections,
             notes: notes.map(|text| ("NOTES".to_owned(), text)).into_iter().collect(),
         }
@@ -101,6 +101,18 @@ impl Sheet {
     pub(crate) fn options(&self) -> impl Iterator<Item = &Entry> {
         self.sections.iter().flat_map(|(_, entries)| entries).filter(|entry| !entry.names.is_empty())
     }
+}
+
+/// How the commands below one are called, and a section for each.
+fn commands_below(command: &clap::Command) -> (Vec<String>, Vec<(String, Vec<Entry>)>) {
+    let (mut usages, mut sections) = (Vec::new(), Vec::new());
+    for below in command.get_subcommands() {
+        let (name, sheet) = (below.get_name(), Sheet::of_clap(below, String::new()));
+        usages.extend(sheet.usage.into_iter().map(|usage| format!("{name} {usage}")));
+        let entries = sheet.sections.into_iter().flat_map(|(_, entries)| entries).collect();
+        sections.push((format!("{name}: {}", sheet.about), entries));
+    }
+    (usages, sections)
 }
 
 impl Entry {
@@ -137,6 +149,17 @@ mod tests {
         let long: Vec<String> = TOY.options().map(|option| format!("--{}", option.long)).collect();
         assert_eq!(names, long);
         assert!(sheet.options().any(|entry| entry.is_optional) && sheet.options().any(|entry| entry.is_path));
+    }
+
+    #[test]
+    fn commands_below_a_command_are_sections_of_it() {
+        let ping = Command::new("ping").about("Ask").arg(Arg::new("NODE").required(true));
+        let command = Command::new("dht").subcommand(ping).arg(Arg::new("port").long("port").help("Where"));
+        let sheet = Sheet::of_clap(&command, "toy dht".to_owned());
+        assert_eq!(sheet.usage, ["ping [options] NODE"]);
+        let titles: Vec<&str> = sheet.sections.iter().map(|(title, _)| title.as_str()).collect();
+        assert_eq!(titles, ["ping: Ask", "Options"]);
+        assert_eq!(sheet.options().count(), 1);
     }
 
     #[test]

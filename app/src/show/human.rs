@@ -1,5 +1,6 @@
 //! The page for people.
 
+use crate::hex::hex;
 use metainfo::Metainfo;
 use std::io::{self, Write};
 
@@ -12,8 +13,8 @@ pub(super) fn print(metainfo: &Metainfo, out: &mut impl Write) -> io::Result<()>
     let geometry = &metainfo.geometry;
     writeln!(out, "{}\n", metainfo.name)?;
     for (label, hash) in [
-        ("Info-hash", metainfo.info_hash_v1.map(|hash| super::hex(&hash))),
-        ("Info-hash v2", metainfo.info_hash_v2.map(|hash| super::hex(&hash))),
+        ("Info-hash", metainfo.info_hash_v1.map(|hash| hex(&hash))),
+        ("Info-hash v2", metainfo.info_hash_v2.map(|hash| hex(&hash))),
     ] {
         if let Some(hash) = hash {
             field(out, label, &hash)?;

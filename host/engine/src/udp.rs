@@ -143,6 +143,12 @@ impl Port {
         self.socket.local_addr().map_or(0, |address| address.port())
     }
 
+    /// Waits until the system says that the socket takes datagrams: until then [`Self::try_send`] sends none.
+    pub(crate) async fn writable(&self) {
+        // An error is one that sending meets as well.
+        let _ = self.socket.writable().await;
+    }
+
     /// Sends one datagram at once or not at all: it may be lost anyway.
     pub(crate) fn try_send(&self, to: SocketAddr, datagram: &[u8]) {
         let _ = self.socket.try_send_to(datagram, to);

@@ -63,6 +63,9 @@ impl Driver {
 
     /// Works until nobody can command it any more.
     pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        for side in self.sides.iter().flatten() {
+            side.port.writable().await;
+        }
         loop {
             let wake = self.wake();
             let [v4, v6] = &mut self.sides;

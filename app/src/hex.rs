@@ -1,0 +1,37 @@
+//! Hexadecimal digits, as hashes and keys are written.
+
+use std::fmt::Write;
+
+/// Two digits a byte, in lower case.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Exactly `2 N` digits of either case.
+pub(crate) fn unhex<const N: usize>(digits: &str) -> Option<[u8; N]> {
+    let digit = |byte: u8| Some(char::from(byte).to_digit(16)? as u8);
+    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
+    if pairs.len() != N || !rest.is_empty() {
+        return None;
+    }
+    let bytes: Option<Vec<u8>> =
+        pairs.iter().map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect();
+    bytes?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_come_back_as_bytes() {
+        assert_eq!(hex(&[0, 0xab, 0x9f]), "00ab9f");
+        assert_eq!(unhex("00AB9f"), Some([0, 0xab, 0x9f]));
+        for wrong in ["00ab9", "00ab", "00ab9f00", "00ab9g", "00abü"] {
+            assert_eq!(unhex::<3>(wrong), None, "{wrong}");
+        }
+    }
+}
