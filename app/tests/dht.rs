@@ -120,7 +120,7 @@ fn peers_are_listed_or_missed() {
         }
         assert!(Instant::now() < end, "it is announced: {errors}");
         // Nodes answer one address 50 questions in ten seconds.
-        std::thread::sleep(Duration::from_millis(500));
+        std::thread::park_timeout(Duration::from_millis(500));
     }
 }
 

@@ -60,7 +60,7 @@ class Node:
         return sum(bucket["num_nodes"] for bucket in alert.routing_table) >= len(others)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def nodes():
     """Three nodes that know each other."""
     all_nodes = [Node(f"127.0.{n}.1") for n in (5, 6, 7)]
@@ -100,7 +100,7 @@ def test_an_immutable_item_that_we_put_libtorrent_gets(place, nodes):
 
 
 def test_an_immutable_item_that_libtorrent_puts_we_get(place, nodes):
-    target = nodes[1].session.dht_put_immutable_item("from libtorrent")
+    target = nodes[1].session.dht_put_immutable_item(b"from libtorrent")
     nodes[1].alert(libtorrent.dht_put_alert)
     assert dht(place, nodes, "get", str(target))["text"] == "from libtorrent"
 

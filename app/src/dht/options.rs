@@ -21,7 +21,7 @@ const EXAMPLES: &str = "\
 Examples:
   starling dht ping router.bittorrent.com:6881
   starling dht peers 0123456789abcdef0123456789abcdef01234567
-  echo -n 'hello' | starling dht put
+  echo -n 'Hello World!' | starling dht put
   starling dht get e5f96f6f38320f0f33959cb4d3d656452117aadb
   starling dht put latest.txt --new-key ~/my.key --salt news
   starling dht put latest.txt --key ~/my.key --salt news --cas 1";
