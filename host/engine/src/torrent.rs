@@ -214,7 +214,12 @@ impl TorrentTask {
                     Some(Command::Change(change)) => self.obey(change),
                     Some(Command::Report(reply)) => drop(reply.send(self.report())),
                 },
-                Some(event) = inbox.disk.recv() => self.handle_disk(event),
+                Some(event) = inbox.disk.recv() => {
+                    if event == DiskEvent::FilesFinished {
+                        self.hear_sources(inbox);
+                    }
+                    self.handle_disk(event);
+                }
                 Some((key, facts)) = inbox.facts.recv() => {
                     self.handle_facts(key, facts);
                     // Under load many peers' batches wait: one drain of outputs serves them all.
@@ -294,6 +299,20 @@ impl TorrentTask {
             self.next_snapshot = now + if is_idle { IDLE_SNAPSHOT_INTERVAL } else { SNAPSHOT_INTERVAL };
             self.idle_since = is_idle.then(|| self.idle_since.unwrap_or_else(|| self.idle_from(now)));
             self.check_goal();
+        }
+    }
+
+    /// Takes in what sources have told so far: the counts at the end include every byte that was stored.
+    fn hear_sources(&mut self, inbox: &mut Inbox) {
+        for _ in 0..FACT_QUEUE {
+            let Ok((key, facts)) = inbox.facts.try_recv() else { break };
+            self.handle_facts(key, facts);
+        }
+        for _ in 0..FACT_QUEUE {
+            let Ok((key, facts)) = inbox.web_seed_facts.try_recv() else { break };
+            for fact in facts {
+                self.handle_web_seed(key, fact);
+            }
         }
     }
 

@@ -309,8 +309,15 @@ impl WebSeed {
         }
     }
 
+    /// What is to be told goes before what is to be stored, where there is room: whoever hears that a piece is stored
+    /// has heard of its blocks.
     fn store(&mut self, blocks: &mut Vec<storage::Block>) {
         self.batch.extend(blocks.iter().map(|block| WebSeedFact::BlockReceived(block.request)));
+        if !self.batch.is_empty()
+            && let Ok(permit) = self.facts.try_reserve()
+        {
+            permit.send((self.config.key, std::mem::take(&mut self.batch)));
+        }
         self.config.store.write_all(blocks);
     }
 }
