@@ -59,6 +59,7 @@ impl AddTorrent {
             selected: self.selected.clone(),
             preallocate: self.preallocate,
             plain_names: self.tuning.plain_names,
+            looks_only: self.tuning.check_only,
         }
     }
 }

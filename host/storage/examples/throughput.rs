@@ -48,6 +48,7 @@ async fn measure(length: u64, piece_length: u32, folder: &Path) -> Result<(), Bo
         selected: None,
         preallocate: false,
         plain_names: false,
+        looks_only: false,
     };
     let (sender, mut events) = tokio::sync::mpsc::channel(256);
     let store = disk.open(options, sender).await?;

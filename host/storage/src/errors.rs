@@ -8,14 +8,14 @@ use thiserror::Error;
 /// A fault of the disk or of the files on it. The text names the file and what to do.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum DiskError {
-    /// No space left (`ENOSPC`). Goes away by itself when space is freed.
-    #[error("no space left on the disk for {}: free some space and it goes on", .path.display())]
+    /// No space left (`ENOSPC`). Goes away when space is freed.
+    #[error("no space left on the device, writing {}: free some space and start it again", .path.display())]
     Full {
         /// The file being written.
         path: PathBuf,
     },
     /// The user's quota is used up (`EDQUOT`).
-    #[error("the disk quota is used up, writing {}: delete something of yours and it goes on", .path.display())]
+    #[error("the disk quota is used up, writing {}: delete something of yours and start it again", .path.display())]
     Quota {
         /// The file being written.
         path: PathBuf,

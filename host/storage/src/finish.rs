@@ -20,7 +20,8 @@ use std::sync::atomic::Ordering;
 pub(crate) fn finish(transfer: &Transfer, torrent: &Torrent) -> Result<(), DiskError> {
     let mut all = true;
     for (index, file) in torrent.files.iter().enumerate() {
-        if !file.is_wanted() || file.finished.load(Ordering::Acquire) || !file.is_data() {
+        let is_not_made = torrent.looks_only && file.length == 0;
+        if !file.is_wanted() || file.finished.load(Ordering::Acquire) || !file.is_data() || is_not_made {
             continue;
         }
         if is_synced(torrent, index) {

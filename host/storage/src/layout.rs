@@ -60,6 +60,8 @@ pub struct TorrentLayout {
     pub preallocate: bool,
     /// Unfinished files have their final names too, without `.part` behind.
     pub plain_names: bool,
+    /// What is there is looked at, and nothing is made.
+    pub looks_only: bool,
 }
 
 impl Layout {

@@ -13,6 +13,7 @@ use crate::transfer::{Extent, Transfer, piece_extents};
 use metainfo::{Bitfield, FileIndex, PieceIndex};
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
+use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,7 +42,7 @@ pub(crate) fn prepare(torrent: &Torrent) -> Result<(), DiskError> {
     }
     check_paths(torrent)?;
     take_up_part_files(torrent)?;
-    *locked(&torrent.lock) = Some(lock(torrent)?);
+    *locked(&torrent.lock) = lock(torrent)?;
     locate_files(torrent)
 }
 
@@ -95,8 +96,9 @@ pub(crate) fn regular_length(root: &Path, path: &Path) -> Result<Option<u64>, Di
     }
 }
 
-/// Locks what the download is known by: its folder, or its one file. Nothing is left behind by a lock.
-fn lock(torrent: &Torrent) -> Result<OwnedFd, DiskError> {
+/// Locks what the download is known by: its folder, or its one file, which is made for that. Where nothing may be made
+/// and nothing is there, there is nothing to lock.
+fn lock(torrent: &Torrent) -> Result<Option<OwnedFd>, DiskError> {
     let shared = torrent.files.iter().find_map(|file| {
         let mut components = file.path.components();
         let first = components.next();
@@ -106,23 +108,29 @@ fn lock(torrent: &Torrent) -> Result<OwnedFd, DiskError> {
         |action, path: &Path, error: &std::io::Error| DiskError::new(action, &torrent.root.join(path), error);
     let (path, handle) = if let Some(folder) = shared {
         let path = PathBuf::from(folder);
-        let handle = paths::open_directory(&torrent.root, &path, true);
+        let handle = paths::open_directory(&torrent.root, &path, !torrent.looks_only);
+        if torrent.looks_only && matches!(&handle, Err(error) if error.kind() == ErrorKind::NotFound) {
+            return Ok(None);
+        }
         (path.clone(), handle.map_err(|error| failed("open the folder", &path, &error))?)
     } else if let Some(file) = torrent.files.iter().find(|file| file.length > 0) {
         let whole = regular_length(&torrent.root, &file.path)?.is_some();
         let part = regular_length(&torrent.root, &file.part)?.is_some();
+        if torrent.looks_only && !whole && !part {
+            return Ok(None);
+        }
         let path = if whole && !part { &file.path } else { &file.part };
         let handle = paths::open_file(&torrent.root, path, !whole, !whole);
         (path.clone(), handle.map_err(|error| failed("open", path, &error))?)
     } else {
         let handle = paths::open_root(&torrent.root);
         let handle = handle.map_err(|error| failed("open the folder", Path::new(""), &error))?;
-        return Ok(handle);
+        return Ok(Some(handle));
     };
     match rustix::fs::flock(&handle, FlockOperation::NonBlockingLockExclusive) {
         Err(Errno::WOULDBLOCK) => Err(DiskError::InUse { path: torrent.root.join(path) }),
         // File systems without locks: do without.
-        _ => Ok(handle),
+        _ => Ok(Some(handle)),
     }
 }
 
@@ -255,7 +263,7 @@ fn settle(transfer: &Transfer, torrent: &Torrent, index: usize, was_ours: bool) 
         }
         finish::demote(transfer, torrent, index)?;
     }
-    if torrent.preallocate && file.is_wanted() && missing > 0 {
+    if torrent.preallocate && !torrent.looks_only && file.is_wanted() && missing > 0 {
         let handle = transfer.open(torrent, Slot::File(index as u32), Access::Create)?;
         let reserved = transfer.backend.allocate(handle.as_fd(), file.length);
         reserved

@@ -96,6 +96,8 @@ pub(crate) struct Torrent {
     /// The download directory.
     pub(crate) root: PathBuf,
     pub(crate) preallocate: bool,
+    /// Nothing is made that is not there.
+    pub(crate) looks_only: bool,
     pub(crate) files: Vec<FileState>,
     /// The edges file.
     pub(crate) edges: PathBuf,
@@ -164,6 +166,7 @@ impl Torrent {
             id,
             root: options.download_directory.clone(),
             preallocate: options.preallocate,
+            looks_only: options.looks_only,
             files,
             edges,
             stored: AtomicBitfield::new(pieces),

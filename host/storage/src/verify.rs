@@ -92,6 +92,7 @@ pub fn verify(
         selected: None,
         preallocate: false,
         plain_names: false,
+        looks_only: true,
     };
     let longest =
         paths::longest_name(directory).map_err(|error| match DiskError::new("open", directory, &error) {

@@ -102,5 +102,6 @@ pub(super) fn layout(
         selected: None,
         preallocate: false,
         plain_names: false,
+        looks_only: true,
     }
 }

@@ -184,6 +184,29 @@ async fn a_file_of_ours_that_was_cut_off_is_fetched_again() {
 }
 
 #[tokio::test]
+async fn only_looking_makes_nothing() {
+    for mut world in [World::single(), World::multi()] {
+        (world.looks_only, world.preallocate) = (true, true);
+        let (run, report) = world.start().await;
+        assert!(report.have.is_empty());
+        run.close().await;
+        assert_eq!(fs::read_dir(world.directory.path()).unwrap().count(), 0);
+        world.looks_only = false;
+        world.download_and_close().await;
+        world.looks_only = true;
+        let (run, report) = world.start().await;
+        assert!(report.have.is_full());
+        run.close().await;
+    }
+}
+
+#[test]
+fn a_full_disk_says_what_the_user_has_to_do() {
+    let error = DiskError::Full { path: "image.iso".into() };
+    assert!(error.to_string().ends_with("free some space and start it again"), "{error}");
+}
+
+#[tokio::test]
 async fn a_second_download_of_the_same_is_refused() {
     for world in [World::single(), World::multi()] {
         let (mut run, _) = world.start().await;

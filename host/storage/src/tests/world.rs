@@ -30,6 +30,7 @@ pub(super) struct World {
     pub(super) selected: Option<Vec<FileIndex>>,
     pub(super) preallocate: bool,
     pub(super) plain_names: bool,
+    pub(super) looks_only: bool,
     pub(super) pool_blocks: usize,
     pub(super) max_open_files: usize,
     pub(super) reference_backend: bool,
@@ -81,6 +82,7 @@ impl World {
             selected: None,
             preallocate: false,
             plain_names: false,
+            looks_only: false,
             pool_blocks: 256,
             max_open_files: 64,
             reference_backend: false,
@@ -143,6 +145,7 @@ impl World {
             selected: self.selected.clone(),
             preallocate: self.preallocate,
             plain_names: self.plain_names,
+            looks_only: self.looks_only,
         };
         let (sender, events) = mpsc::channel(4);
         let store = disk.open(options, sender).await?;

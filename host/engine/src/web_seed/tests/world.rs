@@ -129,6 +129,7 @@ impl World {
             selected: None,
             preallocate: false,
             plain_names: false,
+            looks_only: false,
         };
         let (event_sender, events) = mpsc::channel(64);
         let store = disk.open(layout, event_sender).await.unwrap();
