@@ -1,16 +1,18 @@
 //! Everything a caller could make grow, and why it stops there.
 
+use crate::access::places::Share;
 use std::time::Duration;
 
-/// Connections at once of addresses on the whitelist: a family of remotes and browsers, not a crowd.
-pub(crate) const CONNECTIONS: usize = 100;
+/// Connections at once of addresses on the whitelist: a family of remotes and browsers, not a crowd. One address,
+/// say one with connections that never say a word, leaves places for the others.
+pub(crate) const CONNECTIONS: Share = Share { all: 128, near: 100, far: 40 };
 /// Further connections that wait for a place: they have sent nothing that we read.
 pub(crate) const WAITING: usize = 200;
 /// How long they wait.
 pub(crate) const PLACE_TIME: Duration = Duration::from_secs(5);
 /// Connections at once of addresses that are not on the whitelist: enough to tell each of them 403, and no way to
 /// take places from those who are.
-pub(crate) const STRANGERS: usize = 16;
+pub(crate) const STRANGERS: Share = Share { all: 16, near: 8, far: 8 };
 /// Bytes of request line and headers; browsers send a few KiB.
 pub(crate) const HEADER_BYTES: usize = 16 << 10;
 /// Header lines of a request; browsers send about twenty.
@@ -35,6 +37,9 @@ pub(crate) const WRITE_STALL: Duration = Duration::from_secs(30);
 pub(crate) const JSON_DEPTH: usize = 64;
 /// Calls in one batch.
 pub(crate) const BATCH_CALLS: usize = 10_000;
+/// Bytes of answers to one batch after which its other calls are refused: ten thousand torrents with all that a remote
+/// lists of them, several times.
+pub(crate) const BATCH_BYTES: usize = 64 << 20;
 /// Answers shorter than this are sent as they are: packing would cost more than it saves.
 pub(crate) const PACKED_FROM_BYTES: usize = 1 << 10;
 /// How long a session id is good.
@@ -51,8 +56,8 @@ pub(crate) const FAILURE_AGE: Duration = Duration::from_hours(1);
 pub(crate) const FAILURE_ADDRESSES: usize = 4096;
 /// Bytes of a file of a web client; real ones are below 2 MiB.
 pub(crate) const WEB_FILE_BYTES: u64 = 32 << 20;
-/// Listeners to `/events` at once; each is one connection of [`CONNECTIONS`].
-pub(crate) const EVENT_LISTENERS: usize = 32;
+/// Listeners to `/events` at once; each is one connection of [`CONNECTIONS`], and a page needs one.
+pub(crate) const EVENT_LISTENERS: Share = Share { all: 32, near: 24, far: 8 };
 /// Events on their way to a listener; one that reads slower waits, and is told what it missed.
 pub(crate) const EVENT_QUEUE: usize = 16;
 /// After so long without an event a listener is sent an empty line.

@@ -5,6 +5,7 @@ mod self_signed;
 pub(crate) mod tls;
 mod watched;
 
+use crate::access::places::Places;
 use crate::calls::{BlocklistUpdate, Calls, Following};
 use crate::http::gate::{Caller, Gate};
 use crate::limits::{
@@ -25,7 +26,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tls::TlsError;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -90,8 +91,8 @@ impl Server {
             address: told,
             tried: tried_sender,
             tls,
-            connections: Arc::new(Semaphore::new(CONNECTIONS)),
-            strangers: Arc::new(Semaphore::new(STRANGERS)),
+            connections: Arc::new(Places::new(CONNECTIONS)),
+            strangers: Arc::new(Places::new(STRANGERS)),
         };
         let task = tokio::spawn(door.run(config.handed_in));
         Ok(Self { gate, file: config.settings, changed, address, tried, stop, task })
@@ -139,8 +140,8 @@ struct Door {
     address: watch::Sender<Option<SocketAddr>>,
     tried: watch::Sender<bool>,
     tls: Option<TlsAcceptor>,
-    connections: Arc<Semaphore>,
-    strangers: Arc<Semaphore>,
+    connections: Arc<Places>,
+    strangers: Arc<Places>,
 }
 
 /// Why nobody is let in any more.
@@ -254,8 +255,9 @@ impl Door {
     /// cannot keep out one who may ask.
     fn let_in(&self, connection: Connection, caller: Caller, tasks: &mut JoinSet<()>) {
         let places = if self.site.gate.expects(caller) { &self.connections } else { &self.strangers };
-        let place = Arc::clone(places).try_acquire_owned().ok();
-        if place.is_none() && (Arc::ptr_eq(places, &self.strangers) || tasks.len() >= CONNECTIONS + WAITING) {
+        let place = places.try_take(caller);
+        let is_full = || Arc::ptr_eq(places, &self.strangers) || tasks.len() >= CONNECTIONS.all + WAITING;
+        if place.is_none() && is_full() {
             tracing::debug!(?caller, "no place for another RPC connection");
             return;
         }
@@ -265,9 +267,9 @@ impl Door {
             let place = match place {
                 Some(place) => place,
                 // Many at once are many that end at once: most places are given back in a moment.
-                None => match timeout(PLACE_TIME, places.acquire_owned()).await {
-                    Ok(Ok(place)) => place,
-                    Ok(Err(_)) | Err(_) => return,
+                None => match timeout(PLACE_TIME, places.take(caller)).await {
+                    Ok(Some(place)) => place,
+                    Ok(None) | Err(_) => return,
                 },
             };
             match (connection, tls) {

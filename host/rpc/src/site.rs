@@ -61,7 +61,7 @@ impl Site {
                 reply
             }
             Verdict::Web(path) => packed(head, web::file(self.web_home.as_deref(), &path).await).await,
-            Verdict::Page(page) => self.page(page, head).await,
+            Verdict::Page(page) => self.page(page, head, caller).await,
             Verdict::Call(scope) => match body::read(body).await {
                 Ok(body) => match dialect::answer(&self.calls, &body, scope).await {
                     Some(json) => {
@@ -80,12 +80,12 @@ impl Site {
         }
     }
 
-    async fn page(&self, page: Page, head: &Parts) -> Reply {
+    async fn page(&self, page: Page, head: &Parts, caller: Caller) -> Reply {
         match page {
             Page::Health => reply::content(StatusCode::OK, "text/plain; charset=UTF-8", "ok\n"),
             Page::OpenApi => openapi::reply(),
             Page::Metrics => packed(head, metrics::reply(&self.calls.daemon)).await,
-            Page::Events => self.pages.events(&self.calls.daemon, head),
+            Page::Events => self.pages.events(&self.calls.daemon, head, caller),
         }
     }
 }

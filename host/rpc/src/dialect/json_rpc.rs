@@ -5,6 +5,7 @@ use crate::args::Args;
 use crate::calls::Calls;
 use crate::error::{Kind, RpcError};
 use crate::json::Json;
+use crate::limits::BATCH_BYTES;
 use crate::names::canonical;
 use serde_json::{Map, Value};
 
@@ -30,6 +31,10 @@ pub(super) async fn answer(calls: &Calls, call: Value, scope: Scope, out: &mut J
         }
         return;
     };
+    if out.len() > BATCH_BYTES {
+        let error = RpcError::new(Kind::System, "the answers to this batch are too long; ask in several");
+        return write_error(&id, &error, None, out);
+    }
     let start = out.len();
     out.open_object();
     out.raw_key("jsonrpc").string("2.0");

@@ -1,5 +1,6 @@
 //! `GET /events`: what happens to torrents, as server-sent events that can be resumed.
 
+use crate::http::gate::Caller;
 use crate::http::reply::{self, Reply};
 use crate::json::Json;
 use crate::limits::{EVENT_PULSE, EVENT_QUEUE};
@@ -9,14 +10,13 @@ use bytes::Bytes;
 use daemon::{Daemon, Event, EventKind, Events, Missed, Revision};
 use hyper::StatusCode;
 use hyper::http::request::Parts;
-use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 impl Pages {
     /// A stream of events, from those after `Last-Event-ID` on.
-    pub(crate) fn events(&self, daemon: &Daemon, head: &Parts) -> Reply {
-        let Ok(place) = Arc::clone(&self.listeners).try_acquire_owned() else {
+    pub(crate) fn events(&self, daemon: &Daemon, head: &Parts, caller: Caller) -> Reply {
+        let Some(place) = self.listeners.try_take(caller) else {
             return reply::page(StatusCode::SERVICE_UNAVAILABLE, "Too many listen already.");
         };
         let told = head.headers.get("last-event-id").and_then(|value| value.to_str().ok());

@@ -222,3 +222,26 @@ async fn closing_asks_whoever_runs_the_daemon() {
     tokio::time::timeout(crate::world::PATIENCE, world.daemon.exit_requested()).await.unwrap();
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_answers_to_a_batch_are_bounded_together() {
+    const COMMENT: usize = 64 << 10;
+    const CALLS: usize = 1100;
+    let world = World::new().await;
+    let mut client = world.connect().await;
+    let mut file = format!("d7:comment{COMMENT}:{}", "c".repeat(COMMENT)).into_bytes();
+    file.extend_from_slice(&torrent("a")[1..]);
+    let params = json!({"metainfo": base64(&file), "paused": true});
+    client.call("torrent_add", params).await.unwrap();
+    let get = json!({"fields": ["comment"]});
+    let calls =
+        (0..CALLS).map(|id| json!({"jsonrpc": "2.0", "id": id, "method": "torrent_get", "params": get}));
+    let answer = client.post(calls.collect::<Value>().to_string().as_bytes(), "").await;
+    assert!((64 << 20..66 << 20).contains(&answer.body.len()), "{}", answer.body.len());
+    let answers = answer.json();
+    assert_eq!(answers.as_array().unwrap().len(), CALLS);
+    assert_eq!(answers[0]["result"]["torrents"][0]["comment"].as_str().unwrap().len(), COMMENT);
+    let last = &answers[CALLS - 1];
+    assert_eq!((&last["id"], &last["error"]["code"]), (&json!(CALLS - 1), &json!(5)), "{last}");
+    world.end().await;
+}

@@ -81,3 +81,17 @@ async fn an_event_of_another_run_cannot_be_gone_on_from() {
     assert_eq!(next(&mut listener, &["added", "missed"]).await.name, "missed");
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_does_not_take_the_place_of_every_listener() {
+    const OF_ONE: usize = 24;
+    let world = World::new().await;
+    let mut listening = Vec::new();
+    for _ in 0..OF_ONE {
+        listening.push(listen(&world, None).await);
+    }
+    let answer = world.connect().await.request("GET /events HTTP/1.1\r\nhost: localhost\r\n", b"").await;
+    assert_eq!(answer.status, 503);
+    drop(listening);
+    world.end().await;
+}
