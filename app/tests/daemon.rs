@@ -92,6 +92,36 @@ fn settings_that_cannot_be_read_are_pointed_at_and_kept() {
 }
 
 #[test]
+fn a_setting_that_makes_no_sense_is_told_and_kept() {
+    let place = Place::new();
+    let mut settings = place.read();
+    settings["alt-speed-up"] = json!("fast");
+    settings["alt-speed-enabled"] = json!("true");
+    place.set(&settings);
+    let running = place.serving();
+    assert_eq!(place.session()["alt-speed-enabled"], true);
+    place.call("session-set", &json!({ "alt-speed-down": 9 }));
+    let saved = place.read();
+    assert_eq!((&saved["alt-speed-up"], &saved["alt-speed-down"]), (&json!("fast"), &json!(9)));
+    let log = fs::read_to_string(place.scratch.path("log")).expect("a log");
+    assert!(log.contains("makes no sense") && log.contains("alt-speed-up"), "{log}");
+    place.remote(&["--exit"]);
+    running.end();
+}
+
+#[test]
+fn an_interface_that_is_not_there_is_not_a_port_that_is_taken() {
+    let place = Place::new();
+    let mut settings = place.read();
+    settings["bind-interface"] = json!("absent0");
+    settings["peer-port"] = json!(51_413);
+    place.set(&settings);
+    let (code, errors) = failed(place.daemon().arg("-f"));
+    assert_eq!(code, 1);
+    assert!(errors.contains("there is no interface absent0") && !errors.contains("taken"), "{errors}");
+}
+
+#[test]
 fn wrong_command_lines_end_with_1_and_say_why() {
     let place = Place::new();
     for (option, words) in [("--no-such-option", "unknown option"), ("--log-level=loud", "is not critical")] {

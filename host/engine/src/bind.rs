@@ -105,6 +105,13 @@ impl Interface {
     pub fn name(&self) -> &[u8] {
         self.name.get(..usize::from(self.length)).unwrap_or_default()
     }
+
+    /// The system's own words name no interface, and could as well be about a port.
+    #[cfg(target_os = "linux")]
+    fn absent(&self) -> io::Error {
+        let name = String::from_utf8_lossy(self.name());
+        io::Error::new(io::ErrorKind::NotFound, format!("there is no interface {name}"))
+    }
 }
 
 impl Bind {
@@ -138,7 +145,10 @@ impl Bind {
         match self.interface {
             None => Ok(()),
             #[cfg(target_os = "linux")]
-            Some(interface) => socket.into().bind_device(Some(interface.name())),
+            Some(interface) => socket.into().bind_device(Some(interface.name())).map_err(|error| {
+                let is_absent = error.raw_os_error() == Some(rustix::io::Errno::NODEV.raw_os_error());
+                if is_absent { interface.absent() } else { error }
+            }),
             #[cfg(not(target_os = "linux"))]
             Some(_) => Err(io::ErrorKind::Unsupported.into()),
         }

@@ -15,6 +15,7 @@ use crate::{Config, Group, Options, SessionStats, Settings, StartError, Totals, 
 use engine::{Bind, PeerSockets, Session, Transports, Ways};
 use metainfo::{InfoHash, Metainfo};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::{Arc, RwLock};
 use storage::{Change, Contents, Ledger};
@@ -90,7 +91,10 @@ pub(super) fn wake(mut config: Config, news_sender: mpsc::Sender<News>) -> Resul
 /// Starts the session. A taken port is no reason not to serve: until another is set, peers reach us at any.
 fn start_session(settings: engine::Settings) -> Result<Session, engine::StartError> {
     match Session::start(settings.clone()) {
-        Err(engine::StartError::Listen { address, source }) if settings.port != 0 => {
+        Err(engine::StartError::Listen { address, source })
+            if settings.port != 0
+                && matches!(source.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied) =>
+        {
             tracing::error!(%address, %source, "the peer port is taken: another one serves until it is changed");
             Session::start(engine::Settings { port: 0, ..settings })
         }
