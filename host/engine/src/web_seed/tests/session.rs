@@ -3,6 +3,7 @@
 use super::world::{Content, honest};
 use crate::http::test_server::{Reply, Request, TestServer, reply};
 use crate::{AddTorrent, AfterCompletion, Event, Session, Settings};
+use std::task::Poll;
 use std::time::Duration;
 use url::Url;
 
@@ -49,6 +50,8 @@ async fn download(
         panic!("the torrent ended before it was complete");
     };
     tokio::time::timeout(Duration::from_mins(1), complete).await.expect("complete within a minute");
+    let counted = torrent.control().with_snapshot(|snapshot| snapshot.bytes_from_web_seeds);
+    assert!(counted >= content.bytes.len() as u64, "{counted} bytes are counted at the end");
     for (index, file) in content.metainfo.files.iter().enumerate().filter(|(_, file)| !file.pad) {
         let found = std::fs::read(directory.path().join(file.path.join("/"))).unwrap();
         assert!(found == content.file(index as u32), "file {index}");
@@ -73,6 +76,23 @@ async fn a_large_file_comes_in_few_ranges() {
         server.requests().iter().map(|request| request.range().map_or(0, |(a, b)| b + 1 - a)).sum();
     assert_eq!(asked, content.bytes.len(), "nothing is asked for twice");
     assert!(server.requests().len() <= 4, "{:?}", server.paths());
+}
+
+/// The only thread of the runtime is kept busy between any two steps: what sources tell and what storage tells then wait
+/// side by side.
+#[tokio::test]
+async fn under_load_every_byte_is_counted_before_the_end_is_told() {
+    let busy = tokio::spawn(std::future::poll_fn(|task| {
+        std::thread::sleep(Duration::from_millis(2));
+        task.waker().wake_by_ref();
+        Poll::<()>::Pending
+    }));
+    let content = Content::new(b"image.iso", &[(b"", 32_768)]);
+    for _ in 0..5 {
+        let file = content.bytes.clone();
+        download(&content, "/image.iso", move |request| honest(request, &file)).await;
+    }
+    busy.abort();
 }
 
 #[tokio::test]
