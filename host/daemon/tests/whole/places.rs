@@ -46,6 +46,7 @@ async fn data_that_is_gone_as_a_whole_stops_its_torrent_until_somebody_verifies_
     daemon.verify(vec![number]).await.unwrap();
     let is_empty = |it: &Entry| it.status() == Status::Stopped && it.progress().bytes_have == 0;
     wait_for(&daemon, number, "verified", is_empty).await;
+    assert!(!home.downloads().join("image").exists(), "to verify makes nothing");
     daemon.start_torrents(vec![number], StartMode::Queued).await.unwrap();
     wait_for(&daemon, number, "fetching anew", |it| it.status() == Status::Downloading).await;
     assert_eq!(fault(&daemon, number), None);
@@ -95,5 +96,26 @@ async fn a_move_that_failed_leaves_the_data_where_it_was_and_another_place_can_b
     })
     .await;
     assert_eq!(folder(), home.downloads());
+    daemon.shutdown().await;
+}
+
+#[tokio::test]
+async fn files_that_were_cut_off_are_verified_and_fetched_again() {
+    let home = Home::new();
+    let sample = Sample::new("image", FILES, 64);
+    sample.write(&home.downloads());
+    let daemon = home.start().await;
+    let number = sample.add(&daemon).await.number;
+    wait_for(&daemon, number, "seeding", is_seeding).await;
+    for (path, _) in &sample.files {
+        let file = std::fs::OpenOptions::new().write(true).open(home.downloads().join(path)).unwrap();
+        file.set_len(1000).unwrap();
+    }
+    daemon.verify(vec![number]).await.unwrap();
+    wait_for(&daemon, number, "fetching again", |it| {
+        it.status() == Status::Downloading && it.progress().bytes_have == 0
+    })
+    .await;
+    assert_eq!(fault(&daemon, number), None);
     daemon.shutdown().await;
 }
