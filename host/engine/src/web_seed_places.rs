@@ -81,7 +81,8 @@ impl Claims {
         for (at, one) in all.iter().enumerate() {
             let equal = left / (all.len() - at);
             if *one > equal {
-                return wanted.min(equal);
+                // More torrents than connections: one each, for whoever comes first.
+                return wanted.min(equal.max(1));
             }
             left -= one;
         }
@@ -116,6 +117,18 @@ mod tests {
         assert_eq!((first.claim(350), second.claim(350)), (48, 48));
         drop(first);
         assert_eq!(second.claim(350), 96);
+    }
+
+    #[test]
+    fn many_torrents_take_turns() {
+        let places = WebSeedPlaces::new(96);
+        let mut shares: Vec<WebSeedShare> = (0..150).map(|_| places.join()).collect();
+        let granted: Vec<usize> = shares.iter().map(|share| share.claim(2)).collect();
+        assert_eq!(granted.iter().sum::<usize>(), 96);
+        assert!(granted.iter().all(|granted| *granted <= 2));
+        let rest = shares.split_off(96);
+        drop(shares);
+        assert!(rest.iter().all(|share| share.claim(2) >= 1));
     }
 
     #[test]
