@@ -8,7 +8,6 @@ mod distributions;
 mod exit;
 mod follow;
 mod get;
-mod hex;
 mod image;
 mod import;
 mod log;

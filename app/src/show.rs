@@ -3,10 +3,10 @@
 mod human;
 
 use crate::exit::{Failure, Kind};
-use crate::hex::hex;
 use crate::torrent_file;
 use clap::Args;
 use metainfo::Metainfo;
+use metainfo::hex;
 use serde::Serialize;
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};

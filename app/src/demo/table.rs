@@ -2,8 +2,8 @@
 
 use super::swarm::Given;
 use crate::get::Outcome;
-use crate::hex::hex;
 use crate::units;
+use metainfo::hex;
 use std::fmt::Write;
 use std::io::Write as _;
 

@@ -3,9 +3,9 @@
 use super::options::Network;
 use super::{check_way_in, start, tell, within};
 use crate::exit::{Failure, Kind};
-use crate::hex::hex;
 use crate::log;
 use engine::{DhtError, DhtNode, DhtSettings, Pong};
+use metainfo::hex;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

@@ -1,8 +1,8 @@
 //! The file of a key: its seed in hex digits, readable by its owner only.
 
 use crate::exit::{Failure, Kind};
-use crate::hex::{hex, unhex};
 use engine::DhtKey;
+use metainfo::{hex, unhex};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;

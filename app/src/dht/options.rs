@@ -1,9 +1,9 @@
 //! The command line of `starling dht`.
 
 use crate::get::{parse_node, parse_timeout};
-use crate::hex::unhex;
 use clap::{Args, Subcommand};
 use engine::Bind;
+use metainfo::unhex;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;

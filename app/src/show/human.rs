@@ -1,7 +1,7 @@
 //! The page for people.
 
-use crate::hex::hex;
 use metainfo::Metainfo;
+use metainfo::hex;
 use std::io::{self, Write};
 
 /// Web seeds that are named; the others are only counted.

@@ -170,7 +170,7 @@ impl Magnet {
             self.info_hash_v1.get_or_insert(hash);
         } else if let Some(digits) = lower.strip_prefix("urn:btmh:") {
             let digits = digits.strip_prefix("1220").ok_or(MagnetError::BadHash)?;
-            let hash = codec::unhex(digits).ok_or(MagnetError::BadHash)?;
+            let hash = crate::unhex(digits).ok_or(MagnetError::BadHash)?;
             self.info_hash_v2.get_or_insert(hash);
         }
         Ok(())
@@ -243,10 +243,10 @@ impl fmt::Display for Magnet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();
         if let Some(hash) = self.info_hash_v1 {
-            parts.push(format!("xt=urn:btih:{}", codec::hex(&hash)));
+            parts.push(format!("xt=urn:btih:{}", crate::hex(&hash)));
         }
         if let Some(hash) = self.info_hash_v2 {
-            parts.push(format!("xt=urn:btmh:1220{}", codec::hex(&hash)));
+            parts.push(format!("xt=urn:btmh:1220{}", crate::hex(&hash)));
         }
         let named = [
             ("tr", &self.trackers),

@@ -1,6 +1,7 @@
-//! Percent, hex and base32 codes of magnet links.
+//! Percent and base32 codes of magnet links.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
+use crate::hex::unhex;
 use std::fmt::Write;
 
 /// Undoes percent-encoding; invalid UTF-8 becomes U+FFFD. `None` if a `%` is not followed by two hex digits.
@@ -51,17 +52,6 @@ pub(super) fn info_hash_v1(digits: &str) -> Option<[u8; 20]> {
     if digits.len() == 32 { unbase32(digits) } else { unhex(digits) }
 }
 
-/// Exactly `2 N` hex digits.
-pub(super) fn unhex<const N: usize>(digits: &str) -> Option<[u8; N]> {
-    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
-    if pairs.len() != N || !rest.is_empty() {
-        return None;
-    }
-    let bytes: Option<Vec<u8>> =
-        pairs.iter().map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect();
-    bytes?.try_into().ok()
-}
-
 fn unbase32(digits: &str) -> Option<[u8; 20]> {
     let mut bytes = Vec::with_capacity(20);
     for eight in digits.as_bytes().as_chunks::<8>().0 {
@@ -77,11 +67,4 @@ fn unbase32(digits: &str) -> Option<[u8; 20]> {
         bytes.extend(bits.to_be_bytes().into_iter().skip(3));
     }
     bytes.try_into().ok()
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -4,6 +4,7 @@ use super::{Keeper, News};
 use crate::Settings;
 use crate::limits::{DHT_SAVE_INTERVAL, DHT_SAVE_TIMEOUT};
 use engine::{DhtSettings, DhtTables};
+use metainfo::hex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use storage::Change;
@@ -55,23 +56,13 @@ impl Keeper {
 
     pub(super) fn keep_dht(&mut self, tables: DhtTables) {
         for (name, table) in TABLES.into_iter().zip([&tables.v4, &tables.v6]) {
-            self.changes.push(Change::Set(name, text(table)));
+            self.changes.push(Change::Set(name, hex(table)));
         }
         self.dht_tables = tables;
     }
 }
 
-/// Bytes as text.
-fn text(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-/// Bytes of [`text`]; `None` of anything else.
+/// Bytes of what [`hex`] made; `None` of anything else.
 fn bytes(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes().chunks(2);
     digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
@@ -84,7 +75,7 @@ mod tests {
     #[test]
     fn bytes_come_back_from_their_text() {
         let all: Vec<u8> = (0..=255).collect();
-        assert_eq!(bytes(&text(&all)), Some(all));
+        assert_eq!(bytes(&hex(&all)), Some(all));
         assert_eq!((bytes("zz"), bytes("é")), (None, None));
     }
 }

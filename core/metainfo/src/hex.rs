@@ -1,17 +1,18 @@
 //! Hexadecimal digits, as hashes and keys are written.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 use std::fmt::Write;
 
 /// Two digits a byte, in lower case.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     })
 }
 
 /// Exactly `2 N` digits of either case.
-pub(crate) fn unhex<const N: usize>(digits: &str) -> Option<[u8; N]> {
+pub fn unhex<const N: usize>(digits: &str) -> Option<[u8; N]> {
     let digit = |byte: u8| Some(char::from(byte).to_digit(16)? as u8);
     let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
     if pairs.len() != N || !rest.is_empty() {
