@@ -3,15 +3,13 @@
 mod world;
 
 use blocklist::{Blocklist, parse};
-use engine::{AfterCompletion, Event, Session, Settings};
+use engine::{Event, Session, Settings};
 use metainfo::Metainfo;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
-use world::{Scratch, settings, torrent_of, wait_for};
-
-const FOREVER: AfterCompletion = AfterCompletion { seed: true, ratio: None, time: None };
+use world::{FOREVER, Scratch, settings, torrent_of, wait_for};
 
 fn blocking(list: &str) -> Settings {
     let settings = settings();

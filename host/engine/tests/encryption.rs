@@ -9,26 +9,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use world::{Scratch, settings, torrent_of, wait_for};
-
-const FOREVER: AfterCompletion = AfterCompletion { seed: true, ratio: None, time: None };
-
-/// A leech dials a seed, and what it fetches is whole.
-async fn transfer(seed_has: Settings, leech_has: Settings, bytes: usize) {
-    let scratch = Scratch::new();
-    let files = [("image.iso", bytes)];
-    let (metainfo, contents) = torrent_of("image.iso", &files, 65_536, 5);
-    scratch.write("seed", &files, &contents);
-    let (seed_session, leech_session) =
-        (Session::start(seed_has).unwrap(), Session::start(leech_has).unwrap());
-    let mut seed = seed_session.add(scratch.add("seed", &metainfo, FOREVER)).await.unwrap();
-    wait_for(&mut seed, |event| *event == Event::Complete).await;
-    let mut add = scratch.add("leech", &metainfo, FOREVER);
-    add.peers = vec![([127, 0, 0, 1], seed_session.port()).into()];
-    let mut leech = leech_session.add(add).await.unwrap();
-    wait_for(&mut leech, |event| *event == Event::Complete).await;
-    assert!(scratch.read("leech/image.iso") == contents[0]);
-}
+use world::{FOREVER, Scratch, settings, torrent_of, transfer, wait_for};
 
 fn with(encryption: Encryption) -> Settings {
     Settings { encryption, transports: Transports::TcpOnly, ..settings() }

@@ -8,9 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use world::{Scratch, settings, torrent_of, wait_for};
-
-const FOREVER: AfterCompletion = AfterCompletion { seed: true, ratio: None, time: None };
+use world::{FOREVER, Scratch, settings, torrent_of, wait_for};
 
 /// A link with the hash alone.
 fn link(metainfo: &Metainfo) -> Magnet {

@@ -2,30 +2,17 @@
 
 mod world;
 
-use engine::{AfterCompletion, Event, Session, Settings, Torrent, Transports, Ways};
+use engine::{Event, Session, Settings, Torrent, Transports, Ways};
 use metainfo::Metainfo;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use world::{Scratch, settings, torrent_of, wait_for};
-
-const FOREVER: AfterCompletion = AfterCompletion { seed: true, ratio: None, time: None };
+use world::{FOREVER, Scratch, settings, torrent_of, wait_for};
 
 /// A leech fetches from a seed, each with the transports it is given.
 async fn transfer(seed_has: Transports, leech_has: Transports, bytes: usize) {
-    let scratch = Scratch::new();
-    let files = [("image.iso", bytes)];
-    let (metainfo, contents) = torrent_of("image.iso", &files, 65_536, 5);
-    scratch.write("seed", &files, &contents);
-    let session = |transports| Session::start(Settings { transports, ..settings() }).unwrap();
-    let (seed_session, leech_session) = (session(seed_has), session(leech_has));
-    let mut seed = seed_session.add(scratch.add("seed", &metainfo, FOREVER)).await.unwrap();
-    wait_for(&mut seed, |event| *event == Event::Complete).await;
-    let mut add = scratch.add("leech", &metainfo, FOREVER);
-    add.peers = vec![([127, 0, 0, 1], seed_session.port()).into()];
-    let mut leech = leech_session.add(add).await.unwrap();
-    wait_for(&mut leech, |event| *event == Event::Complete).await;
-    assert!(scratch.read("leech/image.iso") == contents[0]);
+    let with = |transports| Settings { transports, ..settings() };
+    world::transfer(with(seed_has), with(leech_has), bytes).await;
 }
 
 #[tokio::test]

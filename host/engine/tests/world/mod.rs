@@ -1,12 +1,16 @@
 //! What the tests of whole transfers share: torrents made on the spot, folders that go away, waiting with a limit.
 
-use engine::{AddTorrent, AfterCompletion, Event, Settings, Torrent};
+use engine::{AddTorrent, AfterCompletion, Event, Session, Settings, Torrent};
 use metainfo::Metainfo;
 use metainfo::create::{NewFile, NewTorrent};
 use sha1::{Digest, Sha1};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Seeds until it is stopped.
+#[allow(dead_code, reason = "each test binary has this module, and not each needs it")]
+pub(crate) const FOREVER: AfterCompletion = AfterCompletion { seed: true, ratio: None, time: None };
 
 /// A folder that goes away at the end.
 pub(crate) struct Scratch(tempfile::TempDir);
@@ -66,6 +70,24 @@ pub(crate) fn settings() -> Settings {
         lsd: false,
         ..Settings::default()
     }
+}
+
+/// A leech dials a seed, and what it fetches is whole.
+#[allow(dead_code, reason = "each test binary has this module, and not each needs it")]
+pub(crate) async fn transfer(seed_has: Settings, leech_has: Settings, bytes: usize) {
+    let scratch = Scratch::new();
+    let files = [("image.iso", bytes)];
+    let (metainfo, contents) = torrent_of("image.iso", &files, 65_536, 5);
+    scratch.write("seed", &files, &contents);
+    let (seed_session, leech_session) =
+        (Session::start(seed_has).unwrap(), Session::start(leech_has).unwrap());
+    let mut seed = seed_session.add(scratch.add("seed", &metainfo, FOREVER)).await.unwrap();
+    wait_for(&mut seed, |event| *event == Event::Complete).await;
+    let mut add = scratch.add("leech", &metainfo, FOREVER);
+    add.peers = vec![([127, 0, 0, 1], seed_session.port()).into()];
+    let mut leech = leech_session.add(add).await.unwrap();
+    wait_for(&mut leech, |event| *event == Event::Complete).await;
+    assert!(scratch.read("leech/image.iso") == contents[0]);
 }
 
 /// A torrent of random files, and their contents. One file that bears the torrent's name makes it single-file.
