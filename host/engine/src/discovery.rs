@@ -67,7 +67,7 @@ impl Discovery {
         if let Some(dht) = self.dht() {
             dht.set_port(announced);
         }
-        self.0.send_modify(|_| ());
+        self.announce_change();
     }
 
     /// The DHT is at other sockets from now on.
@@ -79,7 +79,7 @@ impl Discovery {
 
     /// Has everybody look again at what there is.
     pub(crate) fn announce_change(&self) {
-        self.0.send_modify(|_| {});
+        self.0.send_modify(|_| ());
     }
 
     /// What the DHT knows, for a later run; `None` if there is none.

@@ -369,11 +369,18 @@ impl Shared {
         self.udp.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Sockets at the port of now, marked as those of peers are.
+    fn open_udp(&self) -> Udp {
+        let udp = Udp::start(self.settings.bind, self.port());
+        udp.mark(&self.ways().peer_sockets);
+        udp
+    }
+
     /// Has the sockets for uTP, or for the DHT alone, do what is wanted now.
     fn follow_utp(&self, streams: &mpsc::Sender<IncomingStream>) {
         let (ways, mut udp) = (self.ways(), self.udp());
         if ways.transports.utp() {
-            udp.get_or_insert_with(|| Udp::start(self.settings.bind, self.port()));
+            udp.get_or_insert_with(|| self.open_udp());
         }
         if let Some(udp) = &*udp {
             udp.mark(&ways.peer_sockets);
@@ -384,7 +391,7 @@ impl Shared {
     /// Moves uTP and the DHT to sockets at the port of now. Streams that stand stay where they are.
     fn move_udp(&self, streams: &mpsc::Sender<IncomingStream>) {
         let Some(old) = self.udp().take() else { return };
-        let new = Udp::start(self.settings.bind, self.port());
+        let new = self.open_udp();
         self.discovery.set_sockets(&new);
         *self.udp() = Some(new);
         self.follow_utp(streams);
@@ -396,14 +403,10 @@ impl Shared {
     }
 
     fn set_dht(&self, wanted: Option<&DhtSettings>) {
-        let (bind, port) = (self.settings.bind, self.port());
+        let port = self.port();
         self.discovery.set_dht(wanted, |dht| {
             let mut udp = self.udp();
-            let udp = udp.get_or_insert_with(|| {
-                let udp = Udp::start(bind, port);
-                udp.mark(&self.ways().peer_sockets);
-                udp
-            });
+            let udp = udp.get_or_insert_with(|| self.open_udp());
             Dht::start(dht, self.settings.address_filter.clone(), port, udp)
         });
     }

@@ -163,7 +163,7 @@ impl From<AddError> for RpcError {
         let text = error.to_string();
         let kind = match &error {
             AddError::Corrupt(_) => Kind::Corrupt,
-            AddError::Unrecognized(_) | AddError::Unsupported(_) => Kind::Unrecognized,
+            AddError::Unrecognized(_) => Kind::Unrecognized,
             AddError::Fetch { status: Some(status), .. } if !text.contains(&status.to_string()) => {
                 return Self::new(Kind::Backend, format!("{text} (HTTP status {status})"));
             }

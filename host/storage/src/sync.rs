@@ -191,7 +191,7 @@ impl Syncer {
             synced.insert(*piece);
         }
         drop(synced);
-        if failure.is_none() && !dirty.found {
+        if failure.is_none() && !dirty.found && !dirty.pieces.is_empty() {
             self.transfer.uncache(
                 torrent,
                 &dirty.pieces,

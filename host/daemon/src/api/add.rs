@@ -109,9 +109,6 @@ pub enum AddError {
     /// Neither magnet link nor info-hash.
     #[error("unrecognized info: {0}")]
     Unrecognized(String),
-    /// A magnet link, whose metadata cannot be fetched yet.
-    #[error("this kind of torrent cannot be transferred yet: {0}")]
-    Unsupported(String),
     /// The file cannot be read.
     #[error("cannot read {}: {reason}", .path.display())]
     Unreadable {
