@@ -1,11 +1,11 @@
-//! `starling magnet`: the magnet link of a torrent file.
+//! `starling magnet`: the magnet link of a torrent file; and the links that other commands take.
 
 use crate::exit::{Failure, Kind};
 use crate::torrent_file;
 use clap::Args;
-use metainfo::Metainfo;
+use metainfo::{Magnet, MagnetError, Metainfo};
 use serde::Serialize;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -44,6 +44,13 @@ pub(crate) fn run(args: &MagnetArgs) -> ExitCode {
     }
 }
 
+/// The link, if what the user gave is one and no file.
+pub(crate) fn of(source: &OsStr) -> Result<Option<Magnet>, Failure> {
+    let is_link = |text: &&str| text.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("magnet:"));
+    let Some(link) = source.to_str().filter(is_link) else { return Ok(None) };
+    link.parse().map(Some).map_err(|error: MagnetError| Failure::new(Kind::BadTorrent, error))
+}
+
 fn text(metainfo: &Metainfo, json: bool) -> String {
     let magnet = metainfo.magnet().to_string();
     if !json {
@@ -56,7 +63,6 @@ fn text(metainfo: &Metainfo, json: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use metainfo::Magnet;
     use metainfo::create::{NewFile, NewTorrent};
 
     #[test]

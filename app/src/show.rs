@@ -1,36 +1,49 @@
-//! `starling show`: what a torrent file holds.
+//! `starling show`: what a torrent file holds, or what a magnet link says.
 
 mod human;
+mod link;
 
 use crate::exit::{Failure, Kind};
-use crate::torrent_file;
+use crate::{magnet, torrent_file};
 use clap::Args;
-use metainfo::Metainfo;
-use metainfo::hex;
+use metainfo::{Magnet, Metainfo, hex};
 use serde::Serialize;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
 /// Show what a torrent file holds: hashes, sizes, trackers, web seeds and files with their indexes for --select
 #[derive(Args, Debug)]
 pub(crate) struct ShowArgs {
-    /// The .torrent file; - reads it from standard input
-    file: OsString,
+    /// The .torrent file, or a magnet link (nobody is asked for its torrent); - reads a torrent from standard input
+    #[arg(value_name = "FILE")]
+    source: OsString,
 
     /// Print one JSON object instead of a page for people
     #[arg(long)]
     json: bool,
 }
 
-/// Prints what the torrent file holds. An error is one line: which file, and which key in it is wrong.
+/// What is to be shown.
+enum Shown {
+    Torrent(Metainfo),
+    Link(Magnet),
+}
+
+/// Prints what the torrent file holds or the link says. An error is one line: which file or parameter, and what in it
+/// is wrong.
 pub(crate) fn run(args: &ShowArgs) -> ExitCode {
-    let metainfo = match torrent_file::load(&args.file) {
-        Ok(metainfo) => metainfo,
+    let shown = match read(&args.source) {
+        Ok(shown) => shown,
         Err(failure) => return failure.told(),
     };
     let mut out = BufWriter::new(io::stdout().lock());
-    let printed = if args.json { json(&metainfo, &mut out) } else { human::print(&metainfo, &mut out) };
+    let printed = match (&shown, args.json) {
+        (Shown::Torrent(metainfo), true) => json(metainfo, &mut out),
+        (Shown::Torrent(metainfo), false) => human::print(metainfo, &mut out),
+        (Shown::Link(magnet), true) => link::json(magnet, &mut out),
+        (Shown::Link(magnet), false) => link::print(magnet, &mut out),
+    };
     match printed.and_then(|()| out.flush()) {
         // Whoever reads a broken pipe has seen enough.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -38,6 +51,13 @@ pub(crate) fn run(args: &ShowArgs) -> ExitCode {
             Failure::new(Kind::Failed, words).told()
         }
         _ => ExitCode::SUCCESS,
+    }
+}
+
+fn read(source: &OsStr) -> Result<Shown, Failure> {
+    match magnet::of(source)? {
+        Some(magnet) => Ok(Shown::Link(magnet)),
+        None => torrent_file::load(source).map(Shown::Torrent),
     }
 }
 

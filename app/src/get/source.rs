@@ -1,10 +1,10 @@
 //! What SOURCE is: a torrent, a metalink, a name; and the names the user gave for peers.
 
 use crate::exit::{Failure, Kind};
-use crate::torrent_file;
+use crate::{magnet, torrent_file};
 use engine::{Bind, FetchError, Fetcher, NamedBy, read_torrent, without_credentials};
 use images::Catalogue;
-use metainfo::{Magnet, MagnetError, Metainfo};
+use metainfo::{Magnet, Metainfo};
 use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -27,9 +27,8 @@ pub(super) enum Source {
 impl Source {
     /// Tells what SOURCE is without looking at what is in it.
     pub(super) fn of(source: &OsStr, catalogue: &Catalogue) -> Result<Self, Failure> {
-        if let Some(text) = source.to_str().filter(|text| is_magnet(text)) {
-            let bad = |error: MagnetError| Failure::new(Kind::BadTorrent, error);
-            return Ok(Self::Magnet(Box::new(text.parse().map_err(bad)?)));
+        if let Some(magnet) = magnet::of(source)? {
+            return Ok(Self::Magnet(Box::new(magnet)));
         }
         if let Some(url) = remote(source)? {
             return Ok(match catalogue.of_torrent_page(&url) {
@@ -55,10 +54,6 @@ impl Source {
         }
         Ok(Self::Local)
     }
-}
-
-fn is_magnet(text: &str) -> bool {
-    text.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("magnet:"))
 }
 
 /// The URL, if SOURCE is one that can be fetched.

@@ -1,7 +1,6 @@
 //! The page for people.
 
-use metainfo::Metainfo;
-use metainfo::hex;
+use metainfo::{Metainfo, hex};
 use std::io::{self, Write};
 
 /// Web seeds that are named; the others are only counted.
@@ -110,7 +109,7 @@ fn files(metainfo: &Metainfo, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn field(out: &mut impl Write, label: &str, value: &str) -> io::Result<()> {
+pub(super) fn field(out: &mut impl Write, label: &str, value: &str) -> io::Result<()> {
     writeln!(out, "  {label:<13} {value}")
 }
 
