@@ -183,6 +183,22 @@ fn a_reader_that_goes_away_stops_nothing() {
 }
 
 #[test]
+fn json_tells_who_the_peers_are_and_what_they_do() {
+    let scratch = Scratch::new();
+    let content = bytes(11, 3 << 20);
+    let torrent = scratch.write("image.torrent", &single("image.iso", &content).encode());
+    scratch.write("seed/image.iso", &content);
+    let (_seed, peer) = seed(&scratch, &torrent, "seed", &["--up-limit", "1MiB"]);
+    let (code, events) = Running::start(scratch.get(&torrent, "leech").args(["--peer", &peer])).end();
+    assert_eq!(code, 0, "{events:#?}");
+    let row = &last(&events, "peers")["peers"][0];
+    assert_eq!(row["address"], peer.as_str(), "{row}");
+    assert!(row["client"].as_str().unwrap().starts_with("starling"), "{row}");
+    assert!(row["flags"].as_str().unwrap().contains('D') && row["progress"] == 1.0, "{row}");
+    assert!(row["bytes_down"].as_u64().unwrap() > 0, "{row}");
+}
+
+#[test]
 fn damaged_files_are_mended() {
     let scratch = Scratch::new();
     let content = bytes(9, 500_000);

@@ -6,10 +6,13 @@ use crate::signals::StopSignals;
 use engine::{Event, Phase, Snapshot, Torrent};
 use metainfo::Metainfo;
 use std::time::{Duration, Instant};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// How often the torrent is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// How long the torrent may take to tell of its peers: without them the line of `--json` is left out.
+const DETAILS_WITHIN: Duration = Duration::from_secs(1);
 
 /// What completion means for a transfer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,7 +68,7 @@ impl<'a> Follow<'a> {
         loop {
             let outcome = tokio::select! {
                 event = torrent.next_event() => self.handle_event(event, torrent, report),
-                _ = looks.tick() => self.look(&torrent.snapshot(), report),
+                _ = looks.tick() => self.look(torrent, report).await,
                 () = stop.wait() => Some(self.interrupted()),
             };
             if let Some(outcome) = outcome {
@@ -110,8 +113,12 @@ impl<'a> Follow<'a> {
         None
     }
 
-    fn look(&mut self, snapshot: &Snapshot, report: &mut Report) -> Option<Result<(), Failure>> {
-        report.progress(snapshot);
+    async fn look(&mut self, torrent: &Torrent, report: &mut Report) -> Option<Result<(), Failure>> {
+        let snapshot = &torrent.snapshot();
+        if report.progress(snapshot) {
+            let details = timeout(DETAILS_WITHIN, torrent.control().report()).await;
+            report.sources(snapshot, details.ok().flatten().as_ref());
+        }
         let late = self.completed_after.is_none() && self.watch.expired(snapshot, Instant::now());
         late.then(|| Err(Failure::new(Kind::Incomplete, self.watch.words(snapshot))))
     }

@@ -23,8 +23,8 @@ const PLAIN_EVERY: Duration = Duration::from_secs(5);
 /// How often `--json` tells of progress.
 const JSON_EVERY: Duration = Duration::from_secs(1);
 
-/// How often `--json` tells of each web seed.
-const JSON_WEB_SEEDS_EVERY: Duration = Duration::from_secs(10);
+/// How often `--json` tells of each web seed and each peer.
+const JSON_SOURCES_EVERY: Duration = Duration::from_secs(10);
 
 enum Style {
     Quiet,
@@ -37,8 +37,8 @@ enum Style {
 pub(crate) struct Report {
     style: Style,
     last: Option<Instant>,
-    /// When each web seed was told of.
-    web_seeds_told: Option<Instant>,
+    /// When each web seed and each peer was told of.
+    sources_told: Option<Instant>,
     name: String,
     output: String,
     /// The command that gives back, for the last line.
@@ -56,7 +56,7 @@ impl Report {
         Self {
             style,
             last: None,
-            web_seeds_told: None,
+            sources_told: None,
             name: String::new(),
             output: args.output.display().to_string(),
             offer: None,
@@ -111,10 +111,10 @@ impl Report {
         }
     }
 
-    /// Where the transfer stands, as often as the style wants it.
-    pub(super) fn progress(&mut self, snapshot: &Snapshot) {
+    /// Where the transfer stands, as often as the style wants it. True if [`Self::sources`] are to be told of as well.
+    pub(super) fn progress(&mut self, snapshot: &Snapshot) -> bool {
         let every = match self.style {
-            Style::Quiet => return,
+            Style::Quiet => return false,
             Style::Json => JSON_EVERY,
             Style::Plain => PLAIN_EVERY,
             Style::Terminal(_) => Duration::ZERO,
@@ -122,20 +122,27 @@ impl Report {
         // The first look comes before there is anything to tell.
         let last = *self.last.get_or_insert_with(Instant::now);
         if last.elapsed() < every {
-            return;
+            return false;
         }
         self.last = Some(Instant::now());
         match &mut self.style {
             Style::Quiet => {}
             Style::Json => {
                 json::print(&Line::progress(snapshot));
-                if self.web_seeds_told.is_none_or(|at| at.elapsed() >= JSON_WEB_SEEDS_EVERY) {
-                    self.web_seeds_told = Some(Instant::now());
-                    json::print_web_seeds(snapshot);
-                }
+                return self.sources_told.is_none_or(|at| at.elapsed() >= JSON_SOURCES_EVERY);
             }
             Style::Plain => log::line(&format!("{}: {}", self.name, words::summary(snapshot))),
             Style::Terminal(terminal) => terminal.progress(snapshot),
+        }
+        false
+    }
+
+    /// Each web seed and each peer.
+    pub(super) fn sources(&mut self, snapshot: &Snapshot, details: Option<&engine::Report>) {
+        self.sources_told = Some(Instant::now());
+        json::print_web_seeds(snapshot);
+        if let Some(line) = details.and_then(Line::peers) {
+            json::print(&line);
         }
     }
 

@@ -25,8 +25,7 @@ mod why;
 pub use api::add::{AddError, AddRequest, Added, Before, FileChoice, Source};
 pub use api::command::{CommandError, EditError, QueueMove, RenameError, StartMode};
 pub use api::details::{
-    Details, FileDetails, PeerDetails, PeerOrigin, PeersFrom, TrackerDetails, TrackerState, Wanted,
-    WebSeedDetails,
+    Details, FileDetails, PeerDetails, PeersFrom, TrackerDetails, TrackerState, Wanted, WebSeedDetails,
 };
 pub use api::diagnosis::{Finding, Obstacle, Problem, Why};
 pub use api::edit::{LimitMode, TorrentEdit, TrackerChange, WebSeedChange};

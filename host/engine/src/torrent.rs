@@ -5,6 +5,7 @@
 
 mod control;
 mod disk;
+mod flags;
 mod obey;
 mod peers;
 mod show;

@@ -6,6 +6,7 @@ use images::Verified;
 use metainfo::Metainfo;
 use serde::Serialize;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::Path;
 
 /// One line of output.
@@ -40,6 +41,9 @@ pub(super) enum Line<'a> {
     },
     WebSeeds {
         web_seeds: Vec<WebSeed<'a>>,
+    },
+    Peers {
+        peers: Vec<Peer<'a>>,
     },
     PieceFailed {
         piece: u32,
@@ -82,6 +86,19 @@ pub(super) struct WebSeed<'a> {
     bytes: u64,
     rate: u64,
     reason: Option<&'a str>,
+}
+
+/// One connected peer at one moment.
+#[derive(Serialize)]
+pub(super) struct Peer<'a> {
+    address: SocketAddr,
+    client: Option<&'a str>,
+    flags: String,
+    progress: f64,
+    bytes_down: u64,
+    bytes_up: u64,
+    down_rate: u64,
+    up_rate: u64,
 }
 
 /// Prints one line and flushes it.
@@ -170,6 +187,25 @@ impl<'a> Line<'a> {
             })
             .collect();
         (!web_seeds.is_empty()).then_some(Self::WebSeeds { web_seeds })
+    }
+
+    /// The line for the peers whose handshake is over, if there are any.
+    pub(super) fn peers(report: &'a engine::Report) -> Option<Self> {
+        let pieces = f64::from(report.have.length().max(1));
+        let known = report.peers.iter().filter(|report| report.peer.peer_id.is_some());
+        let peers: Vec<_> = known
+            .map(|report| Peer {
+                address: report.peer.address,
+                client: report.peer.client.as_deref(),
+                flags: report.flags(),
+                progress: f64::from(report.peer.pieces) / pieces,
+                bytes_down: report.peer.bytes_down,
+                bytes_up: report.peer.bytes_up,
+                down_rate: report.peer.down_rate,
+                up_rate: report.peer.up_rate,
+            })
+            .collect();
+        (!peers.is_empty()).then_some(Self::Peers { peers })
     }
 
     pub(super) fn complete(path: &Path, snapshot: &Snapshot) -> Self {

@@ -89,28 +89,8 @@ pub struct PeerDetails {
     pub peer_is_choked: bool,
     /// It wants something of us.
     pub peer_is_interested: bool,
-    /// It has our optimistic slot.
-    pub is_optimistic: bool,
-    /// Where its address came from.
-    pub origin: PeerOrigin,
-}
-
-/// Where a peer's address came from.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum PeerOrigin {
-    /// It connected to us, or the user named it.
-    #[default]
-    Incoming,
-    /// An earlier run.
-    Cache,
-    /// The DHT.
-    Dht,
-    /// The local network.
-    Lpd,
-    /// Other peers.
-    Pex,
-    /// A tracker.
-    Tracker,
+    /// All of this in letters: [`engine::PeerReport::flags`].
+    pub flags: String,
 }
 
 /// Connected peers by where their address came from.

@@ -5,14 +5,12 @@ use super::book::{Book, FileWishes, Run};
 use super::scraping::Scrape;
 use super::{opening, waking};
 use crate::api::details::{
-    Details, FileDetails, PeerDetails, PeerOrigin, TrackerDetails, TrackerState, Wanted, WebSeedDetails,
+    Details, FileDetails, PeerDetails, TrackerDetails, TrackerState, Wanted, WebSeedDetails,
 };
 use crate::catalogue::entry::{Number, Tracker};
 use crate::clock::unix_now;
 use crate::doctor::{Part, Patient};
-use engine::{
-    AnnounceError, CandidateSource, Control, Direction, PeerReport, Report, TrackerSnapshot, TrackerStatus,
-};
+use engine::{AnnounceError, Control, Direction, PeerReport, Report, TrackerSnapshot, TrackerStatus};
 use metainfo::{Bitfield, FileIndex, InfoHash, Metainfo};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -252,15 +250,7 @@ fn peer_details(report: &PeerReport, pieces: u32) -> Option<PeerDetails> {
         client_is_interested: peer.am_interested,
         peer_is_choked: peer.am_choking,
         peer_is_interested: peer.peer_interested,
-        is_optimistic: peer.is_optimistic && !peer.am_choking,
-        origin: match peer.source {
-            Some(CandidateSource::Resume) => PeerOrigin::Cache,
-            Some(CandidateSource::Dht) => PeerOrigin::Dht,
-            Some(CandidateSource::Lsd) => PeerOrigin::Lpd,
-            Some(CandidateSource::Pex) => PeerOrigin::Pex,
-            Some(CandidateSource::Tracker) => PeerOrigin::Tracker,
-            Some(CandidateSource::Incoming | CandidateSource::User) | None => PeerOrigin::Incoming,
-        },
+        flags: report.flags(),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::Row;
 use crate::json::Json;
-use daemon::{PeerDetails, PeerOrigin};
+use daemon::PeerDetails;
 
 pub(super) fn peers(row: &Row<'_>, out: &mut Json) {
     out.list(&row.details.peers, |out, peer| out.object(|out| write(peer, out)));
@@ -15,7 +15,7 @@ fn write(peer: &PeerDetails, out: &mut Json) {
     out.key("client_is_choked").boolean(peer.client_is_choked);
     out.key("client_is_interested").boolean(peer.client_is_interested);
     out.key("client_name").string(&peer.client);
-    out.key("flag_str").string(&flags(peer));
+    out.key("flag_str").string(&peer.flags);
     out.key("is_downloading_from").boolean(downloads(peer));
     out.key("is_encrypted").boolean(peer.is_encrypted);
     out.key("is_incoming").boolean(peer.is_incoming);
@@ -36,36 +36,6 @@ fn downloads(peer: &PeerDetails) -> bool {
 
 fn uploads(peer: &PeerDetails) -> bool {
     peer.peer_is_interested && !peer.peer_is_choked
-}
-
-/// The state of a connection in letters, as Transmission has them.
-fn flags(peer: &PeerDetails) -> String {
-    let down = match (downloads(peer), peer.client_is_interested) {
-        (true, _) => Some('D'),
-        (false, true) => Some('d'),
-        (false, false) => None,
-    };
-    let up = match (uploads(peer), peer.peer_is_interested) {
-        (true, _) => Some('U'),
-        (false, true) => Some('u'),
-        (false, false) => None,
-    };
-    let when = |holds: bool, letter: char| holds.then_some(letter);
-    [
-        when(peer.is_utp, 'T'),
-        when(peer.is_optimistic, 'O'),
-        down,
-        up,
-        when(!peer.client_is_choked && !peer.client_is_interested, 'K'),
-        when(!peer.peer_is_choked && !peer.peer_is_interested, '?'),
-        when(peer.is_encrypted, 'E'),
-        when(peer.origin == PeerOrigin::Dht, 'H'),
-        when(peer.origin == PeerOrigin::Pex, 'X'),
-        when(peer.is_incoming, 'I'),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
 }
 
 pub(super) fn peers_from(row: &Row<'_>, out: &mut Json) {
