@@ -2,7 +2,9 @@
 
 mod world;
 
+use metainfo::create::NewTorrent;
 use serde_json::Value;
+use sha1::{Digest, Sha1};
 use std::io::Read;
 use std::path::Path;
 use std::process::Stdio;
@@ -130,6 +132,30 @@ fn a_stopped_download_resumes_without_fetching_twice() {
     assert!(fetched <= content.len() as u64 - at_stop, "{fetched} bytes came, {at_stop} were there");
     assert_eq!(std::fs::read(scratch.path("leech/image.iso")).unwrap(), content);
     assert!(!scratch.path("leech/image.iso.part").exists());
+}
+
+#[test]
+fn nothing_is_fetched_twice_of_a_piece_that_was_under_way() {
+    let scratch = Scratch::new();
+    let content = bytes(12, 6 << 20);
+    let one_piece = NewTorrent {
+        piece_length: 8 << 20,
+        piece_hashes: vec![Sha1::digest(&content).into()],
+        ..single("image.iso", &content)
+    };
+    let torrent = scratch.write("image.torrent", &one_piece.encode());
+    scratch.write("seed/image.iso", &content);
+    let (_seed, peer) = seed(&scratch, &torrent, "seed", &["--up-limit", "3MiB"]);
+    let come = |event: &Value| event["bytes_from_peers"].as_u64().unwrap_or_default();
+    let mut first = Running::start(scratch.get(&torrent, "leech").args(["--peer", &peer]));
+    let before = come(&first.wait_for("progress", |event| come(event) > 1 << 20));
+    first.signal("TERM");
+    assert_eq!(first.end().0, 8);
+    let (code, events) = Running::start(scratch.get(&torrent, "leech").args(["--peer", &peer])).end();
+    assert_eq!(code, 0, "{events:#?}");
+    let after = come(last(&events, "complete"));
+    assert!(before + after <= content.len() as u64, "{before} bytes came, then {after}");
+    assert_eq!(std::fs::read(scratch.path("leech/image.iso")).unwrap(), content);
 }
 
 #[test]

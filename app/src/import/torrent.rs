@@ -115,7 +115,7 @@ impl Foreign {
         // The last is the file of edges, which other clients do not have.
         let files = self.files.iter().copied().chain([None]).collect();
         let Self { downloaded, uploaded, .. } = *self;
-        Some(ResumeRecord { pieces, files, clean: true, downloaded, uploaded })
+        Some(ResumeRecord { pieces, files, blocks: Vec::new(), clean: true, downloaded, uploaded })
     }
 
     /// How it is taken in: stopped, until everything about it is set.

@@ -173,6 +173,9 @@ pub enum Refusal {
 /// What storage tells the swarm.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum StorageFact {
+    /// An earlier run left these blocks of unfinished pieces on disk: they need not be fetched again. To be told before
+    /// anything is asked of anybody.
+    BlocksFound(Vec<BlockRequest>),
     /// The piece matched its hash and was written; it may be announced and served.
     /// `blocks` is filled only if the piece had failed before: who sent each block, and a digest of it.
     PieceStored {

@@ -226,6 +226,22 @@ impl Picker {
         self.partials.begin(piece, self.geometry.block_count(piece), owner);
     }
 
+    /// Storage has a block from an earlier run.
+    pub(crate) fn take_up(&mut self, request: BlockRequest) {
+        let piece = request.piece;
+        let Some(block) = Self::block_of(request) else { return };
+        if self.stored.contains(piece) || self.geometry.block(piece, block) != Some(request) {
+            return;
+        }
+        if !self.partials.contains(piece) {
+            self.begin(piece, Owner::Shared);
+        }
+        if let Some(partial) = self.partials.get_mut(piece) {
+            partial.receive(block);
+        }
+        self.note_joinable(piece);
+    }
+
     /// A block arrived from `source`.
     pub(crate) fn receive(&mut self, source: SourceKey, request: BlockRequest) -> Arrival {
         let Some(block) = Self::block_of(request) else { return Arrival::Useless };

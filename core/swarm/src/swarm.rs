@@ -145,6 +145,7 @@ impl Swarm {
     /// A fact from storage.
     pub fn handle_storage(&mut self, now: Instant, fact: StorageFact) {
         match fact {
+            StorageFact::BlocksFound(blocks) => self.on_blocks_found(&blocks),
             StorageFact::PieceStored { piece, blocks } => self.on_piece_stored(now, piece, &blocks),
             StorageFact::PieceFailed { piece, blocks } => self.on_piece_failed(now, piece, blocks),
             StorageFact::Failed { piece } => self.on_disk_failed(now, piece),

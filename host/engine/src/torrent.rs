@@ -28,13 +28,14 @@ use crate::peer::PeerContext;
 use crate::session::Shared;
 use crate::transport::Transports;
 use disk::Faults;
-use metainfo::Bitfield;
 use peers::Peers;
 use show::Rates;
 use sources::WebSeeds;
 use std::sync::Arc;
-use storage::{DiskEvent, TorrentStore};
-use swarm::{CandidateSource, Event as SwarmEvent, Output, PeerKey, Swarm, WebSeedFact, WebSeedKey};
+use storage::{CheckReport, DiskEvent, TorrentStore};
+use swarm::{
+    CandidateSource, Event as SwarmEvent, Output, PeerKey, StorageFact, Swarm, WebSeedFact, WebSeedKey,
+};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use trackers::Trackers;
@@ -104,12 +105,12 @@ impl TorrentTask {
     /// Checks what is there, fetches the rest, gives back, until stopped.
     pub(crate) async fn run(mut parts: Parts) {
         match disk::check(&mut parts).await {
-            disk::Checked::Have(have) if parts.add.tuning.check_only => {
-                disk::end_after_check(parts, &have).await;
+            disk::Checked::Found(report) if parts.add.tuning.check_only => {
+                disk::end_after_check(parts, &report.have).await;
             }
-            disk::Checked::Have(have) => {
+            disk::Checked::Found(report) => {
                 let held = std::mem::take(&mut parts.held);
-                let (mut task, mut inbox) = Self::begin(parts, have);
+                let (mut task, mut inbox) = Self::begin(parts, report);
                 for change in held {
                     task.obey(change);
                 }
@@ -138,7 +139,7 @@ impl TorrentTask {
         }
     }
 
-    fn begin(parts: Parts, have: Bitfield) -> (Self, Inbox) {
+    fn begin(parts: Parts, found: CheckReport) -> (Self, Inbox) {
         let Parts { add, shared, store, disk_events, incoming, commands, events, snapshot, .. } = parts;
         let (dormitory, sleeper, handover) = (parts.dormitory, parts.sleeper, parts.handover);
         let now = Instant::now();
@@ -146,7 +147,8 @@ impl TorrentTask {
         let (web_seed_sender, web_seed_facts) = mpsc::channel(FACT_QUEUE);
         let mut rng = fastrand::Rng::new();
         let config = configure(&add, &shared);
-        let mut swarm = Swarm::new(config, have, rng.u64(..), now.into_std());
+        let mut swarm = Swarm::new(config, found.have, rng.u64(..), now.into_std());
+        swarm.handle_storage(now.into_std(), StorageFact::BlocksFound(found.blocks));
         swarm.set_priorities(now.into_std(), add.piece_priorities());
         let named = shared.settings.address_filter.allowed(&add.peers);
         swarm.handle_candidates(now.into_std(), CandidateSource::User, &named);

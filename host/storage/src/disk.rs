@@ -11,7 +11,7 @@ use crate::transfer::Transfer;
 use crate::worker::{Gauge, Job, Surroundings, Worker};
 use crate::{BlockPool, DiskError, DiskEvent, ResumeRecord, StateStore, TorrentLayout, TorrentStore};
 use crate::{paths, resume};
-use metainfo::PieceIndex;
+use metainfo::{BLOCK_LENGTH, BlockIndex, BlockRequest, PieceIndex};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -187,14 +187,30 @@ impl Shared {
         let _ = self.readers[turn % self.readers.len()].send(read);
     }
 
-    /// Has every worker forget a torrent.
-    pub(crate) fn close(&self, torrent: &Arc<Torrent>) -> Vec<oneshot::Receiver<()>> {
-        let close = |jobs: &Sender<Job>| {
+    /// Has every worker do something for a torrent; the answers in their own time.
+    pub(crate) fn ask_all<T>(
+        &self,
+        torrent: &Arc<Torrent>,
+        job: fn(Arc<Torrent>, oneshot::Sender<T>) -> Job,
+    ) -> Vec<oneshot::Receiver<T>> {
+        let ask = |jobs: &Sender<Job>| {
             let (done, answer) = oneshot::channel();
-            let _ = jobs.send(Job::Close(torrent.clone(), done));
+            let _ = jobs.send(job(torrent.clone(), done));
             answer
         };
-        self.workers.iter().map(close).collect()
+        self.workers.iter().map(ask).collect()
+    }
+
+    /// Hands blocks that an earlier run left on disk to the workers of their pieces.
+    pub(crate) fn take_up(&self, torrent: &Arc<Torrent>, blocks: &[BlockRequest]) {
+        let mut shares = vec![Vec::new(); self.workers.len()];
+        for block in blocks {
+            let place = (block.piece, BlockIndex(block.begin / BLOCK_LENGTH));
+            shares[self.worker(torrent, block.piece)].push(place);
+        }
+        for (jobs, share) in self.workers.iter().zip(shares) {
+            let _ = jobs.send(Job::TakeUp(torrent.clone(), share));
+        }
     }
 
     /// Asks workers that hold blocks to flush; each at most once at a time.

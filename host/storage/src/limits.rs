@@ -12,6 +12,10 @@ pub(crate) const POOL_BLOCKS: usize = 4096;
 /// The pool grows by one in so many of its first blocks at a time.
 pub(crate) const GROWTH_FRACTION: usize = 4;
 
+/// Blocks of unfinished pieces that a worker leaves on disk for the next run at most, but for the last piece's: more than
+/// the pool holds, for those it had flushed; 128 KiB in the record.
+pub(crate) const BLOCKS_LEFT: usize = 16_384;
+
 /// How long a complete piece waits at most for others to be hashed with: at 300 MiB/s some eight pieces of 1 MiB come
 /// in that time, and nobody notices that their `have` comes later.
 pub(crate) const RIPE_WAIT: Duration = Duration::from_millis(25);

@@ -18,6 +18,8 @@ enum Held {
         source: u64,
         digest: u64,
     },
+    /// On disk from an earlier run; who sent it is not known any more.
+    Found,
 }
 
 /// A piece that is not complete, or not yet verified.
@@ -77,6 +79,14 @@ impl Partial {
         self.in_memory += 1;
     }
 
+    /// Takes in a block that an earlier run left on disk.
+    pub(crate) fn find(&mut self, block: BlockIndex) {
+        if let Some(held @ Held::Absent) = self.blocks.get_mut(block.as_usize()) {
+            *held = Held::Found;
+            self.present += 1;
+        }
+    }
+
     /// The bytes of a piece that was never flushed, to be hashed in one go with others.
     pub(crate) fn whole(&self) -> Option<Vec<&[u8]>> {
         (self.in_memory == self.blocks.len())
@@ -103,9 +113,16 @@ impl Partial {
         self.in_memory
     }
 
-    /// Whether blocks of it were flushed.
+    /// Whether blocks of it are on disk.
     pub(crate) fn is_flushed(&self) -> bool {
         self.present > self.in_memory
+    }
+
+    /// The blocks that are there.
+    pub(crate) fn present(&self) -> impl Iterator<Item = BlockIndex> + '_ {
+        let there =
+            |(index, held): (u32, &Held)| (!matches!(held, Held::Absent)).then_some(BlockIndex(index));
+        (0..).zip(&self.blocks).filter_map(there)
     }
 
     /// The hash of a complete piece of which blocks were flushed. Those not hashed before they left are read back
@@ -158,11 +175,15 @@ impl Partial {
         self.in_memory = 0;
     }
 
-    /// Who sent each block, and its digest.
+    /// Who sent each block, and its digest. Empty if that is not known of all of them: of the others none is to blame
+    /// for what these did.
     pub(crate) fn reports(&self, digester: &BlockDigester) -> Vec<BlockReport> {
+        if self.blocks.iter().any(|held| matches!(held, Held::Found)) {
+            return Vec::new();
+        }
         let report = |(index, held): (usize, &Held)| {
             let (source, digest) = match held {
-                Held::Absent => return None,
+                Held::Absent | Held::Found => return None,
                 Held::Memory { data, source } => {
                     (*source, digester.digest(&data[..self.length(index) as usize]))
                 }

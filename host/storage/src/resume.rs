@@ -10,7 +10,7 @@ use crate::state::{FileStamp, ResumeRecord};
 use crate::sync::stamps;
 use crate::torrent::{Place, Torrent, locked};
 use crate::transfer::{Extent, Transfer, piece_extents};
-use metainfo::{Bitfield, FileIndex, PieceIndex};
+use metainfo::{Bitfield, BlockRequest, FileIndex, PieceIndex};
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use std::io::ErrorKind;
@@ -23,6 +23,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct CheckReport {
     /// The pieces that are verified and stored.
     pub have: Bitfield,
+    /// Blocks of other pieces that an earlier run left on disk: not verified, and not to be fetched again.
+    pub blocks: Vec<BlockRequest>,
     /// Pieces that the resume record had and that are gone.
     pub lost: u32,
     /// Files that the resume record knew and that are gone.
@@ -138,6 +140,7 @@ fn lock(torrent: &Torrent) -> Result<Option<OwnedFd>, DiskError> {
 struct Plan {
     trusted: Bitfield,
     doubtful: Vec<PieceIndex>,
+    blocks: Vec<BlockRequest>,
     missing_files: Vec<PathBuf>,
 }
 
@@ -148,6 +151,7 @@ fn plan(torrent: &Torrent, record: Option<&ResumeRecord>) -> Plan {
         return Plan {
             trusted: Bitfield::new(geometry.piece_count()),
             doubtful: all.collect(),
+            blocks: Vec::new(),
             missing_files: Vec::new(),
         };
     };
@@ -172,6 +176,9 @@ fn plan(torrent: &Torrent, record: Option<&ResumeRecord>) -> Plan {
             doubtful.push(piece);
         }
     }
+    let left = record.blocks.iter().filter_map(|(piece, block)| geometry.block(*piece, *block));
+    let blocks = left.filter(|block| piece_extents(torrent, block.piece).all(|extent| untouched(&extent)));
+    let blocks = blocks.collect();
     let missing = torrent.files.iter().enumerate().filter(|(index, file)| {
         file.is_data()
             && file.length > 0
@@ -180,7 +187,7 @@ fn plan(torrent: &Torrent, record: Option<&ResumeRecord>) -> Plan {
             && has_piece_of(torrent, Some(record), *index)
     });
     let missing_files = missing.map(|(_, file)| torrent.root.join(&file.path)).collect();
-    Plan { trusted, doubtful, missing_files }
+    Plan { trusted, doubtful, blocks, missing_files }
 }
 
 /// Whether a record has a piece of a file.
@@ -227,8 +234,10 @@ pub(crate) fn check(
     }
     let have = torrent.stored.snapshot();
     let lost = record.map_or(0, |record| record.pieces.iter().filter(|piece| !have.contains(*piece)).count());
+    let blocks = plan.blocks.into_iter().filter(|block| !have.contains(block.piece)).collect();
     let report = CheckReport {
         have,
+        blocks,
         lost: lost as u32,
         missing_files: plan.missing_files,
         bytes_hashed: outcome.bytes_hashed,

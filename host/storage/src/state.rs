@@ -11,7 +11,7 @@ pub use ledger::{Change, Contents, Ledger, TorrentRow};
 pub use mirrors::MirrorScore;
 pub use schema::FILE_NAME as STATE_FILE;
 
-use metainfo::{Bitfield, InfoHash};
+use metainfo::{Bitfield, BlockIndex, InfoHash, PieceIndex};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
@@ -36,6 +36,8 @@ pub struct ResumeRecord {
     /// The files as they were at a clean stop, in torrent order and the edges file last; `None` for a file that was
     /// not there. Empty after any other stop.
     pub files: Vec<Option<FileStamp>>,
+    /// Blocks of unfinished pieces that were written before a clean stop, not verified. Empty after any other stop.
+    pub blocks: Vec<(PieceIndex, BlockIndex)>,
     /// The last run ended in order, so that `files` can be trusted.
     pub clean: bool,
     /// Payload bytes received over all runs.
@@ -104,16 +106,17 @@ impl StateStore {
     pub fn load(&self, info_hash: &InfoHash, directory: &Path) -> Result<Option<ResumeRecord>, StateError> {
         let connection = self.connection();
         let mut statement = connection.prepare_cached(
-            "SELECT pieces, piece_count, files, clean, downloaded, uploaded FROM downloads
+            "SELECT pieces, piece_count, files, clean, downloaded, uploaded, blocks FROM downloads
              WHERE info_hash = ?1 AND directory = ?2",
         )?;
         let row = statement
             .query_row(params![hash_bytes(info_hash), directory.as_os_str().as_bytes()], |row| {
                 let pieces: Vec<u8> = row.get(0)?;
-                let files: Vec<u8> = row.get(2)?;
+                let (files, blocks): (Vec<u8>, Vec<u8>) = (row.get(2)?, row.get(6)?);
                 Ok(Bitfield::from_bytes(&pieces, row.get(1)?).map(|pieces| ResumeRecord {
                     pieces,
                     files: decode_stamps(&files),
+                    blocks: decode_blocks(&blocks),
                     clean: row.get(3).unwrap_or(false),
                     downloaded: row.get::<_, i64>(4).map_or(0, i64::unsigned_abs),
                     uploaded: row.get::<_, i64>(5).map_or(0, i64::unsigned_abs),
@@ -151,8 +154,8 @@ impl StateStore {
         let connection = self.connection();
         let mut statement = connection.prepare_cached(
             "INSERT OR REPLACE INTO downloads
-             (info_hash, directory, pieces, piece_count, files, clean, downloaded, uploaded, updated)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+             (info_hash, directory, pieces, piece_count, files, clean, downloaded, uploaded, updated, blocks)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?;
         statement.execute(params![
             hash_bytes(info_hash),
@@ -164,6 +167,7 @@ impl StateStore {
             clamp(record.downloaded),
             clamp(record.uploaded),
             clamp(now),
+            encode_blocks(&record.blocks),
         ])?;
         Ok(())
     }
@@ -226,10 +230,26 @@ fn decode_stamps(bytes: &[u8]) -> Vec<Option<FileStamp>> {
     bytes.chunks_exact(STAMP_BYTES).map(stamp).collect()
 }
 
+/// 8 bytes a block: the piece, and its place in that.
+fn encode_blocks(blocks: &[(PieceIndex, BlockIndex)]) -> Vec<u8> {
+    blocks
+        .iter()
+        .flat_map(|(piece, block)| [piece.0.to_le_bytes(), block.0.to_le_bytes()])
+        .flatten()
+        .collect()
+}
+
+fn decode_blocks(bytes: &[u8]) -> Vec<(PieceIndex, BlockIndex)> {
+    let block = |bytes: &[u8]| {
+        let (piece, block) = bytes.split_first_chunk::<4>()?;
+        Some((PieceIndex(u32::from_le_bytes(*piece)), BlockIndex(u32::from_le_bytes(block.try_into().ok()?))))
+    };
+    bytes.chunks_exact(8).filter_map(block).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use metainfo::PieceIndex;
 
     const HASH: InfoHash = InfoHash::V1([7; 20]);
 
@@ -240,6 +260,7 @@ mod tests {
         ResumeRecord {
             pieces,
             files: vec![Some(stamp), None],
+            blocks: vec![(PieceIndex(3), BlockIndex(1)), (PieceIndex(3), BlockIndex(u32::MAX))],
             clean: true,
             downloaded: 9,
             uploaded: u64::MAX >> 1,

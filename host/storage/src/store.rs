@@ -102,6 +102,7 @@ impl TorrentStore {
             let (report, found) = resume::check(&shared.transfer, &torrent, record.as_ref(), &control)?;
             torrent.downloaded.store(report.downloaded, Ordering::Release);
             torrent.uploaded.store(report.uploaded, Ordering::Release);
+            shared.take_up(&torrent, &report.blocks);
             for piece in found {
                 shared.sync.found(&torrent, piece);
             }
@@ -166,10 +167,15 @@ impl TorrentStore {
         answer.await.unwrap_or(Err(DiskError::Closed))
     }
 
-    /// Drops unfinished pieces, syncs and records the rest, closes the files. Blocks written later are dropped.
+    /// Writes what there is of unfinished pieces, syncs and records everything, closes the files. Blocks written later
+    /// are dropped.
     pub async fn close(&self) -> Result<(), DiskError> {
+        for answer in self.shared.ask_all(&self.torrent, Job::Leave) {
+            let left = answer.await.unwrap_or_default();
+            locked(&self.torrent.left).extend(left);
+        }
         self.torrent.closed.store(true, Ordering::Release);
-        for answer in self.shared.close(&self.torrent) {
+        for answer in self.shared.ask_all(&self.torrent, Job::Close) {
             let _ = answer.await;
         }
         let (done, answer) = oneshot::channel();

@@ -221,6 +221,7 @@ impl Syncer {
         let record = ResumeRecord {
             pieces: locked(&torrent.synced).clone(),
             files: if clean { stamps(torrent) } else { Vec::new() },
+            blocks: if clean { locked(&torrent.left).clone() } else { Vec::new() },
             clean,
             downloaded: torrent.downloaded.load(Ordering::Acquire),
             uploaded: torrent.uploaded.load(Ordering::Acquire),

@@ -5,6 +5,7 @@ use crate::events::DiskEvent;
 use crate::file_pool::Slot;
 use crate::layout::{FileKind, Layout};
 use crate::outbox::Outbox;
+use crate::worker::BlockPlace;
 use crate::{DiskError, paths};
 use metainfo::{Bitfield, FileIndex, PieceIndex};
 use std::os::fd::OwnedFd;
@@ -121,6 +122,8 @@ pub(crate) struct Torrent {
     pub(crate) checked: AtomicBool,
     /// The record says what was here, but every piece is hashed.
     pub(crate) is_distrusted: AtomicBool,
+    /// Blocks of unfinished pieces that are on disk, once it is closed.
+    pub(crate) left: Mutex<Vec<BlockPlace>>,
     /// Held while incomplete, to keep other processes away.
     pub(crate) lock: Mutex<Option<OwnedFd>>,
     pub(crate) downloaded: AtomicU64,
@@ -181,6 +184,7 @@ impl Torrent {
             closed: AtomicBool::new(false),
             checked: AtomicBool::new(false),
             is_distrusted: AtomicBool::new(false),
+            left: Mutex::default(),
             lock: Mutex::default(),
             downloaded: AtomicU64::new(0),
             uploaded: AtomicU64::new(0),

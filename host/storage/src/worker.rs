@@ -4,14 +4,14 @@
 use crate::block::Block;
 use crate::events::DiskEvent;
 use crate::hashing::BlockDigester;
-use crate::limits::{FAILED_PIECES, OUTBOX_TICK, PROBE_BYTES};
+use crate::limits::{BLOCKS_LEFT, FAILED_PIECES, OUTBOX_TICK, PROBE_BYTES};
 use crate::partial::{Partial, Run};
 use crate::ripe::Ripe;
 use crate::sync::SyncHandle;
 use crate::torrent::{Torrent, locked};
 use crate::transfer::Transfer;
 use crate::{BlockPool, DiskError};
-use metainfo::{BlockRequest, PieceIndex};
+use metainfo::{BlockIndex, BlockRequest, PieceIndex};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::PoisonError;
@@ -30,6 +30,10 @@ pub(crate) enum Job {
     Probe(Arc<Torrent>, PieceIndex),
     /// The pool is low: wake up and look.
     Relieve,
+    /// Take up blocks of unfinished pieces that an earlier run left on disk.
+    TakeUp(Arc<Torrent>, Vec<BlockPlace>),
+    /// Write the blocks of unfinished pieces and say which are on disk: [`Job::Close`] is next.
+    Leave(Arc<Torrent>, oneshot::Sender<Vec<BlockPlace>>),
     /// Forget everything of a torrent, then answer.
     Close(Arc<Torrent>, oneshot::Sender<()>),
     /// End the thread.
@@ -54,6 +58,9 @@ pub(crate) struct Gauge {
 }
 
 type Key = (u64, PieceIndex);
+
+/// A block of a piece.
+pub(crate) type BlockPlace = (PieceIndex, BlockIndex);
 
 /// A piece with all its blocks, not yet verified.
 struct RipePiece {
@@ -147,6 +154,17 @@ impl Worker {
             }
             // Before it waits again, the worker looks at the pool.
             Job::Relieve => self.gauge.relief_asked.store(false, Ordering::Release),
+            Job::TakeUp(torrent, _) if torrent.is_closed() => {}
+            Job::TakeUp(torrent, blocks) => {
+                for (piece, block) in blocks {
+                    self.partial(&torrent, piece).find(block);
+                    self.look_for_completion(&torrent, piece);
+                }
+            }
+            Job::Leave(torrent, answer) => {
+                self.store_ripe();
+                let _ = answer.send(self.leave(&torrent));
+            }
             Job::Close(torrent, done) => {
                 self.store_ripe();
                 self.partials.retain(|(id, _), _| *id != torrent.id);
@@ -174,14 +192,14 @@ impl Worker {
         {
             return;
         }
+        self.partial(torrent, piece).insert(block);
+        self.look_for_completion(torrent, piece);
+    }
+
+    /// A piece that has all its blocks is ripe.
+    fn look_for_completion(&mut self, torrent: &Torrent, piece: PieceIndex) {
         let key = (torrent.id, piece);
-        let begun = &mut self.begun;
-        let (_, partial) = self.partials.entry(key).or_insert_with(|| {
-            *begun += 1;
-            (torrent.clone(), Partial::new(size, *begun))
-        });
-        partial.insert(block);
-        if partial.is_complete()
+        if self.partials.get(&key).is_some_and(|(_, partial)| partial.is_complete())
             && let Some((torrent, partial)) = self.partials.remove(&key)
         {
             self.ripe.push(RipePiece { torrent, piece, partial }, Instant::now());
@@ -189,6 +207,33 @@ impl Worker {
                 self.store_ripe();
             }
         }
+    }
+
+    /// The piece under way, begun if it is not.
+    fn partial(&mut self, torrent: &Arc<Torrent>, piece: PieceIndex) -> &mut Partial {
+        let begun = &mut self.begun;
+        let (_, partial) = self.partials.entry((torrent.id, piece)).or_insert_with(|| {
+            *begun += 1;
+            (torrent.clone(), Partial::new(torrent.layout.geometry.piece_size(piece), *begun))
+        });
+        partial
+    }
+
+    /// Writes what there is of a torrent's unfinished pieces and forgets them. What cannot be written is fetched again.
+    fn leave(&mut self, torrent: &Arc<Torrent>) -> Vec<BlockPlace> {
+        let of_torrent = (torrent.id, PieceIndex(0))..=(torrent.id, PieceIndex(u32::MAX));
+        let keys: Vec<Key> = self.partials.range(of_torrent).map(|(key, _)| *key).collect();
+        let mut left = Vec::new();
+        for key in keys {
+            let Some((_, partial)) = self.partials.remove(&key) else { continue };
+            let naming = torrent.naming.read().unwrap_or_else(PoisonError::into_inner);
+            let written = self.around.transfer.write(torrent, key.1, &partial.runs());
+            drop(naming);
+            if written.is_ok() && left.len() < BLOCKS_LEFT {
+                left.extend(partial.present().map(|block| (key.1, block)));
+            }
+        }
+        left
     }
 
     /// Verifies the pieces that have all their blocks, stores them, and tells what became of each; its buffers are

@@ -42,6 +42,25 @@ fn warm_up(picker: &mut Picker, count: u32) {
     }
 }
 
+#[test]
+fn blocks_from_an_earlier_run_are_not_asked_for_and_their_piece_comes_first() {
+    let mut picker = picker(3);
+    let (piece, blocks) = (PieceIndex(5), Model::blocks(PieceIndex(5)));
+    picker.take_up(blocks[1]);
+    picker.take_up(BlockRequest { length: 7, ..blocks[0] });
+    picker.take_up(BlockRequest { piece: PieceIndex(PIECES), ..blocks[0] });
+    assert_eq!((picker.partial_count(), picker.partial_bytes()), (1, u64::from(BLOCK_LENGTH)));
+    let rest: Vec<_> = blocks.iter().copied().filter(|block| *block != blocks[1]).collect();
+    assert_eq!(pick(&mut picker, peer(1), &full(), Pace::Fast, rest.len()), rest);
+    for block in rest {
+        assert!(matches!(picker.receive(peer(1), block), Arrival::New { .. }));
+    }
+    assert_eq!(picker.receive(peer(1), blocks[1]), Arrival::Useless);
+    assert!(picker.piece_stored(piece));
+    picker.take_up(blocks[1]);
+    assert_eq!(picker.partial_count(), 0, "it is stored");
+}
+
 /// What a naive picker knows: per block who was asked, and what arrived.
 struct Model {
     wanted: Bitfield,

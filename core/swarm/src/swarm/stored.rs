@@ -4,11 +4,17 @@ use super::Swarm;
 use crate::contract::{BlockDigest, Event, Output, SourceKey};
 use crate::limits;
 use crate::smart_ban::Blame;
-use metainfo::PieceIndex;
+use metainfo::{BlockRequest, PieceIndex};
 use std::time::Instant;
 use wire::Order;
 
 impl Swarm {
+    pub(super) fn on_blocks_found(&mut self, blocks: &[BlockRequest]) {
+        for block in blocks {
+            self.picker.take_up(*block);
+        }
+    }
+
     pub(super) fn on_piece_stored(&mut self, now: Instant, piece: PieceIndex, blocks: &[BlockDigest]) {
         let was_missing = self.picker.is_missing(piece);
         self.judge_web_seeds(piece, true);

@@ -6,15 +6,15 @@ use crate::limits::{CHANGES_HELD, DISK_RETRY, SNAPSHOT_INTERVAL};
 use metainfo::Bitfield;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use storage::{BlockReport, DiskError, DiskEvent};
+use storage::{BlockReport, CheckReport, DiskError, DiskEvent};
 use swarm::{BlockDigest, SourceKey, StorageFact};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, interval};
 
 /// How the check of files present ended.
 pub(super) enum Checked {
-    /// These pieces are there.
-    Have(Bitfield),
+    /// This is there.
+    Found(CheckReport),
     /// Somebody wanted the torrent stopped meanwhile.
     Stopped(oneshot::Sender<()>),
     /// The disk cannot be used.
@@ -45,7 +45,7 @@ pub(super) async fn check(parts: &mut Parts) -> Checked {
                     Ok(report) => {
                         let bytes_present = super::show::bytes_of(&geometry, &wanted, &report.have);
                         tell(parts, &report, bytes_present);
-                        Checked::Have(report.have)
+                        Checked::Found(report)
                     }
                     Err(error) => Checked::Failed(TorrentError::Disk(error.to_string())),
                 };
@@ -86,7 +86,7 @@ pub(super) async fn end_after_check(parts: Parts, have: &Bitfield) {
     teller.finish().await;
 }
 
-fn tell(parts: &Parts, report: &storage::CheckReport, bytes_present: u64) {
+fn tell(parts: &Parts, report: &CheckReport, bytes_present: u64) {
     for file in &report.missing_files {
         tracing::warn!(file = %file.display(), "was there at the last run and is gone; it is fetched again");
     }

@@ -41,6 +41,8 @@ const MIGRATIONS: &[&str] = &[
         speed INTEGER NOT NULL,
         seen  INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID",
+    // Blocks of unfinished pieces that are on disk.
+    "ALTER TABLE downloads ADD COLUMN blocks BLOB NOT NULL DEFAULT x''",
 ];
 
 /// Why there is no connection.

@@ -65,6 +65,60 @@ async fn a_kill_costs_unfinished_pieces_only() {
 }
 
 #[tokio::test]
+async fn a_clean_stop_keeps_blocks_of_unfinished_pieces() {
+    let world = World::single();
+    let (run, _) = world.start().await;
+    let (early, late) = (world.requests(6)[1], world.requests(6)[0]);
+    run.write(&world, early).await;
+    run.write(&world, world.requests(7)[0]).await;
+    run.close().await;
+    let (run, report) = world.start().await;
+    assert_eq!((report.have.count(), report.bytes_hashed), (0, 0), "nothing of it is verified");
+    assert_eq!(report.blocks, [early, world.requests(7)[0]]);
+    run.close().await;
+    // A stop without news takes nothing away.
+    let (mut run, report) = world.start().await;
+    assert_eq!(report.blocks.len(), 2);
+    let rest = world.requests(6).into_iter().filter(|request| *request != early);
+    for request in rest {
+        run.write(&world, request).await;
+    }
+    let stored = run.until(|event| matches!(event, DiskEvent::PieceStored { .. })).await;
+    assert!(matches!(stored, DiskEvent::PieceStored { piece: PieceIndex(6), .. }), "{stored:?}");
+    assert_eq!(run.read(late).await.unwrap(), world.bytes(late));
+    assert_eq!(run.read(early).await.unwrap(), world.bytes(early));
+    run.close().await;
+}
+
+#[tokio::test]
+async fn kept_blocks_that_turned_bad_are_nobodys_fault_and_fetched_again() {
+    let world = World::single();
+    let (run, _) = world.start().await;
+    let early = world.requests(6)[1];
+    run.write(&world, early).await;
+    run.close().await;
+    let path = world.path("image.iso.part");
+    let changed = fs::metadata(&path).unwrap().modified().unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[world.layout.geometry.piece_offset(PieceIndex(6)) as usize + early.begin as usize] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    file.set_modified(changed).unwrap();
+    let (mut run, _) = world.start().await;
+    for request in world.requests(6).into_iter().filter(|request| *request != early) {
+        run.write(&world, request).await;
+    }
+    let failed = run.until(|event| matches!(event, DiskEvent::PieceFailed { .. })).await;
+    assert_eq!(failed, DiskEvent::PieceFailed { piece: PieceIndex(6), blocks: Vec::new() });
+    run.feed(&world, [6]).await;
+    run.close().await;
+    fs::write(&path, fs::read(&path).unwrap()).unwrap();
+    let (run, report) = world.start().await;
+    assert_eq!(report.blocks, [], "a file that was touched keeps none");
+    run.close().await;
+}
+
+#[tokio::test]
 async fn the_record_never_claims_what_was_not_synced() {
     let world = World::single();
     let (mut run, _) = world.start().await;
