@@ -108,7 +108,8 @@ pub(crate) fn read(datagram: &[u8]) -> Option<Packet<'_>> {
     while extension != 0 {
         let (&[next, length], behind) = rest.split_first_chunk::<2>()?;
         let (content, behind) = behind.split_at_checked(usize::from(length))?;
-        if extension == SELECTIVE_ACK && length >= 4 && length % 4 == 0 {
+        // BEP 29 has masks of a multiple of four bytes; libtorrent sends as many as it needs.
+        if extension == SELECTIVE_ACK {
             selective = content;
         }
         (extension, rest) = (next, behind);

@@ -54,8 +54,15 @@ fn extensions_that_reach_too_far_spoil_the_packet() {
     for rest in [&[][..], &[0], &[0, 1], &[1, 0], &[0, 255, 1, 2, 3]] {
         assert!(read(&[&head(1), rest].concat()).is_none(), "{rest:?}");
     }
-    let mask_of_three = [&head(1)[..], &[0, 3, 1, 2, 3]].concat();
-    assert_eq!(read(&mask_of_three).expect("skipped").selective, &[]);
+}
+
+#[test]
+fn masks_of_any_length_count() {
+    for length in [0, 1, 3, 4, 5, 255] {
+        let mask = vec![1; length];
+        let packet = [&[0x21, 1][..], &[0; 18], &[0, length as u8], &mask].concat();
+        assert_eq!(read(&packet).expect("a packet").selective, mask);
+    }
 }
 
 proptest! {
