@@ -94,3 +94,23 @@ fn utp_obeys_a_path_that_drops_without_queueing() {
     assert!(alone[0] > 0.6, "{alone:?}");
     assert!(beside[1] > 0.1, "a TCP flow is not starved: {beside:?}");
 }
+
+#[test]
+fn utp_is_fair_where_queues_are_short() {
+    // Of ten to twenty packets: they overflow long before the delay is a reason to make way.
+    for (megabits, round_trip_ms, packets) in [(10, 20, 10), (20, 50, 20), (100, 20, 20)] {
+        let (rate, delay) = (mbit(megabits), round_trip_ms * SECOND / 2000);
+        let mut path = SharedPath::new(Bottleneck { rate, delay, queue: packets * 1500, loss: 0 }, seed(6));
+        for _ in 0..2 {
+            path.add_utp();
+            path.run_for(SECOND / 3);
+        }
+        path.add_tcp();
+        path.run_for(10 * SECOND);
+        let shares = path.shares(60 * SECOND);
+        println!("{megabits} Mbit/s, {packets} packets: two of uTP and one of TCP {shares:.3?}");
+        assert!(shares.iter().sum::<f64>() > 0.75, "{shares:?}");
+        assert!(shares[2] > 0.25, "TCP has its third, or nearly: {shares:?}");
+        assert!(shares[..2].iter().all(|share| *share > 0.15), "and so has each of ours: {shares:?}");
+    }
+}

@@ -1,7 +1,7 @@
 //! How much may be under way: congestion control that makes way for others (LEDBAT, RFC 6817, and BEP 29).
 //!
 //! The measure is the delay that packets spend in queues. Below the target the window grows, above it shrinks, and since
-//! TCP fills any queue beyond the target, a stream beside TCP withdraws. Five things differ from the letter of the RFC:
+//! TCP fills any queue beyond the target, a stream beside TCP withdraws. Six things differ from the letter of the RFC:
 //!
 //! - A round trip moves the window by a quarter of what would bring the queue to the target, and by a quarter of itself at
 //!   most, instead of by one packet: a long fat path is filled in seconds, and a TCP flow gets the path as soon. The
@@ -9,12 +9,17 @@
 //! - A loss cuts the window by the part of it that stood in the queue, at most by half. On a path that loses packets by
 //!   chance there is no queue, and halving would be wrong: the path is not full. How many packets were lost counts as well,
 //!   so that a path which drops without queueing (a policer) is obeyed.
+//! - Queues too short for the target (ten packets in front of a fast line) overflow without much delay. There the delay
+//!   is no reason to make way, and quick growth would push a TCP flow aside. Whether losses come from such a queue, the
+//!   delays beside them tell ([`Fullness`]): if so, the window is halved and grows by a packet a round trip, as TCP's
+//!   does, until it is well beyond the one that was too large.
 //! - Heavy loss is remembered: above three quarters of the window that caused it, growth is additive.
 //! - Who comes late takes the queue that others keep for part of the way, and would push them aside. A stream that saw
 //!   no empty queue for a while pauses for a round trip and looks (LEDBAT++, `draft-irtf-iccrg-ledbat-plus-plus`).
 //! - Where queues overflow before they reach the target, the target becomes half of the delay at which they do. Otherwise
 //!   a stream on such a path would be no more than another TCP.
 
+use crate::fullness::Fullness;
 use crate::limits::{
     CONGESTED_QUEUE_US, DELAY_FILTER, FIRST_WINDOW_PACKETS, MAX_WINDOW, MIN_TARGET_DELAY_US,
     MIN_WINDOW_PACKETS, PAUSE_AFTER, TARGET_DELAY_US,
@@ -30,6 +35,9 @@ const LEAST_CUT: f64 = 0.125;
 /// A window cut by a loss share of this or more counts as too large for the path.
 const HEAVY_LOSS: f64 = 0.125;
 
+/// A path that carries this much more than the window that once was too large for it is another path now.
+const RELIEF: f64 = 1.25;
+
 /// The window of one stream.
 #[derive(Debug)]
 pub(crate) struct Ledbat {
@@ -41,6 +49,9 @@ pub(crate) struct Ledbat {
     /// The last samples of delay in queues, and where the next goes.
     delays: [u32; DELAY_FILTER],
     at: usize,
+    fullness: Fullness,
+    /// A window that a path which was full carries now all the same: from there on growth is quick again.
+    relief: f64,
     /// When the queue was last seen empty, or looked for.
     emptied_at: Instant,
     /// The pause to look for an empty queue ends then.
@@ -75,6 +86,8 @@ impl Ledbat {
             target_us: TARGET_DELAY_US,
             delays: [0; DELAY_FILTER],
             at: 0,
+            fullness: Fullness::new(now),
+            relief: f64::INFINITY,
             emptied_at: now,
             paused_until: None,
             resume: f64::INFINITY,
@@ -89,7 +102,8 @@ impl Ledbat {
     }
 
     /// A packet spent so long in queues.
-    pub(crate) fn handle_delay(&mut self, queue_us: u32) {
+    pub(crate) fn handle_delay(&mut self, now: Instant, queue_us: u32) {
+        self.fullness.handle_delay(now, queue_us);
         self.delays[self.at] = queue_us;
         self.at = (self.at + 1) % DELAY_FILTER;
     }
@@ -114,6 +128,9 @@ impl Ledbat {
         if self.slow_start {
             self.window += if is_used { acked.bytes as f64 } else { 0.0 };
         } else {
+            if self.window >= self.relief {
+                (self.ceiling, self.relief) = (f64::INFINITY, f64::INFINITY);
+            }
             let change = self.change(queue_us, &acked);
             self.window += if is_used || change < 0.0 { change } else { 0.0 };
         }
@@ -163,11 +180,16 @@ impl Ledbat {
         let queue_us = self.queue_us();
         let share = self.lost as f64 / (self.lost + self.arrived).max(1) as f64;
         let queued = f64::from(queue_us) / (least.as_micros() as f64 + f64::from(queue_us)).max(1.0);
-        let cut = if self.slow_start { 0.5 } else { (4.0 * share).max(queued).clamp(LEAST_CUT, 0.5) };
+        self.fullness.handle_loss(self.delays.iter().copied().max().unwrap_or(0));
+        let is_full = self.fullness.is_cause();
+        let cut =
+            if self.slow_start || is_full { 0.5 } else { (4.0 * share).max(queued).clamp(LEAST_CUT, 0.5) };
         if queue_us >= CONGESTED_QUEUE_US {
             self.target_us = (queue_us / 2).clamp(MIN_TARGET_DELAY_US, TARGET_DELAY_US);
         }
-        if share >= HEAVY_LOSS {
+        if is_full {
+            (self.ceiling, self.relief) = (self.window * (1.0 - cut), self.window * RELIEF);
+        } else if share >= HEAVY_LOSS {
             self.ceiling = self.window * 0.75;
         } else if self.window > self.ceiling {
             self.ceiling = self.window;

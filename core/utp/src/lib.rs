@@ -44,6 +44,7 @@
 mod contract;
 mod delay;
 mod endpoint;
+mod fullness;
 mod guard;
 mod inbox;
 mod ledbat;

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Bytes of a packet's header.
 pub const HEADER_BYTES: usize = 20;
 
-/// The longest mask of a selective ack: the length of an extension is one byte, a mask a multiple of four.
+/// The longest mask of a selective ack that we send: the length of an extension is one byte, a mask a multiple of four.
 pub const MAX_MASK_BYTES: usize = 252;
 
 /// Packets that a mask reaches, and the gap before them: what lies further ahead could not be acknowledged, and is
@@ -102,6 +102,16 @@ pub const MIN_TARGET_DELAY_US: u32 = 25_000;
 
 /// A queue shorter than this at the time of a loss says that the loss was not congestion.
 pub const CONGESTED_QUEUE_US: u32 = 5_000;
+
+/// A queue shorter than this is not told from jitter: timers of hosts are no finer.
+pub const LEAST_FULL_QUEUE_US: u32 = 1_000;
+
+/// A queue that is this part of the longest of lately, at losses, is the one that overflows. Where packets are lost by
+/// chance the mean is a half.
+pub const FULL_QUEUE_SHARE: f64 = 0.7;
+
+/// How long the longest delay is remembered, at least: many round trips, and less than a path usually stays the same.
+pub const LONGEST_DELAY_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A stream that found no empty queue for this long pauses to see one: a pause costs a quarter of a second.
 pub const PAUSE_AFTER: Duration = Duration::from_secs(10);

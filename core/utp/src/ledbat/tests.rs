@@ -10,7 +10,7 @@ fn acked(bytes: usize, in_flight: usize) -> Acked {
 
 /// A round trip in which the whole window arrives, packet by packet, with so much delay in queues.
 fn round(ledbat: &mut Ledbat, queue_us: u32) {
-    (0..DELAY_FILTER).for_each(|_| ledbat.handle_delay(queue_us));
+    (0..DELAY_FILTER).for_each(|_| ledbat.handle_delay(start(), queue_us));
     let window = ledbat.window();
     for _ in 0..window / PACKET {
         ledbat.handle_acked(start(), acked(PACKET, window));
@@ -51,7 +51,7 @@ fn it_grows_below_the_target_and_shrinks_above() {
 #[test]
 fn a_single_late_packet_is_no_queue() {
     let mut ledbat = settled(100);
-    ledbat.handle_delay(400_000);
+    ledbat.handle_delay(start(), 400_000);
     ledbat.handle_acked(start(), acked(PACKET, 100_000));
     assert!(ledbat.window() > 100_000);
 }
@@ -85,6 +85,27 @@ fn a_loss_without_a_queue_cuts_an_eighth_and_with_one_a_half() {
 }
 
 #[test]
+fn where_short_queues_overflow_it_is_as_tcp() {
+    let least = Duration::from_millis(50);
+    let mut ledbat = settled(100);
+    // A few losses each at the fullest that the queue gets, 4 ms.
+    for _ in 0..8 {
+        round(&mut ledbat, 0);
+        (0..DELAY_FILTER).for_each(|_| ledbat.handle_delay(start(), 4_000));
+        ledbat.handle_lost(PACKET);
+        ledbat.cut(least, PACKET);
+    }
+    ledbat.window = 100.0 * PACKET as f64;
+    ledbat.handle_lost(PACKET);
+    ledbat.cut(least, PACKET);
+    assert_eq!(ledbat.window(), 50 * PACKET, "half");
+    (0..10).for_each(|_| round(&mut ledbat, 0));
+    assert!((58..=61).contains(&(ledbat.window() / PACKET)), "a packet a round trip: {}", ledbat.window());
+    (0..80).for_each(|_| round(&mut ledbat, 0));
+    assert!(ledbat.window() > 200 * PACKET, "the path is another one");
+}
+
+#[test]
 fn a_path_that_drops_a_lot_is_obeyed_and_remembered() {
     let mut ledbat = settled(100);
     round(&mut ledbat, 0);
@@ -111,7 +132,7 @@ fn no_numbers_are_too_wild() {
     let mut ledbat = Ledbat::new(start(), PACKET);
     for wild in [0, 1, u32::MAX, 0x8000_0000] {
         for _ in 0..DELAY_FILTER {
-            ledbat.handle_delay(wild);
+            ledbat.handle_delay(start(), wild);
         }
         let wild = Acked { round_trip: Duration::ZERO, ..acked(usize::MAX / 4, usize::MAX / 4) };
         ledbat.handle_acked(start(), wild);
@@ -123,11 +144,11 @@ fn no_numbers_are_too_wild() {
 #[test]
 fn a_queue_that_never_empties_is_looked_behind() {
     let mut ledbat = settled(100);
-    (0..DELAY_FILTER).for_each(|_| ledbat.handle_delay(TARGET_DELAY_US));
+    (0..DELAY_FILTER).for_each(|_| ledbat.handle_delay(start(), TARGET_DELAY_US));
     let mut now = start() + PAUSE_AFTER;
     ledbat.handle_acked(now, acked(PACKET, 100_000));
     assert_eq!(ledbat.window(), MIN_WINDOW_PACKETS * PACKET, "a pause");
-    (0..DELAY_FILTER).for_each(|_| ledbat.handle_delay(0));
+    (0..DELAY_FILTER).for_each(|_| ledbat.handle_delay(start(), 0));
     now += Duration::from_millis(80);
     ledbat.handle_acked(now, acked(PACKET, 2000));
     assert_eq!(ledbat.window(), MIN_WINDOW_PACKETS * PACKET, "which lasts");

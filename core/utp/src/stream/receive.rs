@@ -134,7 +134,7 @@ impl Stream {
         if delay_us != 0 {
             let queue_us = self.delays.handle_ours(now.at, delay_us);
             let most = u32::try_from(self.rtt.mean().as_micros()).unwrap_or(u32::MAX);
-            self.ledbat.handle_delay(queue_us.min(most));
+            self.ledbat.handle_delay(now.at, queue_us.min(most));
         }
     }
 
