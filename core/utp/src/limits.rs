@@ -149,8 +149,9 @@ pub const MAX_TIMEOUTS: u32 = 8;
 /// SYNs sent before a connection attempt is given up, after 15 seconds. Callers may be less patient.
 pub const MAX_SYNS: u32 = 4;
 
-/// How long an acknowledgement waits for a second packet, or for data to ride on.
-pub const ACK_DELAY: Duration = Duration::from_millis(20);
+/// How long an acknowledgement waits for a second packet, or for data to ride on. Where packets are rarer than this each
+/// is acknowledged at once, or nearly: the other end grows its window by what it hears.
+pub const ACK_DELAY: Duration = Duration::from_millis(4);
 
 /// Packets that are acknowledged at once.
 pub const PACKETS_PER_ACK: u8 = 2;
