@@ -12,8 +12,9 @@ use crate::catalogue::entry::Number;
 use crate::catalogue::log::Log;
 use crate::keeper::command::{Command, Reply};
 use crate::limits::COMMAND_QUEUE;
+use crate::port_test::{self, PortTestError};
 use crate::{AddError, AddRequest, Added, TorrentEdit, keeper, prepare};
-use engine::AddressFilter;
+use engine::{AddressFilter, Family, Reachability};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -39,7 +40,10 @@ pub(crate) struct Shared {
     pub(crate) config_directory: PathBuf,
     /// The port peers reach us at.
     pub(crate) port: watch::Sender<u16>,
+    pub(crate) reachability: Reachability,
     pub(crate) address_filter: AddressFilter,
+    /// Held by who asks the port test service.
+    pub(crate) port_test: tokio::sync::Mutex<()>,
     /// Somebody asked for the end.
     pub(crate) exit: watch::Sender<bool>,
     /// The keeper has ended.
@@ -232,6 +236,12 @@ impl Daemon {
     /// The port peers reach us at; 0 if none.
     pub fn port(&self) -> u16 {
         *self.shared.port.borrow()
+    }
+
+    /// Whether peers outside reach our port, over one family or over whichever a connection outwards takes. The
+    /// service that the settings name sees the address that the question comes from: through a proxy, that of the proxy.
+    pub async fn test_port(&self, family: Option<Family>) -> Result<bool, PortTestError> {
+        port_test::test_port(&self.shared, family).await
     }
 
     /// The addresses that no connection is made with, to be looked at and replaced by whoever reads blocklists.

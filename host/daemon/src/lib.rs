@@ -15,6 +15,7 @@ mod doctor;
 mod keeper;
 mod limits;
 mod lock;
+mod port_test;
 mod prepare;
 mod queue;
 mod record;
@@ -41,3 +42,5 @@ pub use catalogue::entry::{
     About, Dates, Entry, Fault, FaultKind, Number, Options, Priority, Progress, Status, Tracker,
 };
 pub use daemon::Daemon;
+pub use engine::Family;
+pub use port_test::PortTestError;

@@ -91,3 +91,9 @@ pub(crate) const ROLL_CALL: usize = 64;
 
 /// The progress of one torrent is told at most this often.
 pub(crate) const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long a port test service may take: it tries to connect with us, for some seconds where nothing answers.
+pub(crate) const PORT_TEST_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The longest answer of a port test service that is read; it is one digit.
+pub(crate) const PORT_TEST_ANSWER: usize = 64;

@@ -23,6 +23,15 @@ pub struct Bind {
     pub interface: Option<Interface>,
 }
 
+/// A version of the Internet Protocol.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
 /// A network interface, by its name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Interface {
@@ -120,6 +129,15 @@ impl Bind {
         match other {
             IpAddr::V4(_) => self.v4.map(IpAddr::V4),
             IpAddr::V6(_) => self.v6.map(IpAddr::V6),
+        }
+    }
+
+    /// The same over one family only.
+    #[must_use]
+    pub fn only(self, family: Family) -> Self {
+        match family {
+            Family::V4 => Self { v6: None, ..self },
+            Family::V6 => Self { v4: None, ..self },
         }
     }
 

@@ -42,7 +42,7 @@ pub use api::{
     AddError, AddMagnet, AddTorrent, AfterCompletion, Event, Phase, Priority, Settings, Snapshot, SourceKind,
     SourceSnapshot, StartError, TorrentError, TorrentId, TrackerWord, Ways, WebSeedPolicy,
 };
-pub use bind::{Bind, BindError, Interface, PeerSockets};
+pub use bind::{Bind, BindError, Family, Interface, PeerSockets};
 pub use dormitory::{SleepingTorrent, Stirred};
 pub use encryption::Encryption;
 pub use fetch_torrent::{FetchError, fetch_file, fetch_torrent, is_metalink, read_torrent};
@@ -51,7 +51,7 @@ pub use http::{HttpError, HttpSettings, Proxy, ProxyError, without_credentials};
 pub use layout::layout;
 pub use limits::{SCRAPE_HASHES, WEB_SEED_CONNECTIONS};
 pub use rate_limit::RateLimit;
-pub use session::Session;
+pub use session::{Reachability, Session};
 pub use swarm::{CandidateSource, Direction, PeerSnapshot, WebSeedState};
 pub use torrent::{Change, Control, PeerReport, Report, Torrent, WebSeedReport};
 pub use tracker::{AnnounceError, ScrapeCounts, TrackerSnapshot, TrackerStatus};

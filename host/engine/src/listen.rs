@@ -6,6 +6,7 @@ use crate::encryption::{self, EncryptionSwitch, HiddenNames};
 use crate::limits::{
     ACCEPT_PAUSE, HANDSHAKE_TIMEOUT, HANDSHAKES_AT_ONCE, HANDSHAKES_PER_ADDRESS, INCOMING_QUEUE,
 };
+use crate::session::Reach;
 use crate::transport::{Carrier, Stream};
 use crate::udp::IncomingStream;
 use std::collections::{BTreeMap, VecDeque};
@@ -76,6 +77,7 @@ pub(crate) struct Hall {
     pub(crate) registry: Registry,
     pub(crate) dormitory: Arc<Dormitory>,
     pub(crate) encryption: EncryptionSwitch,
+    pub(crate) reach: Arc<Reach>,
 }
 
 impl Hall {
@@ -220,6 +222,7 @@ async fn welcome(mut stream: Stream, address: SocketAddr, hall: Hall) -> Option<
         return None;
     }
     let handshake = Handshake::decode(&bytes).ok()?;
+    hall.reach.note_visitor(address.ip());
     hall.lead(Incoming { stream, address, handshake }).await;
     Some(())
 }

@@ -105,6 +105,7 @@ impl Router {
 }
 
 /// A port that is being mapped. Dropping it leaves the mapping to run out.
+#[derive(Debug)]
 pub(crate) struct PortMap {
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,

@@ -23,7 +23,9 @@ use crate::udp::{IncomingStream, Udp};
 use crate::udp_tracker::UdpTrackers;
 use crate::web_seed_places::WebSeedPlaces;
 use metainfo::PeerId;
-use reach::{Reach, listen, listen_on};
+pub(crate) use reach::Reach;
+pub use reach::Reachability;
+use reach::{listen, listen_on};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 use storage::{BlockPool, Disk, DiskConfig, StateStore};
@@ -41,7 +43,7 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     ways: RwLock<Arc<Ways>>,
     pub(crate) peer_id: PeerId,
-    pub(crate) reach: Reach,
+    pub(crate) reach: Arc<Reach>,
     pub(crate) disk: Disk,
     pub(crate) upload_pool: BlockPool,
     pub(crate) down: Arc<RateLimit>,
@@ -94,12 +96,13 @@ impl Session {
             registry: registry.clone(),
             dormitory: Arc::clone(&dormitory),
             encryption: encryption.clone(),
+            reach: Arc::new(Reach::new(port)),
         };
         let listeners = if settings.transports.tcp() { listen_on(listeners, &hall) } else { JoinSet::new() };
         let (utp_streams, incoming) = mpsc::channel(INCOMING_QUEUE);
         let shared = Shared {
             peer_id: new_peer_id(),
-            reach: Reach::new(port),
+            reach: Arc::clone(&hall.reach),
             disk,
             upload_pool: BlockPool::new(UPLOAD_POOL_BLOCKS),
             down: Arc::new(RateLimit::new(settings.down_limit_bytes_per_second)),

@@ -9,6 +9,7 @@ mod files;
 mod follow;
 mod groups;
 mod places;
+mod port_test;
 mod session;
 mod torrent_get;
 mod web_seeds;
@@ -83,7 +84,7 @@ impl Calls {
                 Ok(())
             }
             "free_space" => self.free_space(&args, out).await,
-            "port_test" => self.port_test(),
+            "port_test" => self.port_test(&args, out).await,
             "blocklist_update" => self.blocklist_update(out).await,
             "group_get" => {
                 self.group_get(&args, out);

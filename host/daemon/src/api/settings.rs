@@ -236,6 +236,8 @@ pub struct Settings {
     pub blocklist_enabled: bool,
     /// Where the blocklist comes from.
     pub blocklist_url: String,
+    /// Who outside is asked whether our port is open: a URL with `{port}` in it; nobody if it is empty.
+    pub port_test_url: String,
     /// Memory for blocks on their way to disk, MiB.
     pub cache_size_mib: u32,
     /// How space is taken on disk.
@@ -306,6 +308,7 @@ impl Default for Settings {
             default_trackers: Vec::new(),
             blocklist_enabled: false,
             blocklist_url: "http://www.example.com/blocklist".to_owned(),
+            port_test_url: "https://portcheck.transmissionbt.com/{port}".to_owned(),
             cache_size_mib: 4,
             preallocation: Preallocation::Sparse,
             sequential: false,

@@ -2,31 +2,82 @@
 
 use super::{Session, Shared};
 use crate::api::{Settings, StartError};
+use crate::bind::Family;
 use crate::dial;
+use crate::http::is_local;
 use crate::listen::{self, Hall};
 use crate::port_map::{Lookout, PortMap};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// Our ports.
+/// Our ports, and who came through them.
+#[derive(Debug)]
 pub(crate) struct Reach {
     /// Where we listen; 0 if we do not.
     port: watch::Sender<u16>,
     /// What a router has mapped to it, outside; 0 for nothing.
     external: AtomicU16,
+    /// A peer from outside has begun a connection, over IPv4 and over IPv6.
+    met: [AtomicBool; 2],
     mapping: Mutex<Option<PortMap>>,
 }
 
 impl Reach {
     pub(super) fn new(port: u16) -> Self {
-        Self { port: watch::Sender::new(port), external: AtomicU16::new(0), mapping: Mutex::default() }
+        Self {
+            port: watch::Sender::new(port),
+            external: AtomicU16::new(0),
+            met: Default::default(),
+            mapping: Mutex::default(),
+        }
+    }
+}
+
+impl Reach {
+    /// The port that peers outside are told of.
+    fn announced(&self) -> u16 {
+        match self.external.load(Ordering::Relaxed) {
+            0 => *self.port.borrow(),
+            mapped => mapped,
+        }
+    }
+
+    /// A peer's handshake came to us.
+    pub(crate) fn note_visitor(&self, from: IpAddr) {
+        if !is_local(from) {
+            self.met[usize::from(from.is_ipv6())].store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// What is known of how peers reach a session. Clones are of the same session, which may end before them.
+#[derive(Clone, Debug)]
+pub struct Reachability(Arc<Reach>);
+
+impl Reachability {
+    /// The port that peers outside are told of: what a router maps to ours, if there is such; 0 if we do not listen.
+    pub fn announced_port(&self) -> u16 {
+        self.0.announced()
+    }
+
+    /// Has a peer from outside reached us since the session began, over this family or over any?
+    pub fn is_proved(&self, family: Option<Family>) -> bool {
+        let families = [(Family::V4, &self.0.met[0]), (Family::V6, &self.0.met[1])];
+        let asked = families.iter().filter(|(of, _)| family.is_none_or(|family| family == *of));
+        asked.into_iter().any(|(_, met)| met.load(Ordering::Relaxed))
     }
 }
 
 impl Session {
+    /// What is known of how peers reach us.
+    pub fn reachability(&self) -> Reachability {
+        Reachability(Arc::clone(&self.shared.reach))
+    }
+
     /// The port we listen at; 0 if it does not.
     pub fn port(&self) -> u16 {
         self.shared.port()
@@ -49,6 +100,7 @@ impl Session {
             registry: self.shared.registry.clone(),
             dormitory: Arc::clone(&self.dormitory),
             encryption: self.shared.encryption.clone(),
+            reach: Arc::clone(&self.shared.reach),
         };
         let is_tcp_used = self.shared.ways().transports.tcp();
         let listening = if is_tcp_used { listen_on(listeners, &hall) } else { JoinSet::new() };
@@ -95,10 +147,7 @@ impl Shared {
 
     /// The port that peers outside are told of.
     pub(crate) fn announced_port(&self) -> u16 {
-        match self.reach.external.load(Ordering::Relaxed) {
-            0 => self.port(),
-            mapped => mapped,
-        }
+        self.reach.announced()
     }
 
     fn set_external_port(&self, external: Option<u16>) {
@@ -125,4 +174,23 @@ pub(super) fn listen_on(listeners: Vec<TcpListener>, hall: &Hall) -> JoinSet<()>
         tasks.spawn(listen::accept(listener, hall.clone()));
     }
     tasks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_visitors_from_outside_prove_that_we_are_reached() {
+        let reach = Arc::new(Reach::new(6881));
+        let reachability = Reachability(Arc::clone(&reach));
+        for local in ["127.0.0.1", "192.168.1.7", "fe80::1", "fd00::1"] {
+            reach.note_visitor(local.parse().expect("an address"));
+        }
+        assert!(!reachability.is_proved(None));
+        reach.note_visitor("2606:4700::1111".parse().expect("an address"));
+        assert!(reachability.is_proved(None) && reachability.is_proved(Some(Family::V6)));
+        assert!(!reachability.is_proved(Some(Family::V4)), "that says nothing of IPv4");
+        assert_eq!(reachability.announced_port(), 6881);
+    }
 }

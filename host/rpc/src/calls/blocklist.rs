@@ -1,4 +1,4 @@
-//! `blocklist-update` and `port-test`.
+//! `blocklist-update`.
 
 use crate::calls::{Calls, Outcome};
 use crate::error::{Kind, RpcError};
@@ -40,13 +40,5 @@ impl Calls {
             Err(BlocklistFault::NoRules) => Err(Kind::Blocklist.into()),
             Err(BlocklistFault::System(text)) => Err(RpcError::new(Kind::System, text)),
         }
-    }
-
-    /// Whether a port is open can only be said by somebody outside. We know nobody there, and ask no stranger.
-    pub(super) fn port_test(&self) -> Outcome {
-        Err(RpcError::new(
-            Kind::Backend,
-            format!("no service outside is asked whether port {} is open", self.daemon.port()),
-        ))
     }
 }

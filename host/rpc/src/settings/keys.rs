@@ -144,6 +144,7 @@ pub(crate) static KEYS: &[Key] = &[
     field!("pex_enabled", Writing, session.pex),
     field!("pidfile", File, process.pid_file),
     field!("port_forwarding_enabled", Writing, session.port_forwarding),
+    field!("port_test_url", File, session.port_test_url),
     field!("preallocation", File, session.preallocation),
     field!("preferred_transports", Writing, session.preferred_transports),
     field!("proxy_url", File, session.proxy),

@@ -3,5 +3,6 @@
 mod calls;
 mod events;
 mod nonsense;
+mod port_test;
 mod transport;
 mod world;

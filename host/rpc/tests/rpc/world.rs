@@ -33,6 +33,7 @@ impl World {
             all.session.peer_port = 0;
             all.session.download_directory = folder.path().join("downloads");
             (all.session.dht, all.session.lpd, all.session.port_forwarding) = (false, false, false);
+            all.session.port_test_url.clear();
             change(all);
         })
         .unwrap();
