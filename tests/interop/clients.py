@@ -32,6 +32,10 @@ class Client:
     creates_empty_files = True
     # Whether it dials a loopback address that a tracker told it.
     dials_loopback = True
+    # Whether it tells trackers the port that it was given.
+    announces_port = True
+    # Whether it speaks message stream encryption.
+    knows_encryption = True
 
     # Every connection encrypted, with RC4 where the client can demand that; set by encrypted().
     encrypts = False
@@ -214,6 +218,13 @@ class Transmission(Client):
         return str(self.rpc("torrent-get", fields=["errorString", "percentDone", "status"])) + super().tail()
 
 
+class Transmission4(Transmission):
+    """Debian 12 has 3.00 alone; TRANSMISSION4 names a daemon of the 4th generation."""
+
+    name, program = "transmission4", os.environ.get("TRANSMISSION4", "transmission-daemon-4")
+    creates_empty_files = True
+
+
 class Aria2(Client):
     name, program = "aria2", "aria2c"
 
@@ -337,4 +348,43 @@ schedule2 = add, 0, 0, ((load.start, "{torrent.path}"))
         return os.path.exists(self.mark)
 
 
+class Rqbit(Client):
+    """From crates.io: `cargo install rqbit`."""
+
+    name, program = "rqbit", "rqbit"
+    announces_port = False  # 9.1 tells every tracker 4240
+    knows_encryption = False
+
+    def begin(self, torrent, complete):
+        self.api_port = free_port()
+        self.spawn([
+            self.program, "--http-api-listen-addr", f"127.0.0.1:{self.api_port}", "--disable-dht", "--disable-lsd",
+            "--disable-upnp-port-forward", "--listen-ip", "127.0.0.1", "--listen-port", self.port,
+            "server", "start", self.folder, "--disable-persistence",
+        ], XDG_CACHE_HOME=self.work)  # fmt: skip
+        wait_for(lambda: self.api("/torrents"), 20, lambda: f"{self.name}'s API: {self.tail()}")
+        if torrent.path.startswith("magnet:"):
+            what = torrent.path.encode()
+        else:
+            with open(torrent.path, "rb") as f:
+                what = f.read()
+        # The folder it is told takes the place of the torrent's own.
+        content = torrent.content
+        root = self.folder if "" in content.files else os.path.join(self.folder, content.name)
+        wishes = {"overwrite": "true", "output_folder": root}
+        assert self.api(f"/torrents?{urllib.parse.urlencode(wishes)}", what), self.tail()
+
+    def api(self, path, body=None):
+        status, _, answer = http(self.api_port, path, body)
+        return json.loads(answer) if status == 200 else None
+
+    def done(self):
+        stats = self.api("/torrents/0/stats/v1") or {}
+        assert stats.get("state") != "error", f"rqbit: {stats.get('error')}"
+        return bool(stats.get("finished")) and stats["state"] == "live"
+
+
+# Those of the second list are not to be had from Debian: they take part where somebody put them on the path.
 CLIENTS = [Libtorrent, Transmission, Aria2, Qbittorrent, Rtorrent]
+CLIENTS += [client for client in (Transmission4, Rqbit) if not client.absent()]
+ENCRYPTING = [client for client in CLIENTS if client.knows_encryption]

@@ -2,11 +2,11 @@
 
 import pytest
 
-from clients import CLIENTS, Libtorrent
+from clients import ENCRYPTING, Libtorrent
 from torrents import make_torrent, single_file
 from waiting import wait_for
 
-EACH = pytest.mark.parametrize("kind", CLIENTS, ids=lambda c: c.name)
+EACH = pytest.mark.parametrize("kind", ENCRYPTING, ids=lambda c: c.name)
 
 
 def image(place, tracker=None):
