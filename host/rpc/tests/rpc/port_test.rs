@@ -20,7 +20,8 @@ async fn port_test_service(answers: Vec<&'static str>) -> (String, mpsc::Unbound
             }
             let line = String::from_utf8(request).unwrap().lines().next().unwrap().to_owned();
             told.send(line).unwrap();
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+            let head =
+                format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
             stream.write_all(head.as_bytes()).await.unwrap();
             stream.write_all(body.as_bytes()).await.unwrap();
         }
