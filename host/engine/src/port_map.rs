@@ -2,6 +2,9 @@
 //!
 //! Routers speak PCP, its forerunner NAT-PMP, or UPnP; they are tried in this order, and what answers is kept. A mapping is a
 //! lease: it is renewed at half its time, and given back at the end. The RPC's port is never mapped.
+//!
+//! IPv6 needs no mapping, but routers let nobody in by themselves: there a pinhole is asked for, by PCP or UPnP, to the one
+//! address that peers see us by. It is a lease like a mapping, and moves with the address.
 
 mod gateway;
 mod pcp;
@@ -15,12 +18,12 @@ use crate::limits::{
 };
 use pcp::NatPmp;
 use std::io;
-use std::net::{SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
-use upnp::Upnp;
+use upnp::{Firewall, Upnp};
 
 /// What is mapped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,6 +34,14 @@ enum Protocol {
 
 impl Protocol {
     const BOTH: [Self; 2] = [Self::Tcp, Self::Udp];
+
+    /// Its number in the headers of packets.
+    const fn number(self) -> u8 {
+        match self {
+            Self::Udp => 17,
+            Self::Tcp => 6,
+        }
+    }
 }
 
 /// What a router is asked for.
@@ -55,12 +66,25 @@ struct Lease {
 
 /// Where routers are looked for.
 #[derive(Clone, Debug)]
-pub(crate) struct Lookout {
+pub(crate) enum Lookout {
+    /// For a mapping of IPv4.
+    V4(Place),
+    /// For pinholes of IPv6, to the address that `bind` has, or wherever that may change by `look`.
+    V6 {
+        /// Tells our address and where its router is, or that there is none.
+        look: fn(Bind) -> Option<(Ipv6Addr, Place)>,
+        bind: Bind,
+    },
+}
+
+/// Where a router may be.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
     bind: Bind,
     /// Who speaks PCP or NAT-PMP; `None` without a router.
     pcp: Option<SocketAddr>,
     /// Where devices of the local network are asked who they are.
-    ssdp: SocketAddrV4,
+    ssdp: SocketAddr,
 }
 
 impl Lookout {
@@ -68,31 +92,68 @@ impl Lookout {
     pub(crate) fn usual(bind: Bind) -> Option<Self> {
         bind.v4.filter(|own| !own.is_loopback())?;
         let pcp = gateway::default_gateway(bind).map(|gateway| (gateway, pcp::PORT).into());
-        Some(Self { bind, pcp, ssdp: SocketAddrV4::new(upnp::GROUP, upnp::PORT) })
+        Some(Self::V4(Place { bind, pcp, ssdp: (upnp::GROUP, upnp::PORT).into() }))
     }
+
+    /// Where those of IPv6 usually are. `None` where none can be: bound to loopback, or without IPv6.
+    pub(crate) fn usual_v6(bind: Bind) -> Option<Self> {
+        bind.v6.filter(|own| !own.is_loopback())?;
+        Some(Self::V6 { look: look_v6, bind })
+    }
+
+    /// Where to look now, and our address of IPv6 if packets are to be let in to it.
+    fn place(&self) -> Option<(Option<Ipv6Addr>, Place)> {
+        match self {
+            Self::V4(place) => Some((None, place.clone())),
+            Self::V6 { look, bind } => look(*bind).map(|(own, place)| (Some(own), place)),
+        }
+    }
+}
+
+fn look_v6(bind: Bind) -> Option<(Ipv6Addr, Place)> {
+    let own = gateway::outward_v6(bind)?;
+    let bind = Bind { v4: None, v6: Some(own), ..bind };
+    let link = gateway::interface_of(own).unwrap_or_default();
+    let pcp = gateway::default_gateway_v6(own, pcp::PORT);
+    Some((own, Place { bind, pcp, ssdp: SocketAddrV6::new(upnp::GROUP_V6, upnp::PORT, 0, link).into() }))
 }
 
 /// A router that was found.
 enum Router {
     Pcp(NatPmp),
     Upnp(Upnp),
+    Firewall(Firewall),
 }
 
 impl Router {
     /// Finds one that grants a first wish.
-    async fn find(lookout: &Lookout, first: Wish) -> io::Result<Self> {
-        if let Some(gateway) = lookout.pcp
-            && let Ok(router) = NatPmp::find(lookout.bind, gateway, first).await
+    async fn find(own: Option<Ipv6Addr>, place: &Place, first: Wish) -> io::Result<Self> {
+        if let Some(gateway) = place.pcp
+            && let Ok(router) = NatPmp::find(place.bind, gateway, first).await
         {
             return Ok(Self::Pcp(router));
         }
-        Upnp::find(lookout.bind, lookout.ssdp).await.map(Self::Upnp)
+        match own {
+            Some(own) => Firewall::find(place.bind, own, place.ssdp).await.map(Self::Firewall),
+            None => Upnp::find(place.bind, place.ssdp).await.map(Self::Upnp),
+        }
+    }
+
+    /// Does it serve another address of ours than this one?
+    fn is_of_another(&self, own: Option<Ipv6Addr>) -> bool {
+        let served = match self {
+            Self::Pcp(router) => router.own(),
+            Self::Firewall(router) => Some(IpAddr::V6(router.own())),
+            Self::Upnp(_) => None,
+        };
+        own.is_some_and(|own| served != Some(IpAddr::V6(own)))
     }
 
     async fn map(&mut self, wish: Wish) -> io::Result<Lease> {
         match self {
             Self::Pcp(router) => router.map(wish).await,
             Self::Upnp(router) => router.map(wish).await,
+            Self::Firewall(router) => router.map(wish).await,
         }
     }
 
@@ -100,6 +161,7 @@ impl Router {
         match self {
             Self::Pcp(router) => router.map(wish).await.map(drop),
             Self::Upnp(router) => router.unmap(wish).await,
+            Self::Firewall(router) => router.unmap(wish).await,
         }
     }
 }
@@ -187,10 +249,15 @@ impl Mapper {
     /// Maps the port for both protocols, anew or for longer. The lease of TCP, for as long as both last.
     async fn map(&mut self, port: u16) -> io::Result<Lease> {
         let mut external_port = self.held.first().map_or(port, |held| held.external_port);
+        let (own, place) = self.lookout.place().ok_or(io::ErrorKind::AddrNotAvailable)?;
+        if self.router.as_ref().is_some_and(|router| router.is_of_another(own)) {
+            self.release().await;
+            self.router = None;
+        }
         let first = Wish { protocol: Protocol::Tcp, port, external_port, lifetime: PORT_LEASE };
         let router = match &mut self.router {
             Some(router) => router,
-            none => none.insert(Router::find(&self.lookout, first).await?),
+            none => none.insert(Router::find(own, &place, first).await?),
         };
         let mut lifetime = PORT_LEASE;
         for protocol in Protocol::BOTH {
@@ -205,7 +272,10 @@ impl Mapper {
             lifetime = lifetime.min(lease.lifetime);
             if protocol == Protocol::Tcp {
                 external_port = lease.external_port;
-                tracing::debug!(port, external_port, "the router maps our port");
+                match own {
+                    Some(own) => tracing::debug!(%own, port, "the router lets peers in to our address"),
+                    None => tracing::debug!(port, external_port, "the router maps our port"),
+                }
             }
         }
         Ok(Lease { external_port, lifetime })

@@ -54,6 +54,8 @@ enum Answer {
 
 impl NatPmp {
     /// Finds out by a first wish which of the two the gateway speaks, if it grants it.
+    ///
+    /// A router of IPv6 is asked by PCP alone, and `bind` has the address that packets are to be let in to.
     pub(super) async fn find(bind: Bind, gateway: SocketAddr, first: Wish) -> io::Result<Self> {
         let own = bind.facing(gateway.ip()).ok_or(io::ErrorKind::AddrNotAvailable)?;
         let socket = udp::open(bind, own, 0)?;
@@ -63,15 +65,24 @@ impl NatPmp {
             Self { socket, version: Version::Pcp { nonce: std::array::from_fn(|_| fastrand::u8(..)), own } };
         match router.ask(first).await {
             Ok(Answer::Mapped(_)) => return Ok(router),
-            // Some routers of the old protocol do not answer the new one at all.
-            Ok(Answer::OtherVersion) => {}
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
             Ok(Answer::Refused(code)) => return Err(refused(code)),
+            Ok(Answer::OtherVersion) if gateway.is_ipv6() => return Err(io::ErrorKind::Unsupported.into()),
+            Ok(Answer::OtherVersion) => {}
+            // Some routers of the old protocol do not answer the new one at all.
+            Err(error) if error.kind() == io::ErrorKind::TimedOut && gateway.is_ipv4() => {}
             Err(error) => return Err(error),
         }
         router.version = Version::NatPmp;
         router.map(first).await?;
         Ok(router)
+    }
+
+    /// Our address as the router knows it, if it was told.
+    pub(super) const fn own(&self) -> Option<IpAddr> {
+        match self.version {
+            Version::NatPmp => None,
+            Version::Pcp { own, .. } => Some(own),
+        }
     }
 
     /// Maps a port, renews its mapping, or takes it back.
@@ -113,9 +124,13 @@ impl Version {
                 [&[NAT_PMP_VERSION, operation(wish.protocol), 0, 0], &ports.concat()[..], &lifetime].concat()
             }
             Self::Pcp { nonce, own } => {
-                let any = Ipv6Addr::from([0, 0, 0, 0, 0, 0xffff, 0, 0]).octets();
+                // Outside, packets to us bear any address that the router likes, or our own.
+                let outside = match own {
+                    IpAddr::V4(_) => Ipv6Addr::from([0, 0, 0, 0, 0, 0xffff, 0, 0]).octets(),
+                    IpAddr::V6(own) => own.octets(),
+                };
                 let head = [&[PCP_VERSION, MAP, 0, 0], &lifetime[..], &mapped(own)].concat();
-                [&head, &nonce[..], &[number(wish.protocol), 0, 0, 0], &ports.concat(), &any].concat()
+                [&head, &nonce[..], &[wish.protocol.number(), 0, 0, 0], &ports.concat(), &outside].concat()
             }
         }
     }
@@ -140,7 +155,7 @@ impl Version {
                 let answer: &[u8; PCP_LENGTH] = bytes.first_chunk()?;
                 let is_ours = operation == MAP | IS_ANSWER
                     && answer[24..36] == nonce
-                    && answer[36] == number(wish.protocol)
+                    && answer[36] == wish.protocol.number()
                     && answer[40..42] == wish.port.to_be_bytes();
                 let lifetime = [answer[4], answer[5], answer[6], answer[7]];
                 is_ours.then(|| judge(result, [answer[42], answer[43]], lifetime))
@@ -168,14 +183,6 @@ const fn operation(protocol: Protocol) -> u8 {
     match protocol {
         Protocol::Udp => 1,
         Protocol::Tcp => 2,
-    }
-}
-
-/// The number of a protocol in the headers of packets.
-const fn number(protocol: Protocol) -> u8 {
-    match protocol {
-        Protocol::Udp => 17,
-        Protocol::Tcp => 6,
     }
 }
 

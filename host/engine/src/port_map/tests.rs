@@ -1,8 +1,11 @@
 //! Mapping at fake routers on loopback.
 
+mod pinholes;
+
 use super::*;
 use crate::api::Settings;
 use crate::{AddMagnet, Session};
+use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc;
@@ -17,8 +20,7 @@ const GRANTED: u32 = 2;
 const OUTSIDE: u16 = 40_123;
 
 fn lookout(pcp: Option<SocketAddr>, ssdp: SocketAddr) -> Lookout {
-    let SocketAddr::V4(ssdp) = ssdp else { panic!("of IPv4") };
-    Lookout { bind: std::net::IpAddr::from([127, 0, 0, 1]).into(), pcp, ssdp }
+    Lookout::V4(Place { bind: std::net::IpAddr::from([127, 0, 0, 1]).into(), pcp, ssdp })
 }
 
 async fn udp() -> (UdpSocket, SocketAddr) {
@@ -206,7 +208,7 @@ async fn trackers_are_told_the_port_that_peers_outside_see() {
     let (router, _asked) = nat_router(true).await;
     let bind = std::net::IpAddr::from([127, 0, 0, 1]).into();
     let session = Session::start(Settings { port: 0, bind, lsd: false, ..Settings::default() }).unwrap();
-    session.map_port(Some(lookout(Some(router), udp().await.1)));
+    session.map_port([Some(lookout(Some(router), udp().await.1)), None]);
     while session.shared.announced_port() != OUTSIDE {
         tokio::task::yield_now().await;
     }

@@ -1,6 +1,9 @@
 //! UPnP Internet Gateway Devices, versions 1 and 2: found by SSDP, described in XML, asked by SOAP.
 
+mod firewall;
 mod soap;
+
+pub(super) use firewall::Firewall;
 
 use super::{Lease, Wish};
 use crate::bind::Bind;
@@ -14,13 +17,15 @@ use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use soap::Control;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
+use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout, timeout_at};
-use url::Url;
+use url::{Host, Url};
 
 /// Where devices of the local network listen.
 pub(super) const GROUP: Ipv4Addr = Ipv4Addr::new(239, 255, 255, 250);
+pub(super) const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xc);
 pub(super) const PORT: u16 = 1900;
 
 /// The largest datagram of SSDP that means anything.
@@ -36,10 +41,18 @@ pub(super) struct Upnp {
     bind: Bind,
     /// Our address as it is told.
     client: IpAddr,
-    at: SocketAddrV4,
+    at: SocketAddr,
     service: Control,
     /// It takes leases that end by themselves.
     leases_end: bool,
+}
+
+/// A device that answered, and the service of it that we look for.
+struct Device {
+    at: SocketAddr,
+    service: Control,
+    /// Our end of the connection with it.
+    own: IpAddr,
 }
 
 /// What a router answered.
@@ -52,7 +65,7 @@ struct Answer {
 
 impl Upnp {
     /// Asks who is there, and takes the first router with a connection that maps ports.
-    pub(super) async fn find(bind: Bind, ssdp: SocketAddrV4) -> io::Result<Self> {
+    pub(super) async fn find(bind: Bind, ssdp: SocketAddr) -> io::Result<Self> {
         let own = bind.v4.ok_or(io::ErrorKind::AddrNotAvailable)?;
         let socket = udp::open(bind, own.into(), 0)?;
         let raw = socket2::SockRef::from(&socket);
@@ -60,29 +73,8 @@ impl Upnp {
             raw.set_multicast_if_v4(&own)?;
         }
         raw.set_multicast_ttl_v4(2)?;
-        for version in [1, 2] {
-            socket.send_to(soap::search(ssdp, version).as_bytes(), ssdp).await?;
-        }
-        let until = Instant::now() + UPNP_SEARCH;
-        let (mut bytes, mut asked) = ([0; DATAGRAM], Vec::new());
-        while asked.len() < UPNP_DEVICES
-            && let Ok(received) = timeout_at(until, socket.recv_from(&mut bytes)).await
-        {
-            let Ok((n, SocketAddr::V4(from))) = received else { continue };
-            let Some(location) = soap::location(&bytes[..n]) else { continue };
-            // A device describes itself: nobody sends us to a third party.
-            let Some(at) = address(&location).filter(|at| at.ip() == from.ip()) else { continue };
-            if asked.contains(&location) {
-                continue;
-            }
-            if let Ok(description) = request(bind, at, soap::path(&location), None).await
-                && let Some(service) = soap::service(&description.body)
-            {
-                return Ok(Self { bind, client: description.own, at, service, leases_end: true });
-            }
-            asked.push(location);
-        }
-        Err(io::ErrorKind::TimedOut.into())
+        let device = discover(bind, &socket, ssdp, soap::service).await?;
+        Ok(Self { bind, client: device.own, at: device.at, service: device.service, leases_end: true })
     }
 
     /// Maps a port or renews its mapping. A port that is taken outside gives way to another.
@@ -115,13 +107,45 @@ impl Upnp {
     }
 }
 
+/// Asks by a socket who is there, and takes the first device with a service that is looked for.
+async fn discover(
+    bind: Bind,
+    socket: &UdpSocket,
+    ssdp: SocketAddr,
+    service: fn(&str) -> Option<Control>,
+) -> io::Result<Device> {
+    for version in [1, 2] {
+        socket.send_to(soap::search(ssdp, version).as_bytes(), ssdp).await?;
+    }
+    let until = Instant::now() + UPNP_SEARCH;
+    let (mut bytes, mut asked) = ([0; DATAGRAM], Vec::new());
+    while asked.len() < UPNP_DEVICES
+        && let Ok(received) = timeout_at(until, socket.recv_from(&mut bytes)).await
+    {
+        let Ok((n, from)) = received else { continue };
+        let Some(location) = soap::location(&bytes[..n]) else { continue };
+        // A device describes itself: nobody sends us to a third party.
+        let Some(at) = address(&location, from).filter(|at| at.ip() == from.ip()) else { continue };
+        if asked.contains(&location) {
+            continue;
+        }
+        if let Ok(description) = request(bind, at, soap::path(&location), None).await
+            && let Some(service) = service(&description.body)
+        {
+            return Ok(Device { at, service, own: description.own });
+        }
+        asked.push(location);
+    }
+    Err(io::ErrorKind::TimedOut.into())
+}
+
 /// One request on a connection of its own: a call, or a document where there is none.
-async fn request(bind: Bind, at: SocketAddrV4, path: &str, call: Option<soap::Call>) -> io::Result<Answer> {
+async fn request(bind: Bind, at: SocketAddr, path: &str, call: Option<soap::Call>) -> io::Result<Answer> {
     let attempt = async {
-        let stream = bind.socket(at.into())?.connect(at.into()).await?;
+        let stream = bind.socket(at)?.connect(at).await?;
         let own = stream.local_addr()?.ip();
         let (mut sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
-        let request = Request::builder().uri(path).header(HOST, at.to_string()).header(CONNECTION, "close");
+        let request = Request::builder().uri(path).header(HOST, host(at)).header(CONNECTION, "close");
         let request = match call {
             None => request.body(Full::default()),
             Some(call) => request
@@ -156,8 +180,22 @@ fn refused(code: Option<u16>) -> io::Error {
     })
 }
 
-/// The address in a URL that has one of IPv4.
-fn address(url: &Url) -> Option<SocketAddrV4> {
-    let ip = url.host_str()?.parse().ok()?;
-    Some(SocketAddrV4::new(ip, url.port_or_known_default()?)).filter(|_| url.scheme() == "http")
+/// The address in a URL that has one. One of a link is of the link that the answer came by, `from`.
+fn address(url: &Url, from: SocketAddr) -> Option<SocketAddr> {
+    let port = url.port_or_known_default().filter(|_| url.scheme() == "http")?;
+    match (url.host()?, from) {
+        (Host::Ipv4(ip), _) => Some((ip, port).into()),
+        (Host::Ipv6(ip), SocketAddr::V6(from)) => {
+            Some(SocketAddrV6::new(ip, port, 0, from.scope_id()).into())
+        }
+        _ => None,
+    }
+}
+
+/// How a server is called in a request: links are a matter of this machine.
+fn host(at: SocketAddr) -> String {
+    match at {
+        SocketAddr::V4(at) => at.to_string(),
+        SocketAddr::V6(at) => format!("[{}]:{}", at.ip(), at.port()),
+    }
 }

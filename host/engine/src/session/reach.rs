@@ -23,7 +23,8 @@ pub(crate) struct Reach {
     external: AtomicU16,
     /// A peer from outside has begun a connection, over IPv4 and over IPv6.
     met: [AtomicBool; 2],
-    mapping: Mutex<Option<PortMap>>,
+    /// What a router is asked for: a mapping of IPv4, pinholes of IPv6.
+    mappings: Mutex<[Option<PortMap>; 2]>,
 }
 
 impl Reach {
@@ -32,7 +33,7 @@ impl Reach {
             port: watch::Sender::new(port),
             external: AtomicU16::new(0),
             met: Default::default(),
-            mapping: Mutex::default(),
+            mappings: Mutex::default(),
         }
     }
 }
@@ -109,33 +110,45 @@ impl Session {
 
     /// Asks the router for our port from now on, or gives it back. Without a router there is nobody to ask.
     pub fn set_port_mapping(&self, on: bool) {
-        self.map_port(on.then(|| Lookout::usual(self.shared.settings.bind)).flatten());
+        let bind = self.shared.settings.bind;
+        self.map_port(if on { [Lookout::usual(bind), Lookout::usual_v6(bind)] } else { [None, None] });
     }
 
-    pub(crate) fn map_port(&self, lookout: Option<Lookout>) {
-        let mut mapping = self.shared.reach.mapping.lock().unwrap_or_else(PoisonError::into_inner);
-        match (lookout, mapping.take()) {
-            (Some(lookout), None) if self.port() != 0 => {
-                let shared = Arc::downgrade(&self.shared);
-                let tell = move |external| {
-                    if let Some(shared) = shared.upgrade() {
-                        shared.set_external_port(external);
-                    }
-                };
-                *mapping = Some(PortMap::start(lookout, self.shared.reach.port.subscribe(), tell));
+    /// Asks where these say, of IPv4 and of IPv6, or no longer.
+    pub(crate) fn map_port(&self, lookouts: [Option<Lookout>; 2]) {
+        let mut mappings = self.shared.reach.mappings.lock().unwrap_or_else(PoisonError::into_inner);
+        for (mapping, lookout) in mappings.iter_mut().zip(lookouts) {
+            match (lookout, mapping.take()) {
+                (Some(lookout), None) if self.port() != 0 => *mapping = Some(self.start_mapping(lookout)),
+                (Some(_), running) => *mapping = running,
+                (None, Some(running)) => drop(tokio::spawn(running.release())),
+                (None, None) => {}
             }
-            (Some(_), running) => *mapping = running,
-            (None, Some(running)) => drop(tokio::spawn(running.release())),
-            (None, None) => {}
         }
     }
 
-    /// Gives back what a router maps.
+    fn start_mapping(&self, lookout: Lookout) -> PortMap {
+        let shared = Arc::downgrade(&self.shared);
+        let is_pinhole = matches!(lookout, Lookout::V6 { .. });
+        let tell = move |external| {
+            // A pinhole is of the port that we have anyway.
+            if let Some(shared) = shared.upgrade().filter(|_| !is_pinhole) {
+                shared.set_external_port(external);
+            }
+        };
+        PortMap::start(lookout, self.shared.reach.port.subscribe(), tell)
+    }
+
+    /// Gives back what a router maps and lets in.
     pub(super) async fn release_port(&self) {
-        let mapping = self.shared.reach.mapping.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(mapping) = mapping {
-            mapping.release().await;
-        }
+        let mappings =
+            std::mem::take(&mut *self.shared.reach.mappings.lock().unwrap_or_else(PoisonError::into_inner));
+        let [v4, v6] = mappings.map(|mapping| async {
+            if let Some(mapping) = mapping {
+                mapping.release().await;
+            }
+        });
+        tokio::join!(v4, v6);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::{Protocol, Wish};
 use roxmltree::{Document, Node};
-use std::net::{IpAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use url::{Position, Url};
 
 /// Services that map ports, the best first.
@@ -15,7 +15,10 @@ const SERVICES: [&str; 3] = [
 /// The one of them that gives another port where the wished one is taken.
 const CHOOSES_PORTS: &str = SERVICES[0];
 
-/// What maps ports in a router.
+/// The service that lets packets of IPv6 in.
+const FIREWALL: &str = "urn:schemas-upnp-org:service:WANIPv6FirewallControl:1";
+
+/// What maps ports in a router, or lets packets in.
 pub(super) struct Control {
     kind: &'static str,
     /// Where it is asked.
@@ -30,7 +33,7 @@ pub(super) struct Call {
 }
 
 /// The question who is a router of a version.
-pub(super) fn search(to: SocketAddrV4, version: u8) -> String {
+pub(super) fn search(to: SocketAddr, version: u8) -> String {
     format!(
         "M-SEARCH * HTTP/1.1\r\nHOST: {to}\r\nMAN: \"ssdp:discover\"\r\nMX: 1\r\n\
          ST: urn:schemas-upnp-org:device:InternetGatewayDevice:{version}\r\n\r\n"
@@ -49,12 +52,21 @@ pub(super) fn location(answer: &[u8]) -> Option<Url> {
     if status.starts_with("HTTP/1.1 200") { Url::parse(location).ok() } else { None }
 }
 
-/// The best service of a description.
+/// The best service of a description that maps ports.
 pub(super) fn service(description: &str) -> Option<Control> {
+    first_of(&SERVICES, description)
+}
+
+/// The service of a description that lets packets of IPv6 in.
+pub(super) fn firewall(description: &str) -> Option<Control> {
+    first_of(&[FIREWALL], description)
+}
+
+fn first_of(kinds: &[&'static str], description: &str) -> Option<Control> {
     let document = Document::parse(description).ok()?;
     let services: Vec<Node<'_, '_>> =
         document.descendants().filter(|node| node.tag_name().name() == "service").collect();
-    SERVICES.into_iter().find_map(|kind| {
+    kinds.iter().copied().find_map(|kind| {
         let service = services.iter().find(|service| text(service, "serviceType") == Some(kind))?;
         // Whatever host stands in it: the router that was found is asked.
         let control = text(service, "controlURL")?;
@@ -91,19 +103,49 @@ impl Control {
         self.call("DeletePortMapping", wish, "")
     }
 
+    /// Lets packets to our port, at `own`, in.
+    pub(super) fn open(&self, wish: Wish, own: Ipv6Addr) -> Call {
+        let arguments = format!(
+            "<RemoteHost></RemoteHost><RemotePort>0</RemotePort><InternalClient>{own}</InternalClient>\
+             <InternalPort>{}</InternalPort><Protocol>{}</Protocol><LeaseTime>{}</LeaseTime>",
+            wish.port,
+            wish.protocol.number(),
+            wish.lifetime.as_secs(),
+        );
+        self.envelope("AddPinhole", &arguments)
+    }
+
+    /// Lets them in for longer.
+    pub(super) fn keep_open(&self, pinhole: u16, wish: Wish) -> Call {
+        let seconds = wish.lifetime.as_secs();
+        let arguments = format!("<UniqueID>{pinhole}</UniqueID><NewLeaseTime>{seconds}</NewLeaseTime>");
+        self.envelope("UpdatePinhole", &arguments)
+    }
+
+    /// Lets them in no longer.
+    pub(super) fn shut(&self, pinhole: u16) -> Call {
+        self.envelope("DeletePinhole", &format!("<UniqueID>{pinhole}</UniqueID>"))
+    }
+
     fn call(&self, action: &str, wish: Wish, more: &str) -> Call {
         let protocol = match wish.protocol {
             Protocol::Tcp => "TCP",
             Protocol::Udp => "UDP",
         };
+        let arguments = format!(
+            "<NewRemoteHost></NewRemoteHost><NewExternalPort>{}</NewExternalPort>\
+             <NewProtocol>{protocol}</NewProtocol>{more}",
+            wish.external_port,
+        );
+        self.envelope(action, &arguments)
+    }
+
+    fn envelope(&self, action: &str, arguments: &str) -> Call {
         let kind = self.kind;
         let body = format!(
             "<?xml version=\"1.0\"?><s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\" \
              s:encodingStyle=\"http://schemas.xmlsoap.org/soap/encoding/\"><s:Body>\
-             <u:{action} xmlns:u=\"{kind}\"><NewRemoteHost></NewRemoteHost>\
-             <NewExternalPort>{}</NewExternalPort><NewProtocol>{protocol}</NewProtocol>{more}\
-             </u:{action}></s:Body></s:Envelope>",
-            wish.external_port,
+             <u:{action} xmlns:u=\"{kind}\">{arguments}</u:{action}></s:Body></s:Envelope>",
         );
         Call { action: format!("\"{kind}#{action}\""), body }
     }
@@ -112,6 +154,11 @@ impl Control {
 /// The port that a router chose by itself.
 pub(super) fn reserved_port(answer: &str) -> Option<u16> {
     value(answer, "NewReservedPort")
+}
+
+/// What a router calls a pinhole.
+pub(super) fn pinhole(answer: &str) -> Option<u16> {
+    value(answer, "UniqueID")
 }
 
 /// Why a router refuses.
