@@ -272,10 +272,8 @@ impl Mapper {
             lifetime = lifetime.min(lease.lifetime);
             if protocol == Protocol::Tcp {
                 external_port = lease.external_port;
-                match own {
-                    Some(own) => tracing::debug!(%own, port, "the router lets peers in to our address"),
-                    None => tracing::debug!(port, external_port, "the router maps our port"),
-                }
+                let what = if own.is_some() { "lets peers in to our address" } else { "maps our port" };
+                tracing::debug!(own = ?own, port, external_port, "the router {what}");
             }
         }
         Ok(Lease { external_port, lifetime })

@@ -94,9 +94,11 @@ async fn upnp_firewall(faults: Vec<u16>) -> (SocketAddr, mpsc::UnboundedReceiver
         while let Ok((mut stream, from)) = listener.accept().await {
             assert_eq!(from.ip(), IpAddr::V6(OWN), "asked from the address that is to be reached");
             let mut request = Vec::new();
-            while !request.ends_with(b"</s:Envelope>")
-                && !(request.starts_with(b"GET") && request.ends_with(b"\r\n\r\n"))
-            {
+            let ends = |request: &[u8]| {
+                let is_question = request.starts_with(b"GET");
+                request.ends_with(if is_question { b"\r\n\r\n".as_slice() } else { b"</s:Envelope>" })
+            };
+            while !ends(&request) {
                 stream.read_buf(&mut request).await.unwrap();
             }
             let text = String::from_utf8(request).unwrap();
