@@ -49,6 +49,8 @@ pub struct Endpoint {
     memory: Memory,
     guard: Guard,
     stats: Stats,
+    /// Bytes that something else puts around each packet.
+    around: u16,
 }
 
 impl Endpoint {
@@ -74,7 +76,15 @@ impl Endpoint {
             memory: Memory::new(),
             guard: Guard::new(now, secret),
             stats: Stats::default(),
+            around: 0,
         }
+    }
+
+    /// The endpoint, where something else puts `bytes` around each packet, which may be that much shorter for it.
+    #[must_use]
+    pub fn with_bytes_around(mut self, bytes: u16) -> Self {
+        self.around = bytes;
+        self
     }
 
     fn now(&self, at: Instant) -> Now {
@@ -227,7 +237,7 @@ impl Endpoint {
             self.slots.len() as u32 - 1
         });
         if let Some(slot) = self.slots.get_mut(index as usize) {
-            slot.stream = Some(Box::new(stream));
+            slot.stream = Some(Box::new(stream.with_bytes_around(self.around)));
         }
         self.names.insert(name, index);
         self.stats.streams += 1;

@@ -37,6 +37,9 @@ pub const MAX_PACKET_V4: u16 = 1500 - 28;
 /// The largest packet over IPv6.
 pub const MAX_PACKET_V6: u16 = 1500 - 48;
 
+/// Bytes that something else may put around each packet, a proxy's header for example: more leaves packets of no use.
+pub const MAX_BYTES_AROUND: u16 = 200;
+
 /// The search for the largest packet ends when it is known this closely.
 pub const PACKET_SIZE_STEP: u16 = 16;
 

@@ -4,8 +4,8 @@
 //! one retransmission without the padding and never a byte of the stream.
 
 use crate::limits::{
-    FIRST_PACKET, HEADER_BYTES, MAX_PACKET_V4, MAX_PACKET_V6, MIN_PACKET_V4, MIN_PACKET_V6, PACKET_SIZE_STEP,
-    PROBES_OF_A_SIZE, SIZE_LIFE,
+    FIRST_PACKET, HEADER_BYTES, MAX_BYTES_AROUND, MAX_PACKET_V4, MAX_PACKET_V6, MIN_PACKET_V4, MIN_PACKET_V6,
+    PACKET_SIZE_STEP, PROBES_OF_A_SIZE, SIZE_LIFE,
 };
 use crate::sequence::Seq;
 use std::time::Instant;
@@ -26,9 +26,12 @@ pub(crate) struct PacketSize {
 }
 
 impl PacketSize {
-    pub(crate) fn new(is_v4: bool) -> Self {
+    /// `around`: bytes that something else puts around each packet.
+    pub(crate) fn new(is_v4: bool, around: u16) -> Self {
         let (floor, ceiling) =
             if is_v4 { (MIN_PACKET_V4, MAX_PACKET_V4) } else { (MIN_PACKET_V6, MAX_PACKET_V6) };
+        let around = around.min(MAX_BYTES_AROUND);
+        let (floor, ceiling) = (floor - around, ceiling - around);
         let good = FIRST_PACKET.max(floor);
         Self { floor, ceiling, good, limit: ceiling, probe: None, lost_probes: 0, search_again: None }
     }
@@ -121,7 +124,7 @@ mod tests {
 
     #[test]
     fn an_ethernet_path_is_known_after_one_probe() {
-        let mut size = PacketSize::new(true);
+        let mut size = PacketSize::new(true, 0);
         assert_eq!(size.payload(), 1180);
         assert_eq!(size.wanted_probe(start()), Some(1472));
         size.handle_probe_sent(Seq(1));
@@ -134,14 +137,23 @@ mod tests {
     #[test]
     fn every_path_is_measured_to_a_step() {
         for path in [1200, 1300, 1400, 1464, 1472] {
-            let found = search(&mut PacketSize::new(true), path);
+            let found = search(&mut PacketSize::new(true, 0), path);
             assert!(found <= path && found + usize::from(PACKET_SIZE_STEP) > path, "{found} for {path}");
         }
     }
 
     #[test]
+    fn what_is_put_around_packets_leaves_less_room() {
+        let mut size = PacketSize::new(true, 30);
+        assert_eq!(search(&mut size, 1472 - 30), 1442);
+        assert_eq!(size.handle_black_hole(), 518);
+        assert_eq!(search(&mut PacketSize::new(false, 22), 1500), 1430);
+        assert_eq!(search(&mut PacketSize::new(true, u16::MAX), 1500), 1472 - MAX_BYTES_AROUND as usize);
+    }
+
+    #[test]
     fn a_probe_lost_by_chance_does_not_end_the_search() {
-        let mut size = PacketSize::new(true);
+        let mut size = PacketSize::new(true, 0);
         for n in 0..2 {
             size.wanted_probe(start());
             size.handle_probe_sent(Seq(n));
@@ -152,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_black_hole_starts_from_the_floor() {
-        let mut size = PacketSize::new(true);
+        let mut size = PacketSize::new(true, 0);
         search(&mut size, 1500);
         assert_eq!(size.handle_black_hole(), 548);
         assert_eq!(size.payload(), 528);
@@ -162,7 +174,7 @@ mod tests {
 
     #[test]
     fn larger_packets_are_tried_again_after_a_while() {
-        let mut size = PacketSize::new(true);
+        let mut size = PacketSize::new(true, 0);
         let found = search(&mut size, 1300);
         assert_eq!(size.wanted_probe(start() + SIZE_LIFE), Some(1472));
         assert!(found < 1472);

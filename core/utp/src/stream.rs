@@ -151,8 +151,14 @@ impl Stream {
         stream
     }
 
+    /// The stream, where something else puts `bytes` around each packet.
+    pub(crate) fn with_bytes_around(mut self, bytes: u16) -> Self {
+        self.size = PacketSize::new(self.peer.is_ipv4(), bytes);
+        self
+    }
+
     fn new(now: Now, peer: SocketAddr, [receive_id, send_id]: [u16; 2], first: Seq) -> Self {
-        let size = PacketSize::new(peer.is_ipv4());
+        let size = PacketSize::new(peer.is_ipv4(), 0);
         Self {
             peer,
             receive_id,
