@@ -207,7 +207,7 @@ async fn describe(
 ) -> Result<AddTorrent, Failure> {
     let metainfo = &plan.metainfo;
     make_output(args)?;
-    let peers = source::resolve_peers(args.bind(), &args.peers).await?;
+    let peers = source::resolve_peers(args).await?;
     let web_seeds: Vec<_> = args.web_seeds.iter().chain(&plan.web_seeds).cloned().collect();
     let lonely = metainfo.trackers.is_empty() && metainfo.web_seeds.is_empty();
     if lonely && peers.is_empty() && web_seeds.is_empty() && !args.no_peers && session::dht(args).is_none() {

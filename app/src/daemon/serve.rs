@@ -11,6 +11,7 @@ use crate::exit::{Failure, Kind};
 use crate::import::{self, Foreign};
 use crate::signals::StopSignals;
 use daemon::Daemon;
+use engine::Proxy;
 use rpc::{AllSettings, Listener, ProcessSettings, Server, ServerConfig};
 use rustix::fs::Mode;
 use std::path::Path;
@@ -188,14 +189,11 @@ impl Process {
         self.notify.ready();
     }
 
-    /// Says what a proxy does not do.
+    /// Says what is wrong with a proxy.
     fn tell_of_proxy(&self) {
         let settings = self.daemon.settings();
-        let Some(proxy) = &settings.proxy else { return };
-        if let Some(problem) = proxy.problem() {
-            tracing::error!(%problem, "proxy_url: nothing is fetched over HTTP");
-        } else {
-            tracing::warn!(%proxy, "HTTP goes through the proxy; peers are met without it");
+        if let Some(problem) = settings.proxy.as_ref().and_then(Proxy::problem) {
+            tracing::error!(%problem, "proxy_url: nothing goes through it, and nothing around it");
         }
     }
 

@@ -61,7 +61,7 @@ pub(super) async fn find(
     let session = session::start(args)?;
     let mut add = AddMagnet::new(magnet.clone());
     add.use_peers = !args.no_peers;
-    add.peers = source::resolve_peers(args.bind(), &args.peers).await?;
+    add.peers = source::resolve_peers(args).await?;
     let mut torrent = session.add_magnet(add).map_err(|error| super::add_failure(&error))?;
     let outcome = follow(args, &mut torrent, report, stop).await;
     let (metainfo, torrent_file) = match outcome {

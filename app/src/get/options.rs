@@ -4,7 +4,7 @@ use super::select::Selection;
 use crate::exit;
 use crate::units::{parse_duration, parse_rate};
 use clap::{Args, ValueEnum};
-use engine::{Bind, HttpSettings, Proxy, WebSeedPolicy};
+use engine::{Bind, HttpSettings, Proxy, ProxyFor, WebSeedPolicy};
 use images::{Algorithm, Sum, SumError};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -202,11 +202,16 @@ pub(crate) struct GetArgs {
     #[arg(
         long,
         value_name = "URL",
-        help = "Speak HTTP through this proxy, socks5h:// or http://: with trackers, web seeds and sites; names are \
-                looked up by it. Peers are not met through it, and --no-peers leaves them out",
+        help = "Do everything through this proxy, socks5h:// or http://, or not at all; names are looked up by it, and \
+                nobody can connect to this machine. An http:// proxy carries no UDP: no uTP, DHT and UDP trackers then",
         help_heading = "Network"
     )]
     pub(crate) proxy: Option<Proxy>,
+
+    /// What goes through --proxy: peers (with uTP and the DHT), trackers, web-seeds; the rest goes without it, but for
+    /// sites, sums and keys
+    #[arg(long, value_name = "KIND,...", default_value_t, requires = "proxy", help_heading = "Network")]
+    pub(crate) proxy_for: ProxyFor,
 
     /// Listen for peers on this port, 0 for any; without it 51413, or any other if that is taken
     #[arg(long, help_heading = "Network")]
@@ -289,6 +294,11 @@ impl GetArgs {
     pub(crate) fn http(&self) -> HttpSettings {
         let (extra_ca, proxy) = (self.ca_file.clone(), self.proxy.clone());
         HttpSettings { bind: self.bind(), extra_ca, proxy, cookies: None }
+    }
+
+    /// Peers are met through a proxy.
+    pub(crate) const fn hides_us(&self) -> bool {
+        self.proxy.is_some() && self.proxy_for.peers
     }
 
     /// Our own end of every connection.

@@ -28,11 +28,9 @@ pub(super) fn start(args: &GetArgs) -> Result<Session, Failure> {
         extra_ca: args.ca_file.clone(),
         web_seed_connections: args.web_seed_connections.into(),
         proxy: args.proxy.clone(),
+        proxy_for: args.proxy_for,
         ..Settings::default()
     };
-    if let (Some(proxy), false) = (&args.proxy, args.no_peers) {
-        tracing::warn!(%proxy, "peers are met without the proxy; --no-peers leaves them out");
-    }
     loop {
         match Session::start(settings.clone()) {
             Err(StartError::Listen { .. }) if args.port.is_none() && settings.port != 0 => settings.port = 0,
@@ -59,7 +57,8 @@ fn transports(args: &GetArgs) -> Transports {
     }
 }
 
-/// The DHT as the options want it. Bound to loopback, the usual routers cannot be reached and nobody else is meant.
+/// The DHT as the options want it. Bound to loopback, the usual routers cannot be reached, unless by a proxy, and nobody
+/// else is meant.
 pub(super) fn dht(args: &GetArgs) -> Option<DhtSettings> {
     let local = args.bind.is_some_and(engine::Bind::is_loopback);
     let routers = args.dht_bootstrap.clone();

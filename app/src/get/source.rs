@@ -1,12 +1,13 @@
 //! What SOURCE is: a torrent, a metalink, a name; and the names the user gave for peers.
 
+use super::GetArgs;
 use crate::exit::{Failure, Kind};
 use crate::{magnet, torrent_file};
-use engine::{Bind, FetchError, Fetcher, NamedBy, read_torrent, without_credentials};
+use engine::{FetchError, Fetcher, NamedBy, read_torrent, without_credentials};
 use images::Catalogue;
 use metainfo::{Magnet, Metainfo};
 use std::ffi::OsStr;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use tokio::task::spawn_blocking;
 use url::Url;
@@ -109,16 +110,25 @@ pub(super) async fn read_local(source: &OsStr) -> Result<Vec<u8>, Failure> {
 }
 
 /// The addresses of `--peer`; a name may have several.
-pub(super) async fn resolve_peers(bind: Bind, peers: &[String]) -> Result<Vec<SocketAddr>, Failure> {
+pub(super) async fn resolve_peers(args: &GetArgs) -> Result<Vec<SocketAddr>, Failure> {
     let mut addresses = Vec::new();
-    for peer in peers {
+    for peer in &args.peers {
         let parts = peer.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
         let Some((host, port)) = parts.filter(|(_, port)| *port > 0) else {
             let words = format_args!("--peer {peer}: write HOST:PORT, with an IPv6 address in brackets");
             return Err(Failure::new(Kind::Usage, words));
         };
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        let found = bind
+        if args.hides_us() {
+            let address = host.parse::<IpAddr>().map_err(|_| {
+                let words = "only the proxy may look names up, and that it cannot; give the address";
+                Failure::new(Kind::Usage, format_args!("--peer {peer}: {words}"))
+            })?;
+            addresses.push(SocketAddr::new(address, port));
+            continue;
+        }
+        let found = args
+            .bind()
             .look_up(host, port)
             .await
             .map_err(|error| Failure::new(Kind::Failed, format_args!("--peer {peer}: {error}")))?;

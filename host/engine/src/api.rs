@@ -4,8 +4,8 @@ use crate::address_filter::AddressFilter;
 use crate::bind::{Bind, PeerSockets};
 use crate::dht::DhtSettings;
 use crate::encryption::Encryption;
-use crate::http::Proxy;
 use crate::limits::WEB_SEED_CONNECTIONS;
+use crate::proxy::{Proxy, ProxyFor};
 use crate::rate_limit::RateLimit;
 use crate::transport::Transports;
 use crate::tuning::Tuning;
@@ -59,8 +59,10 @@ pub struct Settings {
     pub extra_ca: Option<PathBuf>,
     /// Connections to web seeds of all torrents at most.
     pub web_seed_connections: usize,
-    /// HTTP goes through it: trackers, web seeds, torrent files. Peers are not met through it.
+    /// What `proxy_for` names goes through it, and documents. What cannot go through it does not go at all.
     pub proxy: Option<Proxy>,
+    /// What goes through the proxy, if there is one.
+    pub proxy_for: ProxyFor,
 }
 
 impl Default for Settings {
@@ -85,6 +87,7 @@ impl Default for Settings {
             extra_ca: None,
             web_seed_connections: WEB_SEED_CONNECTIONS,
             proxy: None,
+            proxy_for: ProxyFor::default(),
         }
     }
 }

@@ -4,14 +4,15 @@
 
 mod driver;
 mod errands;
+mod greeting;
 mod key;
 mod names;
 mod node;
 mod search;
 
 use crate::address_filter::AddressFilter;
-use crate::bind::Bind;
 use crate::limits::{DHT_COMMAND_QUEUE, DHT_PEER_QUEUE};
+use crate::proxy::{Place, UdpWay};
 use crate::session::Shared;
 use crate::udp::{Port, Udp};
 use ::dht::Pong;
@@ -61,7 +62,8 @@ impl Default for DhtSettings {
 #[derive(Debug)]
 pub(crate) struct Dht {
     commands: mpsc::Sender<Command>,
-    bind: Bind,
+    /// How datagrams leave, and so how names are looked up.
+    way: UdpWay,
     read_only: bool,
     /// The port of the IPv4 node, or of the only one.
     #[cfg(test)]
@@ -74,6 +76,8 @@ enum Command {
     Find(Wanted),
     /// Routers, resolved.
     Bootstrap(Vec<SocketAddr>),
+    /// Nodes that a proxy looks up: whoever answers is one to begin at.
+    Greet(Vec<Place>),
     /// Look for something once.
     Run(Errand),
     /// Ask a node whether it is there.
@@ -139,13 +143,13 @@ impl Dht {
         #[cfg(test)]
         let own_port = udp.ports().iter().flatten().next().map_or(0, |port| port.number());
         let (commands, receiver) = mpsc::channel(DHT_COMMAND_QUEUE);
-        let bind = udp.bind();
-        names::resolve(bind, dht.routers.clone(), commands.downgrade(), Command::Bootstrap);
+        let way = udp.way().clone();
+        names::resolve(&way, dht.routers.clone(), commands.downgrade(), Command::Bootstrap);
         let driver = Driver::new(sides, port, filter);
         tokio::spawn(driver.run(receiver));
         Some(Self {
             commands,
-            bind,
+            way,
             read_only: dht.read_only,
             #[cfg(test)]
             port: own_port,
@@ -160,7 +164,7 @@ impl Dht {
         let wanted = Wanted::new(info_hash, Arc::clone(&mood), sender);
         self.commands.try_send(Command::Find(wanted)).ok()?;
         if !nodes.is_empty() {
-            names::resolve(self.bind, nodes.to_vec(), self.commands.downgrade(), Command::Contacts);
+            names::resolve(&self.way, nodes.to_vec(), self.commands.downgrade(), Command::Contacts);
         }
         Some(DhtSearch { peers, mood })
     }
@@ -204,9 +208,10 @@ pub(crate) fn meet(shared: &Shared, node: SocketAddr) {
     }
 }
 
-/// Where peers are told that our node is; 0 for one that only asks, `None` without one.
+/// Where peers are told that our node is; 0 for one that only asks, `None` without one that they can see.
 pub(crate) fn told_port(shared: &Shared) -> Option<u16> {
-    shared.discovery.dht().map(|dht| if dht.read_only { 0 } else { shared.announced_port() })
+    let dht = shared.discovery.dht().filter(|_| !shared.exit.hides_us());
+    dht.map(|dht| if dht.read_only { 0 } else { shared.announced_port() })
 }
 
 /// Looks for peers of a magnet link.

@@ -3,8 +3,10 @@
 use crate::bind::{Bind, PeerSockets};
 use crate::encryption::{self, Encryption, Manner};
 use crate::limits::{
-    CONNECT_TIMEOUT, GREETING_TIMEOUT, LISTEN_BACKLOG, TRANSPORT_HEAD_START, TRANSPORT_LAST_CHANCE,
+    CONNECT_TIMEOUT, GREETING_TIMEOUT, LISTEN_BACKLOG, PROXY_TIMEOUT, TRANSPORT_HEAD_START,
+    TRANSPORT_LAST_CHANCE,
 };
+use crate::proxy::{Blame, Exit, Place, Proxy, Refusal, Traffic};
 use crate::transport::{Carrier, Stream, Transports};
 use crate::udp::Port;
 use crate::utp::UtpStream;
@@ -20,12 +22,12 @@ use wire::Handshake;
 /// Connects to peers, by the transports that the user wants.
 #[derive(Clone)]
 pub(crate) struct Dialler {
-    /// Where connections come from.
-    pub(crate) bind: Bind,
+    /// Where connections come from, and what they go through.
+    pub(crate) exit: Exit,
     pub(crate) sockets: PeerSockets,
     pub(crate) transports: Transports,
     pub(crate) encryption: Encryption,
-    /// The socket for uTP of each family.
+    /// What uTP of each family goes over.
     pub(crate) ports: [Option<Arc<Port>>; 2],
 }
 
@@ -38,6 +40,15 @@ impl Dialler {
         address: SocketAddr,
         hello: Handshake,
     ) -> Result<Stream, ConnectFailure> {
+        let moves = self.exit.moves();
+        tokio::select! {
+            met = self.meet(address, hello) => met,
+            // Nobody is met by a way that is not to be used any more.
+            () = self.exit.moved_since(moves) => Err(ConnectFailure::Local),
+        }
+    }
+
+    async fn meet(&self, address: SocketAddr, hello: Handshake) -> Result<Stream, ConnectFailure> {
         match self.connect_by(self.transports, address, hello).await {
             Err(Unmet::Closed) if matches!(self.transports, Transports::TcpFirst | Transports::UtpFirst) => {
                 self.connect_by(Transports::UtpOnly, address, hello).await
@@ -75,7 +86,12 @@ impl Dialler {
     /// Connects to a peer. With two transports the second has its chance when the first fails or is slow, and the first to
     /// be connected is taken.
     async fn reach(&self, transports: Transports, address: SocketAddr) -> Result<Carrier, ConnectFailure> {
-        let (tcp, utp) = (self.connect_tcp(address), self.connect_utp(address));
+        let proxy = self.exit.of(Traffic::Peers);
+        // A proxy looks for a way before it answers.
+        let patience = if proxy.is_some() { CONNECT_TIMEOUT + PROXY_TIMEOUT } else { CONNECT_TIMEOUT };
+        let has_utp = self.port(address).is_some_and(|port| port.is_up());
+        let transports = if transports.tcp() && !has_utp { Transports::TcpOnly } else { transports };
+        let (tcp, utp) = (self.connect_tcp(proxy.as_ref(), address), self.connect_utp(address));
         let attempt = async {
             match transports {
                 Transports::TcpOnly => tcp.await,
@@ -84,7 +100,7 @@ impl Dialler {
                 Transports::UtpFirst => race(utp, tcp).await,
             }
         };
-        timeout(CONNECT_TIMEOUT, attempt).await.unwrap_or(Err(ConnectFailure::Unreachable))
+        timeout(patience, attempt).await.unwrap_or(Err(ConnectFailure::Unreachable))
     }
 
     /// Sets up a connection that came from outside.
@@ -94,9 +110,16 @@ impl Dialler {
         }
     }
 
-    async fn connect_tcp(&self, address: SocketAddr) -> Result<Carrier, ConnectFailure> {
+    async fn connect_tcp(
+        &self,
+        proxy: Option<&Proxy>,
+        address: SocketAddr,
+    ) -> Result<Carrier, ConnectFailure> {
+        if let Some(proxy) = proxy {
+            return self.connect_through(proxy, address).await;
+        }
         let attempt = async {
-            let socket = self.bind.socket(address)?;
+            let socket = self.exit.bind().socket(address)?;
             self.sockets.apply(&socket, address.ip());
             let stream = socket.connect(address).await?;
             stream.set_nodelay(true)?;
@@ -105,8 +128,35 @@ impl Dialler {
         attempt.await.map_err(|error| failure(&error))
     }
 
+    fn port(&self, address: SocketAddr) -> Option<&Arc<Port>> {
+        let [v4, v6] = &self.ports;
+        if address.is_ipv4() { v4.as_ref() } else { v6.as_ref() }
+    }
+
+    async fn connect_through(&self, proxy: &Proxy, address: SocketAddr) -> Result<Carrier, ConnectFailure> {
+        match proxy.connect(self.exit.bind(), &Place::Address(address)).await {
+            Ok(stream) => {
+                self.exit.praise(proxy);
+                if let Ok(proxy) = stream.peer_addr() {
+                    self.sockets.apply(&stream, proxy.ip());
+                }
+                Ok(Carrier::Tcp(stream))
+            }
+            Err(Refusal { blame: Blame::Refused, .. }) => Err(ConnectFailure::Refused),
+            Err(Refusal { blame: Blame::Unreachable, .. }) => Err(ConnectFailure::Unreachable),
+            Err(Refusal { blame: Blame::Proxy | Blame::Tunnels, reason }) => {
+                self.exit.complain(proxy, &reason);
+                Err(ConnectFailure::Local)
+            }
+        }
+    }
+
     async fn connect_utp(&self, address: SocketAddr) -> Result<Carrier, ConnectFailure> {
-        let port = self.ports[usize::from(address.is_ipv6())].as_ref().ok_or(ConnectFailure::Local)?;
+        let port = self.port(address).ok_or(ConnectFailure::Local)?;
+        port.settled().await;
+        if !port.is_up() {
+            return Err(ConnectFailure::Local);
+        }
         UtpStream::connect(port, address).await.map(Carrier::Utp)
     }
 }

@@ -59,6 +59,14 @@ impl Discovery {
         });
     }
 
+    /// Ends all of it for now. Everybody is to be told what there is instead.
+    pub(crate) fn stop(&self) {
+        self.0.send_if_modified(|services| {
+            *services = Services::default();
+            false
+        });
+    }
+
     /// Neighbours reach us at another port from now on, or those outside do.
     pub(crate) fn set_port(&self, port: u16, announced: u16) {
         if let Some(lsd) = self.lsd() {

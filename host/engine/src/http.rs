@@ -10,7 +10,6 @@ mod connect;
 mod connection;
 mod error;
 mod pool;
-mod proxy;
 mod redirect;
 #[cfg(test)]
 pub(crate) mod test_server;
@@ -18,22 +17,21 @@ pub(crate) mod test_server;
 mod tests;
 mod tls;
 
-pub(crate) use address::{Origin, Purpose, Via, is_local};
+pub(crate) use address::{Origin, Purpose, Via, is_local, names_local};
 pub(crate) use body::{Body, gunzip};
 pub use error::HttpError;
-pub use proxy::{Proxy, ProxyError};
 pub(crate) use redirect::retry_after;
 
-use crate::api::Settings;
 use crate::bind::Bind;
 use crate::limits::{
     HTTP_HEADER_TIMEOUT, IDLE_CONNECTION_LIFE, MAX_URL_BYTES, MAX_WEB_SEED_CONNECTIONS_PER_HOST,
 };
-use address::{may_be_local, names_local};
+use crate::proxy::{Blame, Exit, Place, Proxy, ProxyFor, Refusal, Traffic};
+use address::may_be_local;
 use body::Lease;
 use bytes::Bytes;
 use connect::Destination;
-use connection::{Connection, Route};
+use connection::{Connection, Passage, Route};
 use http_body_util::Empty;
 use hyper::body::Incoming;
 use hyper::header::{
@@ -41,12 +39,12 @@ use hyper::header::{
     USER_AGENT,
 };
 use pool::{Pool, Server};
-use proxy::Passage;
 use redirect::{is_redirect, same_server};
 use rustls::ClientConfig;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 use tokio::time::{sleep, timeout};
@@ -77,15 +75,7 @@ struct Inner {
     /// Read when the first https URL is asked.
     tls: OnceCell<Arc<ClientConfig>>,
     pool: Pool,
-    exit: RwLock<Exit>,
-}
-
-/// What new connections go through.
-#[derive(Clone, Default)]
-struct Exit {
-    proxy: Option<Proxy>,
-    /// How often it changed: connections of before are not used again.
-    changes: u64,
+    exit: Exit,
 }
 
 /// One GET request.
@@ -123,37 +113,16 @@ pub(crate) struct Hop {
 }
 
 impl Client {
-    /// A client with a session's settings.
-    pub(crate) fn new(settings: &Settings) -> Self {
-        let (extra_ca, proxy) = (settings.extra_ca.clone(), settings.proxy.clone());
-        Self::with(HttpSettings { bind: settings.bind, extra_ca, proxy, cookies: None })
+    /// A client of a session.
+    pub(crate) fn new(exit: Exit, extra_ca: Option<PathBuf>) -> Self {
+        let settings = HttpSettings { bind: exit.bind(), extra_ca, ..HttpSettings::default() };
+        Self(Arc::new(Inner { settings, tls: OnceCell::new(), pool: Pool::default(), exit }))
     }
 
     /// A client with settings of its own.
     pub(crate) fn with(settings: HttpSettings) -> Self {
-        let exit = RwLock::new(Exit { proxy: settings.proxy.clone(), changes: 0 });
+        let exit = Exit::new(settings.bind, settings.proxy.clone(), ProxyFor::default());
         Self(Arc::new(Inner { settings, tls: OnceCell::new(), pool: Pool::default(), exit }))
-    }
-
-    /// What connections go through.
-    pub(crate) fn proxy(&self) -> Option<Proxy> {
-        self.exit().proxy
-    }
-
-    fn exit(&self) -> Exit {
-        self.0.exit.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Has every connection from now on go through a proxy, or through none.
-    pub(crate) fn set_proxy(&self, proxy: Option<Proxy>) {
-        {
-            let mut exit = self.0.exit.write().unwrap_or_else(PoisonError::into_inner);
-            if exit.proxy == proxy {
-                return;
-            }
-            *exit = Exit { proxy, changes: exit.changes + 1 };
-        }
-        self.close_idle();
     }
 
     /// Asks, and follows redirects, until an answer is not one. An answer of any status is an answer. Dropping the
@@ -191,7 +160,8 @@ impl Client {
         let server = server(url)?;
         let local = may_be_local(url, via, get.purpose);
         let cookies = self.0.settings.cookies.as_deref().filter(|_| same_server(get.url, url));
-        while let Some(mut connection) = self.0.pool.take(&server, local) {
+        let traffic = traffic(get.purpose);
+        while let Some(mut connection) = self.0.pool.take(&server, self.0.exit.of(traffic).is_some(), local) {
             // An idle connection may turn out to be closed; that says nothing about the server.
             match exchange(&mut connection, get, url, cookies).await {
                 Ok(answer) => return Ok(self.respond(answer, connection, server, url, via)),
@@ -209,7 +179,7 @@ impl Client {
             }
             Purpose::Document { .. } | Purpose::Tracker { .. } => None,
         };
-        let mut connection = self.connect(&server, local).await?;
+        let mut connection = self.connect(&server, traffic, local).await?;
         connection.seat = seat;
         let answer = exchange(&mut connection, get, url, cookies).await?;
         Ok(self.respond(answer, connection, server, url, via))
@@ -230,10 +200,15 @@ impl Client {
         Response { status, headers, body, url: url.clone(), via, is_local, hops: Vec::new() }
     }
 
-    async fn connect(&self, server: &Server, may_be_local: bool) -> Result<Connection, HttpError> {
+    async fn connect(
+        &self,
+        server: &Server,
+        traffic: Traffic,
+        may_be_local: bool,
+    ) -> Result<Connection, HttpError> {
         // The settings come first: a handshake must not time out while files are read.
         let tls = if server.tls { Some(self.tls(&server.host).await?) } else { None };
-        let (stream, route) = self.route(server, may_be_local).await?;
+        let (stream, route) = self.route(server, traffic, may_be_local).await?;
         let Some(tls) = tls else { return Connection::http1(stream, route).await };
         let stream = tls::handshake(tls, &server.host, stream).await?;
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
@@ -244,24 +219,37 @@ impl Client {
     }
 
     /// The way to a server: straight, or through the proxy, and never straight where there is one.
-    async fn route(&self, server: &Server, may_be_local: bool) -> Result<(TcpStream, Route), HttpError> {
-        let bind = self.0.settings.bind;
-        let Exit { proxy, changes } = self.exit();
-        let Some(proxy) = proxy else {
+    async fn route(
+        &self,
+        server: &Server,
+        traffic: Traffic,
+        may_be_local: bool,
+    ) -> Result<(TcpStream, Route), HttpError> {
+        let (bind, changes) = (self.0.settings.bind, self.0.exit.changes());
+        let Some(proxy) = self.0.exit.of(traffic) else {
             let to = Destination { host: &server.host, port: server.port, bind, may_be_local };
             let (stream, remote) = connect::connect(&to).await?;
-            return Ok((
-                stream,
-                Route { is_local: is_local(remote.ip()), passage: Passage::Direct, changes },
-            ));
+            let is_local = is_local(remote.ip());
+            return Ok((stream, Route { is_local, is_proxied: false, passage: Passage::Direct, changes }));
         };
         // What a name leads to is known to the proxy alone.
         let is_local = names_local(&server.host);
         if is_local && !may_be_local {
             return Err(HttpError::LocalAddress(server.host.clone()));
         }
-        let (stream, passage) = proxy.reach(bind, server).await?;
-        Ok((stream, Route { is_local, passage, changes }))
+        let told = |Refusal { reason, .. }| HttpError::Proxy { proxy: proxy.to_string(), reason };
+        let place =
+            Place::new(&server.host, server.port).ok_or(HttpError::BadUrl("its host's name is too long"))?;
+        let (stream, passage) = match proxy.connect(bind, &place).await {
+            Ok(stream) => (stream, Passage::Direct),
+            // It may still read our requests, and pass those on.
+            Err(Refusal { blame: Blame::Tunnels, .. }) if !server.tls => {
+                let (stream, _) = proxy.dial(bind).await.map_err(told)?;
+                (stream, Passage::Requests(proxy.authorization()))
+            }
+            Err(refusal) => return Err(told(refusal)),
+        };
+        Ok((stream, Route { is_local, is_proxied: true, passage, changes }))
     }
 
     async fn tls(&self, host: &str) -> Result<Arc<ClientConfig>, HttpError> {
@@ -284,7 +272,7 @@ impl Client {
 
     /// Takes back a connection whose answer was read to its end.
     fn keep(&self, server: Server, connection: Connection) {
-        if connection.route.changes != self.exit().changes {
+        if connection.route.changes != self.0.exit.changes() {
             return;
         }
         self.0.pool.put(server, connection);
@@ -314,6 +302,24 @@ pub fn without_credentials(url: impl AsRef<str>) -> String {
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.into()
+}
+
+/// What of a proxy's traffic a request is.
+const fn traffic(purpose: &Purpose) -> Traffic {
+    match purpose {
+        Purpose::Document { .. } => Traffic::Documents,
+        Purpose::Tracker { .. } => Traffic::Trackers,
+        Purpose::WebSeed { .. } => Traffic::WebSeeds,
+    }
+}
+
+/// A connection to a host that the user named, the quickest of its addresses, and which that is.
+pub(crate) async fn connect_to(
+    host: &str,
+    port: u16,
+    bind: Bind,
+) -> Result<(TcpStream, SocketAddr), HttpError> {
+    connect::connect(&Destination { host, port, bind, may_be_local: true }).await
 }
 
 fn server(url: &Url) -> Result<Server, HttpError> {
@@ -392,7 +398,7 @@ fn credentials(url: &Url) -> Option<String> {
 }
 
 /// Basic authentication (RFC 7617).
-fn basic(user: &[u8], password: &[u8]) -> String {
+pub(crate) fn basic(user: &[u8], password: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let plain = [user, b":", password].concat();
     let mut encoded = String::from("Basic ");

@@ -22,6 +22,11 @@ mod names;
 mod peer;
 mod peer_places;
 mod port_map;
+mod proxy;
+#[cfg(test)]
+#[path = "../tests/proxy_server/mod.rs"]
+#[allow(dead_code, reason = "what only whole sessions need")]
+mod proxy_server;
 mod rate_limit;
 pub mod runtime;
 mod session;
@@ -47,9 +52,10 @@ pub use dormitory::{SleepingTorrent, Stirred};
 pub use encryption::Encryption;
 pub use fetch_torrent::{FetchError, fetch_file, fetch_torrent, is_metalink, read_torrent};
 pub use fetcher::{Answer, Fetcher, NamedBy};
-pub use http::{HttpError, HttpSettings, Proxy, ProxyError, without_credentials};
+pub use http::{HttpError, HttpSettings, without_credentials};
 pub use layout::layout;
 pub use limits::{SCRAPE_HASHES, WEB_SEED_CONNECTIONS};
+pub use proxy::{Proxy, ProxyError, ProxyFor, UnknownTraffic};
 pub use rate_limit::RateLimit;
 pub use session::{Reachability, Session};
 pub use swarm::{CandidateSource, Direction, PeerSnapshot, WebSeedState};

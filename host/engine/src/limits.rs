@@ -278,6 +278,37 @@ pub(crate) const PROXY_TIMEOUT: Duration = Duration::from_secs(20);
 /// A proxy's answer to CONNECT, in bytes.
 pub(crate) const MAX_CONNECT_ANSWER: usize = 16 * 1024;
 
+/// The pause after an association with a proxy ended or was refused, doubled up to the longest.
+pub(crate) const RELAY_PAUSE_FIRST: Duration = Duration::from_secs(1);
+
+/// See [`RELAY_PAUSE_FIRST`]. One that stood for longer is made anew after the first pause.
+pub(crate) const RELAY_PAUSE_LONGEST: Duration = Duration::from_mins(1);
+
+/// How long the connection that an association lives on may be silent before the system asks whether the proxy is there.
+pub(crate) const RELAY_KEEPALIVE: Duration = Duration::from_secs(30);
+
+/// How long the first datagrams wait for a proxy that is to relay them: what is sent later is sent again by itself.
+pub(crate) const RELAY_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Answers of trackers through a proxy that wait for the task that speaks to them; more are lost, as any may be.
+pub(crate) const RELAY_TRACKER_QUEUE: usize = 64;
+
+/// How long the answer of a tracker is waited for whose name the proxy looks up, before it is asked again.
+pub(crate) const LOCATE_TRY: Duration = Duration::from_secs(4);
+
+/// How often it is asked.
+pub(crate) const LOCATE_TRIES: usize = 3;
+
+/// How long the address of a tracker counts that answered to its name: sleeping torrents announce one after the other.
+pub(crate) const LOCATED_LIFE: Duration = Duration::from_mins(2);
+
+/// Names of trackers that are asked for or known at a time.
+pub(crate) const MAX_LOCATED: usize = 256;
+
+/// The first pause before nodes that a proxy looks up are asked again, while none has answered; it doubles up to
+/// [`DHT_NAMES_PAUSE`].
+pub(crate) const DHT_GREETING_PAUSE: Duration = Duration::from_secs(2);
+
 /// TLS and HTTP/2 handshakes.
 pub(crate) const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 

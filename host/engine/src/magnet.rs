@@ -134,11 +134,7 @@ impl MagnetTask {
         let tiers = add.trackers.unwrap_or_else(tiers);
         let trackers = add.use_peers.then(|| Trackers::new(info_hash, tiers, None, NO_PROGRESS, &shared));
         let (helpers, named, found) = start_helpers(&magnet, &shared, add.use_peers);
-        let lsd = shared.discovery.lsd().filter(|_| add.use_peers);
-        let local_peers = lsd.map(|lsd| {
-            lsd.announce(info_hash);
-            lsd.subscribe()
-        });
+        let local_peers = if add.use_peers { listen_locally(&shared, info_hash) } else { None };
         let dht = if add.use_peers { dht::find_magnet(&magnet, &shared) } else { None };
         let inbox = Inbox { commands, incoming, facts, named, found, local_peers, dht, _helpers: helpers };
         let task = Self {
@@ -162,9 +158,10 @@ impl MagnetTask {
             return End::Failed(TorrentError::NoMetadata(words.to_owned()));
         }
         let mut shows = interval(SNAPSHOT_INTERVAL);
+        let exit = self.shared.exit.clone();
         loop {
             self.turn();
-            let due = self.due();
+            let (due, moves) = (self.due(), self.peers.moves());
             tokio::select! {
                 command = inbox.commands.recv() => match command {
                     None => return End::Stopped(None),
@@ -189,8 +186,8 @@ impl MagnetTask {
                         return end;
                     }
                 }
-                (address, stream) = self.peers.dialled() => {
-                    self.peers.connected(now(), &mut self.fetch, address, stream);
+                dialled = self.peers.dialled() => {
+                    self.peers.connected(now(), &mut self.fetch, dialled);
                 }
                 ended = trackers::ended(&mut self.trackers) => self.handle_announce(&ended),
                 peer = local_peer(&mut inbox.local_peers) => {
@@ -199,9 +196,22 @@ impl MagnetTask {
                     }
                 }
                 peers = dht_peers(&mut inbox.dht) => self.met(CandidateSource::Dht, &peers),
+                () = exit.moved_since(moves) => self.move_on(inbox),
                 () = sleep_until_due(due) => self.handle_timers(),
                 _ = shows.tick() => self.show(Phase::Metadata),
             }
+        }
+    }
+
+    /// Peers are met another way from now on.
+    fn move_on(&mut self, inbox: &mut Inbox) {
+        self.peers.part_if_moved();
+        if self.use_peers {
+            inbox.local_peers = listen_locally(&self.shared, self.info_hash);
+            inbox.dht = dht::find_magnet(&self.magnet, &self.shared);
+        }
+        if let Some(trackers) = &mut self.trackers {
+            trackers.set_port(now(), self.shared.tracker_port());
         }
     }
 
@@ -391,6 +401,7 @@ impl MagnetTask {
             incoming: Some(inbox.incoming),
             trackers: self.trackers.take(),
             dht: inbox.dht,
+            moves: self.peers.moves(),
         };
         if metainfo.private {
             handover.make_private();
@@ -417,6 +428,13 @@ impl MagnetTask {
     }
 }
 
+/// Announces a link's torrent on the local network and listens for others that have it.
+fn listen_locally(shared: &Shared, info_hash: [u8; 20]) -> Option<broadcast::Receiver<LocalPeer>> {
+    let lsd = shared.discovery.lsd()?;
+    lsd.announce(info_hash);
+    Some(lsd.subscribe())
+}
+
 /// Looks up what the link names.
 fn start_helpers(
     magnet: &Arc<Magnet>,
@@ -427,7 +445,7 @@ fn start_helpers(
     let (named_sender, named) = mpsc::channel(MAGNET_SOURCE_QUEUE);
     let (found_sender, found) = mpsc::channel(MAGNET_SOURCE_QUEUE);
     if use_peers {
-        helpers.spawn(sources::resolve(shared.settings.bind, magnet.peers.clone(), named_sender));
+        helpers.spawn(sources::resolve(shared.exit.clone(), magnet.peers.clone(), named_sender));
     }
     let urls = sources::urls(magnet);
     if !urls.is_empty() {

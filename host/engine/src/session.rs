@@ -8,7 +8,7 @@ use crate::dial::Dialler;
 use crate::discovery::Discovery;
 use crate::dormitory::{self, Dormitory, Sleeper, SleepingTorrent, Stirred};
 use crate::encryption::EncryptionSwitch;
-use crate::http::{Client, Origin, Proxy};
+use crate::http::{Client, Origin};
 use crate::http_tracker;
 use crate::limits::{COMMAND_QUEUE, DISK_EVENT_QUEUE, EVENT_QUEUE, INCOMING_QUEUE, UPLOAD_POOL_BLOCKS};
 use crate::listen::{self, Hall, Registry};
@@ -16,8 +16,8 @@ use crate::lsd::Lsd;
 use crate::magnet::{self, Handover, MagnetTask, Parked};
 use crate::mirrors::Mirrors;
 use crate::peer_places::PeerPlaces;
+use crate::proxy::{Exit, Traffic, UdpWay};
 use crate::rate_limit::RateLimit;
-use crate::torrent::trackers::no_udp;
 use crate::torrent::{Parts, Torrent, TorrentTask};
 use crate::udp::{IncomingStream, Udp};
 use crate::udp_tracker::UdpTrackers;
@@ -42,6 +42,9 @@ pub(crate) struct Shared {
     /// As they were at the start; of those in `ways` that counts.
     pub(crate) settings: Settings,
     ways: RwLock<Arc<Ways>>,
+    /// What leaves, and through which proxy. As much as it allows is done of `wishes`.
+    pub(crate) exit: Exit,
+    wishes: Mutex<Wishes>,
     pub(crate) peer_id: PeerId,
     pub(crate) reach: Arc<Reach>,
     pub(crate) disk: Disk,
@@ -62,6 +65,15 @@ pub(crate) struct Shared {
     pub(crate) parked: Parked,
 }
 
+/// What the user wants of what shows where we are, which is not done while peers are met through a proxy.
+struct Wishes {
+    /// Where to listen, if at all.
+    port: Option<u16>,
+    lsd: bool,
+    dht: Option<DhtSettings>,
+    port_mapping: bool,
+}
+
 /// A running client. Dropping it stops everything at once; [`Session::shutdown`] is the polite way.
 pub struct Session {
     pub(crate) shared: Arc<Shared>,
@@ -78,8 +90,21 @@ impl Session {
     /// Starts listening and working. To be called inside a runtime.
     pub fn start(settings: Settings) -> Result<Self, StartError> {
         crate::runtime::raise_handle_limit();
-        let (listeners, port) =
-            if settings.listen { listen(&settings, settings.port)? } else { (Vec::new(), 0) };
+        let exit = Exit::new(settings.bind, settings.proxy.clone(), settings.proxy_for);
+        // Whoever wants no peers misses nothing.
+        if settings.listen {
+            exit.tell_of_gaps();
+        }
+        let wishes = Wishes {
+            port: settings.listen.then_some(settings.port),
+            lsd: settings.lsd,
+            dht: settings.dht.clone(),
+            port_mapping: settings.port_mapping,
+        };
+        let (listeners, port) = match wishes.port.filter(|_| !exit.hides_us()) {
+            Some(port) => listen(&settings, port)?,
+            None => (Vec::new(), 0),
+        };
         let state = match &settings.state_directory {
             Some(path) => Some(
                 StateStore::open(path)
@@ -109,11 +134,13 @@ impl Session {
             up: Arc::new(RateLimit::new(settings.up_limit_bytes_per_second)),
             places: PeerPlaces::new(settings.peer_limit),
             web_seed_places: WebSeedPlaces::new(settings.web_seed_connections),
-            http: Client::new(&settings),
+            http: Client::new(exit.clone(), settings.extra_ca.clone()),
             mirrors: Mirrors::load(state.clone()),
-            udp_trackers: UdpTrackers::new(settings.bind),
+            udp_trackers: UdpTrackers::new(exit.clone()),
             udp: Mutex::default(),
             ways: RwLock::new(Arc::new(Ways::of(&settings))),
+            exit,
+            wishes: Mutex::new(wishes),
             discovery: Discovery::default(),
             encryption,
             registry,
@@ -121,15 +148,14 @@ impl Session {
             settings,
         };
         shared.follow_utp(&utp_streams);
-        shared.set_lsd(shared.settings.lsd);
-        shared.set_dht(shared.settings.dht.as_ref());
+        shared.follow_wishes();
         let shared = Arc::new(shared);
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&dormitory).run(Arc::downgrade(&shared)));
         tasks.spawn(listen::accept_utp(incoming, hall));
         let (tasks, listeners) = (Mutex::new(tasks), Mutex::new(listeners));
         let session = Self { shared, dormitory, tasks, listeners, utp_streams, state };
-        session.set_port_mapping(session.shared.settings.port_mapping);
+        session.follow_port_mapping();
         Ok(session)
     }
 
@@ -146,7 +172,7 @@ impl Session {
         }
         match has_tcp {
             (true, false) => self.listen(Vec::new()),
-            (false, true) if self.shared.settings.listen => {
+            (false, true) if self.shared.listens() => {
                 let (listeners, _) = listen(&self.shared.settings, self.port())?;
                 self.listen(listeners);
             }
@@ -157,16 +183,22 @@ impl Session {
 
     /// Finds peers on the local network from now on, or does so no more.
     pub fn set_lsd(&self, on: bool) {
-        self.shared.set_lsd(on);
+        self.shared.wishes().lsd = on;
+        self.shared.follow_wishes();
     }
 
     /// Finds peers through the DHT from now on, or does so no more.
     pub fn set_dht(&self, settings: Option<&DhtSettings>) {
-        self.shared.set_dht(settings);
+        self.shared.wishes().dht = settings.cloned();
+        self.shared.follow_wishes();
     }
 
-    /// What the DHT knows, to be kept for the next run; `None` if there is no DHT.
+    /// What the DHT knows, to be kept for the next run; `None` if there is no DHT, and of one behind a proxy: whom a node
+    /// met there must not tell that it is ours.
     pub async fn dht_tables(&self) -> Option<DhtTables> {
+        if self.shared.exit.hides_us() {
+            return None;
+        }
         self.shared.discovery.dht_tables().await
     }
 
@@ -190,11 +222,6 @@ impl Session {
         self.shared.places.set_most(most);
     }
 
-    /// Has HTTP go through another proxy, or through none, from now on. What is under way ends as it began.
-    pub fn set_proxy(&self, proxy: Option<Proxy>) {
-        self.shared.http.set_proxy(proxy);
-    }
-
     /// Changes how many connections to web seeds all torrents may have; each takes its new part within a second.
     pub fn set_web_seed_connections(&self, most: usize) {
         self.shared.web_seed_places.set_most(most);
@@ -210,9 +237,6 @@ impl Session {
         let url = Url::parse(announce).map_err(|_| AnnounceError::BadUrl("it is not a URL"))?;
         if url.scheme() != "udp" {
             return http_tracker::scrape(&self.shared.http, announce, Origin::Torrent, info_hashes).await;
-        }
-        if self.shared.http.proxy().is_some() {
-            return Err(no_udp());
         }
         let counts = self.shared.udp_trackers.scrape(&url, info_hashes.to_vec()).await?;
         let mut counts: Vec<_> = counts.into_iter().map(Some).collect();
@@ -355,7 +379,7 @@ impl Shared {
     pub(crate) fn dialler(&self) -> Dialler {
         let ways = self.ways();
         Dialler {
-            bind: self.settings.bind,
+            exit: self.exit.clone(),
             sockets: ways.peer_sockets.clone(),
             transports: ways.transports,
             encryption: ways.encryption,
@@ -372,22 +396,26 @@ impl Shared {
         self.udp.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sockets at the port of now, marked as those of peers are.
-    fn open_udp(&self) -> Udp {
-        let udp = Udp::start(self.settings.bind, self.port());
+    /// Sockets at the port of now, marked as those of peers are, or the proxy's relay; `None` if that has none.
+    fn open_udp(&self) -> Option<Udp> {
+        let udp = match self.exit.udp(Traffic::Peers) {
+            UdpWay::Straight(bind) => Udp::start(bind, self.port()),
+            UdpWay::Relayed(relay) => Udp::through(relay),
+            UdpWay::None => return None,
+        };
         udp.mark(&self.ways().peer_sockets);
-        udp
+        Some(udp)
     }
 
     /// Has the sockets for uTP, or for the DHT alone, do what is wanted now.
     fn follow_utp(&self, streams: &mpsc::Sender<IncomingStream>) {
         let (ways, mut udp) = (self.ways(), self.udp());
-        if ways.transports.utp() {
-            udp.get_or_insert_with(|| self.open_udp());
+        if ways.transports.utp() && udp.is_none() {
+            *udp = self.open_udp();
         }
         if let Some(udp) = &*udp {
             udp.mark(&ways.peer_sockets);
-            udp.accept(Some(streams).filter(|_| ways.transports.utp() && self.settings.listen));
+            udp.accept(Some(streams).filter(|_| ways.transports.utp() && self.listens()));
         }
     }
 
@@ -395,22 +423,37 @@ impl Shared {
     fn move_udp(&self, streams: &mpsc::Sender<IncomingStream>) {
         let Some(old) = self.udp().take() else { return };
         let new = self.open_udp();
-        self.discovery.set_sockets(&new);
-        *self.udp() = Some(new);
+        if let Some(new) = &new {
+            self.discovery.set_sockets(new);
+        }
+        *self.udp() = new;
         self.follow_utp(streams);
         old.retire();
     }
 
-    fn set_lsd(&self, on: bool) {
-        self.discovery.set_lsd(on, || Lsd::start(self.settings.bind, self.port(), fastrand::u64(..)));
+    fn wishes(&self) -> MutexGuard<'_, Wishes> {
+        self.wishes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set_dht(&self, wanted: Option<&DhtSettings>) {
+    /// Starts and ends the ways to find peers as the user wants, as far as nothing shows where we are that should not.
+    fn follow_wishes(&self) {
+        let (lsd, dht) = {
+            let wishes = self.wishes();
+            (wishes.lsd, wishes.dht.clone())
+        };
+        let is_hidden = self.exit.hides_us();
+        self.discovery
+            .set_lsd(lsd && !is_hidden, || Lsd::start(self.settings.bind, self.port(), fastrand::u64(..)));
+        // Nobody reaches a node behind a proxy, and its id is not to be that of ours elsewhere.
+        let hidden = |dht| DhtSettings { read_only: true, tables: DhtTables::default(), ..dht };
+        let dht = dht.map(|dht| if is_hidden { hidden(dht) } else { dht });
         let port = self.port();
-        self.discovery.set_dht(wanted, |dht| {
+        self.discovery.set_dht(dht.as_ref(), |dht| {
             let mut udp = self.udp();
-            let udp = udp.get_or_insert_with(|| self.open_udp());
-            Dht::start(dht, self.settings.address_filter.clone(), port, udp)
+            if udp.is_none() {
+                *udp = self.open_udp();
+            }
+            Dht::start(dht, self.settings.address_filter.clone(), port, udp.as_ref()?)
         });
     }
 }

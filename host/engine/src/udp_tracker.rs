@@ -1,17 +1,20 @@
-//! UDP trackers on real sockets: names resolved, one socket a family, one task that drives [`UdpClient`].
+//! UDP trackers: names resolved, and one task that drives [`UdpClient`], over one socket a family or through a proxy.
 
-use crate::bind::Bind;
-use crate::http::is_local;
-use crate::limits::{MAX_UDP_PACKET, RETRY_PAUSE, SECOND_FAMILY_GRACE, UDP_ASK_QUEUE};
-use crate::udp;
+mod ground;
+mod locating;
+
+use crate::http::{is_local, names_local};
+use crate::limits::{LOCATE_TRIES, LOCATE_TRY, MAX_UDP_PACKET, SECOND_FAMILY_GRACE, UDP_ASK_QUEUE};
+use crate::proxy::{Exit, Place, Relay, Traffic, UdpWay};
+use ground::Ground;
+use locating::Locating;
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::OnceLock;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
-use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{sleep, sleep_until, timeout};
+use tokio::time::{sleep_until, timeout};
 use tracing::debug;
 use tracker::limits::ANNOUNCE_TIMEOUT;
 use tracker::udp::url_data;
@@ -24,11 +27,21 @@ use url::Url;
 type Answer = Result<AnnounceResponse, AnnounceError>;
 type Counts = Result<Vec<ScrapeCounts>, AnnounceError>;
 
-/// The UDP trackers of a session. Its task starts with the first announce and ends with this handle.
+/// The UDP trackers of a session. Its task starts with the first announce, and ends with this handle or with the way that
+/// datagrams took.
 #[derive(Debug)]
 pub(crate) struct UdpTrackers {
-    bind: Bind,
-    asks: OnceLock<Option<mpsc::Sender<Ask>>>,
+    exit: Exit,
+    line: Mutex<Option<Line>>,
+}
+
+/// The way to the task.
+#[derive(Clone, Debug)]
+struct Line {
+    asks: mpsc::Sender<Ask>,
+    /// How often the way out had changed when it began.
+    changes: u64,
+    relay: Option<Arc<Relay>>,
 }
 
 /// One question to one address.
@@ -44,6 +57,11 @@ enum Ask {
         to: SocketAddr,
         info_hashes: Vec<[u8; 20]>,
         reply: oneshot::Sender<Counts>,
+    },
+    /// Through a proxy: who answers to a name.
+    Locate {
+        place: Place,
+        reply: oneshot::Sender<SocketAddr>,
     },
 }
 
@@ -64,9 +82,9 @@ impl Reply {
 }
 
 impl UdpTrackers {
-    /// Trackers reached from these addresses.
-    pub(crate) const fn new(bind: Bind) -> Self {
-        Self { bind, asks: OnceLock::new() }
+    /// Trackers reached that way.
+    pub(crate) const fn new(exit: Exit) -> Self {
+        Self { exit, line: Mutex::new(None) }
     }
 
     /// Announces to one tracker, over IPv4 and IPv6 where its name has both, and gives the peers of both. Takes
@@ -75,8 +93,16 @@ impl UdpTrackers {
     /// An address of the local network is asked only if the URL has no query: a torrent from afar must not talk to
     /// services at home.
     pub(crate) async fn announce(&self, url: &Url, request: &AnnounceRequest) -> Answer {
-        let addresses = self.resolve(url).await?;
-        let asks = self.asks()?;
+        let line = self.line()?;
+        tokio::select! {
+            answer = self.announce_by(&line, url, request) => answer,
+            () = self.exit.changed_since(line.changes) => Err(ends()),
+        }
+    }
+
+    async fn announce_by(&self, line: &Line, url: &Url, request: &AnnounceRequest) -> Answer {
+        let addresses = self.resolve(line, url).await?;
+        let asks = &line.asks;
         let ask = |to: Option<SocketAddr>| async move {
             match to {
                 Some(to) => Some(ask(asks, to, url, request).await),
@@ -90,39 +116,90 @@ impl UdpTrackers {
 
     /// Asks one tracker for the counts of torrents, in their order; fewer if it tells fewer.
     pub(crate) async fn scrape(&self, url: &Url, info_hashes: Vec<[u8; 20]>) -> Counts {
-        let addresses = self.resolve(url).await?;
+        let line = self.line()?;
+        tokio::select! {
+            counts = self.scrape_by(&line, url, info_hashes) => counts,
+            () = self.exit.changed_since(line.changes) => Err(ends()),
+        }
+    }
+
+    async fn scrape_by(&self, line: &Line, url: &Url, info_hashes: Vec<[u8; 20]>) -> Counts {
+        let addresses = self.resolve(line, url).await?;
         let to = addresses.iter().copied().min_by_key(SocketAddr::is_ipv6).ok_or_else(ends)?;
         let (reply, answer) = oneshot::channel();
-        self.asks()?.send(Ask::Scrape { to, info_hashes, reply }).await.map_err(|_| ends())?;
+        line.asks.send(Ask::Scrape { to, info_hashes, reply }).await.map_err(|_| ends())?;
         answer.await.map_err(|_| ends())?
     }
 
-    /// The way to the task, which is started if nothing was asked before.
-    fn asks(&self) -> Result<&mpsc::Sender<Ask>, AnnounceError> {
-        let asks = self.asks.get_or_init(|| start(self.bind)).as_ref();
-        asks.ok_or_else(|| AnnounceError::Unreachable("no UDP socket".into()))
+    /// The way to the task, which is started if nothing was asked before, or only by another way.
+    fn line(&self) -> Result<Line, AnnounceError> {
+        let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        let changes = self.exit.changes();
+        if line.as_ref().is_none_or(|line| line.changes != changes) {
+            *line = None;
+            let way = self.exit.udp(Traffic::Trackers);
+            let relay = if let UdpWay::Relayed(relay) = &way { Some(Arc::clone(relay)) } else { None };
+            let ground = match way {
+                UdpWay::Straight(bind) => Ground::open(bind),
+                UdpWay::Relayed(relay) => Some(Ground::through(relay)),
+                UdpWay::None => return Err(no_udp("an HTTP proxy carries no UDP")),
+            };
+            let ground = ground.ok_or_else(|| AnnounceError::Unreachable("no UDP socket".into()))?;
+            *line = Some(Line { asks: start(ground), changes, relay });
+        }
+        line.clone().ok_or_else(ends)
     }
 
     /// The addresses that may be asked, at least one.
-    async fn resolve(&self, url: &Url) -> Result<Vec<SocketAddr>, AnnounceError> {
+    async fn resolve(&self, line: &Line, url: &Url) -> Result<Vec<SocketAddr>, AnnounceError> {
         let host = url.host_str().ok_or(AnnounceError::BadUrl("it names no host"))?;
         let port = url.port().filter(|port| *port != 0).ok_or(AnnounceError::BadUrl("it names no port"))?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
+        let may_be_local = url.query().is_none();
+        let local = || AnnounceError::Unreachable("a local address with a query is not asked".into());
+        if let Some(relay) = &line.relay {
+            if names_local(host) && !may_be_local {
+                return Err(local());
+            }
+            return Ok(vec![locate(line, relay, host, port).await?]);
+        }
         let unknown =
             |error: io::Error| AnnounceError::Unreachable(format!("{host} cannot be looked up: {error}"));
-        let found = self.bind.look_up(host, port).await.map_err(unknown)?;
+        let found = self.exit.bind().look_up(host, port).await.map_err(unknown)?;
         if found.is_empty() {
             return Err(AnnounceError::Unreachable(format!(
                 "{host} has no address that can be reached from here"
             )));
         }
         let allowed: Vec<SocketAddr> =
-            found.into_iter().filter(|address| url.query().is_none() || !is_local(address.ip())).collect();
-        if allowed.is_empty() {
-            return Err(AnnounceError::Unreachable("a local address with a query is not asked".into()));
-        }
-        Ok(allowed)
+            found.into_iter().filter(|address| may_be_local || !is_local(address.ip())).collect();
+        if allowed.is_empty() { Err(local()) } else { Ok(allowed) }
     }
+}
+
+/// The address of a tracker behind a proxy, which alone looks names up: it shows when the tracker answers.
+async fn locate(line: &Line, relay: &Relay, host: &str, port: u16) -> Result<SocketAddr, AnnounceError> {
+    relay.settled().await;
+    if let Some(problem) = relay.problem() {
+        return Err(no_udp(&problem));
+    }
+    let place = Place::new(host, port).ok_or(AnnounceError::BadUrl("its host's name is too long"))?;
+    if let Place::Address(address) = place {
+        return Ok(address);
+    }
+    for _ in 0..LOCATE_TRIES {
+        let (reply, answer) = oneshot::channel();
+        line.asks.send(Ask::Locate { place: place.clone(), reply }).await.map_err(|_| ends())?;
+        if let Ok(found) = timeout(LOCATE_TRY, answer).await {
+            return found.map_err(|_| ends());
+        }
+    }
+    Err(AnnounceError::TimedOut)
+}
+
+/// Datagrams do not pass the proxy, and to go around it is not what a proxy is for.
+fn no_udp(reason: &str) -> AnnounceError {
+    AnnounceError::Unreachable(format!("a UDP tracker cannot be asked through the proxy: {reason}"))
 }
 
 /// Hands one question to the task and waits for its answer.
@@ -139,7 +216,7 @@ async fn ask(asks: &mpsc::Sender<Ask>, to: SocketAddr, url: &Url, request: &Anno
 }
 
 fn ends() -> AnnounceError {
-    AnnounceError::Unreachable("the session ends".into())
+    AnnounceError::Unreachable("the session ends, or goes another way from now on".into())
 }
 
 /// The answers over both families as one. Once one is good the other has only a short time left.
@@ -176,37 +253,25 @@ fn join(one: AnnounceResponse, other: AnnounceResponse) -> AnnounceResponse {
     }
 }
 
-/// Opens the sockets and starts the task; `None` if there is no socket at all.
-fn start(bind: Bind) -> Option<mpsc::Sender<Ask>> {
-    let open = |ip: IpAddr| match udp::open(bind, ip, 0) {
-        Ok(socket) => Some(socket),
-        Err(error) => {
-            debug!(%ip, %error, "no socket for UDP trackers");
-            None
-        }
-    };
-    let v4 = bind.v4.and_then(|ip| open(ip.into()));
-    let v6 = bind.v6.and_then(|ip| open(ip.into()));
-    if v4.is_none() && v6.is_none() {
-        return None;
-    }
+/// Starts the task.
+fn start(ground: Ground) -> mpsc::Sender<Ask> {
     let (asks, receiver) = mpsc::channel(UDP_ASK_QUEUE);
-    let driver = Driver { v4, v6, client: UdpClient::new(fastrand::u64(..)), replies: BTreeMap::new() };
-    tokio::spawn(driver.run(receiver));
-    Some(asks)
+    let (client, locating) = (UdpClient::new(fastrand::u64(..)), Locating::default());
+    tokio::spawn(Driver { ground, client, replies: BTreeMap::new(), locating }.run(receiver));
+    asks
 }
 
-/// The task: sockets on one side, the machine in the middle, those who wait on the other side.
+/// The task: the network on one side, the machine in the middle, those who wait on the other side.
 struct Driver {
-    v4: Option<UdpSocket>,
-    v6: Option<UdpSocket>,
+    ground: Ground,
     client: UdpClient,
     replies: BTreeMap<UdpRequestKey, Reply>,
+    locating: Locating,
 }
 
 impl Driver {
     async fn run(mut self, mut asks: mpsc::Receiver<Ask>) {
-        let (mut buffer_v4, mut buffer_v6) = (vec![0; MAX_UDP_PACKET], vec![0; MAX_UDP_PACKET]);
+        let mut buffers = [vec![0; MAX_UDP_PACKET], vec![0; MAX_UDP_PACKET]];
         loop {
             let wake = self.client.poll_timeout();
             tokio::select! {
@@ -214,11 +279,11 @@ impl Driver {
                     Some(ask) => self.handle_ask(ask),
                     None => return,
                 },
-                (bytes, from) = receive(self.v4.as_ref(), &mut buffer_v4) => {
-                    self.client.handle_datagram(Instant::now(), from, bytes);
-                }
-                (bytes, from) = receive(self.v6.as_ref(), &mut buffer_v6) => {
-                    self.client.handle_datagram(Instant::now(), from, bytes);
+                (from, bytes) = self.ground.receive(&mut buffers) => {
+                    let now = Instant::now();
+                    if !self.locating.handle_datagram(now, from, &bytes) {
+                        self.client.handle_datagram(now, from, &bytes);
+                    }
                 }
                 () = sleep_until(wake.unwrap_or_else(Instant::now).into()), if wake.is_some() => {
                     self.forget_the_dropped();
@@ -240,6 +305,12 @@ impl Driver {
             Ask::Scrape { to, info_hashes, reply } => {
                 (self.client.scrape(now, to, info_hashes, ANNOUNCE_TIMEOUT), Reply::Scrape(reply))
             }
+            Ask::Locate { place, reply } => {
+                if let Some(packet) = self.locating.ask(now, &place, reply) {
+                    self.ground.send_to_name(&place, &packet);
+                }
+                return;
+            }
         };
         self.replies.insert(key, reply);
     }
@@ -259,7 +330,7 @@ impl Driver {
         while let Some(output) = self.client.poll_output() {
             match output {
                 UdpOutput::Transmit { to, packet } => {
-                    if let Err(error) = self.transmit(to, &packet).await {
+                    if let Err(error) = self.ground.send(to, &packet).await {
                         debug!(%to, %error, "a UDP tracker cannot be reached");
                         self.client.handle_unreachable(to, &error.to_string());
                     }
@@ -276,24 +347,6 @@ impl Driver {
                     }
                 }
             }
-        }
-    }
-
-    async fn transmit(&self, to: SocketAddr, packet: &[u8]) -> io::Result<()> {
-        let socket = if to.is_ipv4() { &self.v4 } else { &self.v6 };
-        let socket = socket.as_ref().ok_or(io::ErrorKind::AddrNotAvailable)?;
-        socket.send_to(packet, to).await.map(drop)
-    }
-}
-
-/// The next datagram; pending without a socket. An error of the socket is an ICMP message about some earlier
-/// packet, which anybody can forge: it says nothing.
-async fn receive<'a>(socket: Option<&UdpSocket>, buffer: &'a mut [u8]) -> (&'a [u8], SocketAddr) {
-    let Some(socket) = socket else { return std::future::pending().await };
-    loop {
-        match socket.recv_from(buffer).await {
-            Ok((length, from)) => return (&buffer[..length], from),
-            Err(_) => sleep(RETRY_PAUSE).await,
         }
     }
 }

@@ -36,8 +36,13 @@ struct Watched {
 
 impl Streams {
     pub(crate) fn new(seed: u64) -> Self {
-        let inner = Inner { endpoint: Endpoint::new(seed, Instant::now()), watched: BTreeMap::new() };
-        Self { inner: Mutex::new(inner), wanted: Notify::new() }
+        Self::wrapped(seed, 0)
+    }
+
+    /// Streams where something else puts so many bytes around each packet.
+    pub(crate) fn wrapped(seed: u64, bytes: u16) -> Self {
+        let endpoint = Endpoint::new(seed, Instant::now()).with_bytes_around(bytes);
+        Self { inner: Mutex::new(Inner { endpoint, watched: BTreeMap::new() }), wanted: Notify::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -36,7 +36,7 @@ const CAMEL: &str = "
 const SNAKE_ONLY: &str = "
     begin_piece bytes_to_client bytes_to_peer download_bytes_per_second downloader_count end_piece ip_protocol
     is_downloading peer_id preferred_transports reqq sequential_download sequential_download_from_piece
-    webseeds_ex proxy_url start_paused torrent_complete_verify_enabled ip_endpoints_ipv4 ip_endpoints_ipv6";
+    webseeds_ex proxy_for proxy_url start_paused torrent_complete_verify_enabled ip_endpoints_ipv4 ip_endpoints_ipv6";
 
 /// What follows no rule: (ours, legacy).
 const IRREGULAR: [(&str, &str); 2] = [("is_utp", "isUTP"), ("cache_size_mib", "cache-size-mb")];

@@ -1,7 +1,7 @@
 //! The settings of the session, typed; their names in `settings.json` and over RPC are not known here.
 //! Speeds are in kB/s of 1000 bytes, as users set them.
 
-use engine::{Bind, HttpSettings, Interface, Proxy};
+use engine::{Bind, HttpSettings, Interface, Proxy, ProxyFor};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
@@ -208,8 +208,10 @@ pub struct Settings {
     pub peer_traffic_class: String,
     /// The kernel's congestion control for peers by name; empty for its own choice.
     pub congestion_algorithm: String,
-    /// What HTTP goes through: trackers, web seeds, torrent files.
+    /// What everything goes through that [`Self::proxy_for`] names, and documents.
     pub proxy: Option<Proxy>,
+    /// What goes through the proxy, if there is one.
+    pub proxy_for: ProxyFor,
     /// An address of ours that trackers are told, in place of the one they see.
     pub announce_ip: String,
     /// [`Self::announce_ip`] counts.
@@ -295,6 +297,7 @@ impl Default for Settings {
             peer_traffic_class: "le".to_owned(),
             congestion_algorithm: String::new(),
             proxy: None,
+            proxy_for: ProxyFor::default(),
             announce_ip: String::new(),
             announce_ip_enabled: false,
             encryption: Encryption::Preferred,

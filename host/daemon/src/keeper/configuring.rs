@@ -60,6 +60,9 @@ impl Keeper {
             .then_some(new.upload_slots_per_torrent as usize);
         let policy = |settings: &Settings| (settings.web_seed_policy, settings.web_seed_connections);
         let changes_policy = policy(&new) != policy(&self.config.settings);
+        // Before anything else begins that a proxy is to hide.
+        let moved = self.session.set_proxy(new.proxy.clone(), new.proxy_for);
+        self.shared.port.send_replace(self.session.port());
         self.session.set_peer_limit(Some(new.peer_limit_global as usize));
         self.session.set_lsd(new.lpd);
         self.session.set_port_mapping(new.port_forwarding);
@@ -67,7 +70,6 @@ impl Keeper {
         let ways = waking::ways(&new);
         let met =
             if ways == waking::ways(&self.config.settings) { Ok(()) } else { self.session.set_ways(ways) };
-        self.session.set_proxy(new.proxy.clone());
         self.session.set_web_seed_connections(new.web_seed_connections as usize);
         self.config.settings = new;
         self.publish();
@@ -81,7 +83,7 @@ impl Keeper {
         if let Some(slots) = slots {
             self.send_all(|_, _| Change::UploadSlots(slots));
         }
-        met
+        met.and(moved)
     }
 
     /// Has every torrent change, as its options and the settings say.

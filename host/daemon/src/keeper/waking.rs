@@ -126,6 +126,7 @@ fn settings(config: &mut Config) -> engine::Settings {
         address_filter: config.address_filter.clone(),
         web_seed_connections: settings.web_seed_connections as usize,
         proxy: settings.proxy.clone(),
+        proxy_for: settings.proxy_for,
         ..engine::Settings::default()
     }
 }

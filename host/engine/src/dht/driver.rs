@@ -1,6 +1,7 @@
 //! The task: sockets on one side, the nodes in the middle, those who want peers on the other side.
 
 use super::errands::{Errand, Errands};
+use super::greeting::Greeting;
 use super::search::Wanted;
 use super::{Command, DhtSettings, DhtTables};
 use crate::address_filter::AddressFilter;
@@ -46,6 +47,7 @@ pub(super) struct Driver {
     filter: AddressFilter,
     wanted: Vec<Wanted>,
     errands: Errands,
+    greeting: Greeting,
     bridge_at: Instant,
 }
 
@@ -57,6 +59,7 @@ impl Driver {
             filter,
             wanted: Vec::new(),
             errands: Errands::default(),
+            greeting: Greeting::default(),
             bridge_at: Instant::now(),
         }
     }
@@ -64,7 +67,7 @@ impl Driver {
     /// Works until nobody can command it any more.
     pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         for side in self.sides.iter().flatten() {
-            side.port.writable().await;
+            side.port.begins().await;
         }
         loop {
             let wake = self.wake();
@@ -117,12 +120,14 @@ impl Driver {
                     self.look_up(now, last);
                 }
             }
-            Command::Bootstrap(addresses) => {
-                let allowed = self.filter.allowed(&addresses);
-                self.nodes(|node| node.bootstrap(now, &allowed));
-                // What waits for the first node that can be asked waits no longer.
-                self.turn();
-                self.wanted.iter_mut().for_each(|wanted| wanted.hurry(now));
+            Command::Bootstrap(addresses) => self.bootstrap(now, &addresses),
+            Command::Greet(places) => {
+                let port = self.sides.iter().flatten().next().map(|side| &side.port);
+                if let (Some(port), Some(packet)) = (port, self.greeting.packet()) {
+                    for place in &places {
+                        port.try_send_to(place, &packet);
+                    }
+                }
             }
             Command::Run(errand) => self.run_errand(now, errand),
             Command::Ping(node, reply) => self.ping(now, node, reply),
@@ -147,6 +152,14 @@ impl Driver {
                 let _ = reply.send(DhtTables { v4: save(v4), v6: save(v6) });
             }
         }
+    }
+
+    fn bootstrap(&mut self, now: Instant, routers: &[SocketAddr]) {
+        let allowed = self.filter.allowed(routers);
+        self.nodes(|node| node.bootstrap(now, &allowed));
+        // What waits for the first node that can be asked waits no longer.
+        self.turn();
+        self.wanted.iter_mut().for_each(|wanted| wanted.hurry(now));
     }
 
     fn nodes(&mut self, mut act: impl FnMut(&mut Node)) {
@@ -178,6 +191,9 @@ impl Driver {
     }
 
     fn handle_packet(&mut self, side: usize, from: SocketAddr, bytes: &[u8]) {
+        if self.greeting.hears(bytes) {
+            return self.bootstrap(Instant::now(), &[from]);
+        }
         if let Some(Some(side)) = self.sides.get_mut(side)
             && !self.filter.blocks(from)
         {

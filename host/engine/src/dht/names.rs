@@ -2,20 +2,30 @@
 
 use super::Command;
 use crate::bind::Bind;
-use crate::limits::{DHT_NAMES_PAUSE, DHT_NAMES_TRIES, DHT_NAMES_WAIT, MAX_DHT_NAMES};
+use crate::limits::{DHT_GREETING_PAUSE, DHT_NAMES_PAUSE, DHT_NAMES_TRIES, DHT_NAMES_WAIT, MAX_DHT_NAMES};
+use crate::proxy::{Place, Relay, UdpWay};
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 /// Looks all names up at once and sends each that is found to the task, which is asked for no longer than it lives.
+/// Where datagrams go through a proxy, only that looks names up.
 pub(super) fn resolve(
-    bind: Bind,
+    way: &UdpWay,
     names: Vec<(String, u16)>,
     commands: mpsc::WeakSender<Command>,
     command: fn(Vec<SocketAddr>) -> Command,
 ) {
+    let bind = match way {
+        UdpWay::Straight(bind) => *bind,
+        UdpWay::Relayed(relay) => {
+            return drop(tokio::spawn(greet(Arc::clone(relay), names, commands, command)));
+        }
+        UdpWay::None => return,
+    };
     tokio::spawn(async move {
         for _ in 0..DHT_NAMES_TRIES {
             if resolve_once(bind, &names, &commands, command).await {
@@ -24,6 +34,38 @@ pub(super) fn resolve(
             sleep(DHT_NAMES_PAUSE).await;
         }
     });
+}
+
+/// Has the task greet nodes by their names, again and again until one of them has answered, which the task knows.
+async fn greet(
+    relay: Arc<Relay>,
+    names: Vec<(String, u16)>,
+    commands: mpsc::WeakSender<Command>,
+    command: fn(Vec<SocketAddr>) -> Command,
+) {
+    let mut pause = DHT_GREETING_PAUSE;
+    let places = names.iter().take(MAX_DHT_NAMES).filter_map(|(host, port)| Place::new(host, *port));
+    let (mut known, mut named) = (Vec::new(), Vec::new());
+    for place in places {
+        match place {
+            Place::Address(address) => known.push(address),
+            Place::Named(..) => named.push(place),
+        }
+    }
+    for _ in 0..DHT_NAMES_TRIES {
+        // Who holds the relay here does not keep the task alive, and the task ends with the session.
+        relay.up().await;
+        let Some(commands) = commands.upgrade() else { return };
+        if !known.is_empty() && commands.send(command(std::mem::take(&mut known))).await.is_err() {
+            return;
+        }
+        if named.is_empty() || commands.send(Command::Greet(named.clone())).await.is_err() {
+            return;
+        }
+        drop(commands);
+        sleep(pause).await;
+        pause = (pause * 2).min(DHT_NAMES_PAUSE);
+    }
 }
 
 /// True if anything was found, or nobody wants to know any more.

@@ -81,7 +81,7 @@ fn has_foreign_query(url: &Url, purpose: &Purpose) -> bool {
 }
 
 /// Whether a host is called what can only be local: an address, or one of the names that stay at home (RFC 6761, 6762).
-pub(super) fn names_local(host: &str) -> bool {
+pub(crate) fn names_local(host: &str) -> bool {
     if let Ok(ip) = host.parse::<IpAddr>() {
         return is_local(ip);
     }

@@ -2,7 +2,6 @@
 
 use super::HttpError;
 use super::pool::Seat;
-use super::proxy::Passage;
 use crate::limits::{HTTP2_WINDOW, MAX_HTTP_HEADER_BYTES, MAX_HTTP_HEADERS, MAX_HTTP_READ, TLS_TIMEOUT};
 use bytes::Bytes;
 use http_body_util::Empty;
@@ -29,10 +28,21 @@ pub(super) struct Connection {
 pub(super) struct Route {
     /// To a local address.
     pub(super) is_local: bool,
+    /// Through the proxy.
+    pub(super) is_proxied: bool,
     /// How the server is spoken to.
     pub(super) passage: Passage,
-    /// How often the proxy had changed when it was made.
+    /// How often the way out had changed when it was made.
     pub(super) changes: u64,
+}
+
+/// How a server is spoken to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Passage {
+    /// What we send arrives there as it is.
+    Direct,
+    /// A proxy reads our requests: they name the server, and open the proxy with this field.
+    Requests(Option<String>),
 }
 
 enum Sender {

@@ -54,13 +54,16 @@ struct State {
 }
 
 impl Pool {
-    /// The connection to `server` that was used last, and leads to no local address unless it may.
-    pub(super) fn take(&self, server: &Server, may_be_local: bool) -> Option<Connection> {
+    /// The connection to `server` that was used last, goes through the proxy or does not, and leads to no local address
+    /// unless it may.
+    pub(super) fn take(&self, server: &Server, is_proxied: bool, may_be_local: bool) -> Option<Connection> {
         let mut state = self.state();
         let old = tidy(&mut state.idle);
         let idle = &mut state.idle;
-        let fits =
-            |entry: &Idle| entry.server == *server && (may_be_local || !entry.connection.route.is_local);
+        let fits = |entry: &Idle| {
+            let route = &entry.connection.route;
+            entry.server == *server && route.is_proxied == is_proxied && (may_be_local || !route.is_local)
+        };
         let found = idle.iter().rposition(fits).map(|position| idle.remove(position).connection);
         drop(state);
         drop(old);

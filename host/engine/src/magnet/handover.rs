@@ -19,12 +19,20 @@ pub(crate) struct Handover {
     pub(crate) candidates: Vec<(CandidateSource, SocketAddr)>,
     pub(crate) trackers: Option<Trackers>,
     pub(crate) dht: Option<DhtSearch>,
+    /// How often the way to peers had changed when they were met.
+    pub(crate) moves: u64,
 }
 
 impl Handover {
     /// Where connections from outside come, once.
     pub(crate) const fn take_incoming(&mut self) -> Option<mpsc::Receiver<Incoming>> {
         self.incoming.take()
+    }
+
+    /// Peers are met another way by now: nobody goes on with those met before.
+    pub(crate) fn part(&mut self) {
+        self.acquaintances.clear();
+        self.dht = None;
     }
 
     /// A private torrent's peers are those that its trackers or the user named (BEP 27).

@@ -31,14 +31,24 @@ struct Line {
     link: Link,
 }
 
+/// A dial that ended.
+pub(super) struct Dialled {
+    address: SocketAddr,
+    stream: Result<Stream, ConnectFailure>,
+    /// How often the way to peers had changed when it began.
+    moves: u64,
+}
+
 /// All connections.
 pub(super) struct Peers {
     ground: Ground,
     lines: BTreeMap<PeerKey, Line>,
-    dials: JoinSet<(SocketAddr, Result<Stream, ConnectFailure>)>,
+    dials: JoinSet<Dialled>,
     tasks: JoinSet<Option<Acquaintance>>,
     facts: mpsc::Sender<(PeerKey, Vec<Fact>)>,
     rng: fastrand::Rng,
+    /// How often the way to peers had changed when those here were met.
+    moves: u64,
 }
 
 impl Peers {
@@ -46,22 +56,24 @@ impl Peers {
     pub(super) fn new(ground: Ground) -> (Self, mpsc::Receiver<(PeerKey, Vec<Fact>)>) {
         let (facts, receiver) = mpsc::channel(FACT_QUEUE);
         let (lines, dials, tasks) = (BTreeMap::new(), JoinSet::new(), JoinSet::new());
-        (Self { ground, lines, dials, tasks, facts, rng: fastrand::Rng::new() }, receiver)
+        let (rng, moves) = (fastrand::Rng::new(), ground.shared.exit.moves());
+        (Self { ground, lines, dials, tasks, facts, rng, moves }, receiver)
     }
 
     /// Starts a connection to `address`; [`Self::dialled`] tells how it went.
     pub(super) fn dial(&mut self, address: SocketAddr) {
         let settings = &self.ground.shared.settings;
         let (dialler, is_blocked) = (self.ground.shared.dialler(), settings.address_filter.blocks(address));
-        let hello = self.config(address).handshake();
+        let (hello, moves) = (self.config(address).handshake(), self.ground.shared.exit.moves());
         self.dials.spawn(async move {
             let failed = Err(ConnectFailure::Unreachable);
-            (address, if is_blocked { failed } else { dialler.connect(address, hello).await })
+            let stream = if is_blocked { failed } else { dialler.connect(address, hello).await };
+            Dialled { address, stream, moves }
         });
     }
 
     /// The next dial to end; pending while none is under way.
-    pub(super) async fn dialled(&mut self) -> (SocketAddr, Result<Stream, ConnectFailure>) {
+    pub(super) async fn dialled(&mut self) -> Dialled {
         loop {
             match self.dials.join_next().await {
                 Some(Ok(ended)) => return ended,
@@ -72,14 +84,10 @@ impl Peers {
     }
 
     /// Takes the end of a dial to the fetch, and its connection to a task.
-    pub(super) fn connected(
-        &mut self,
-        now: Instant,
-        fetch: &mut MetadataFetch,
-        address: SocketAddr,
-        stream: Result<Stream, ConnectFailure>,
-    ) {
-        match stream {
+    pub(super) fn connected(&mut self, now: Instant, fetch: &mut MetadataFetch, dialled: Dialled) {
+        let Dialled { address, stream, moves } = dialled;
+        let is_by_another_way = moves != self.ground.shared.exit.moves();
+        match if is_by_another_way { Err(ConnectFailure::Local) } else { stream } {
             Ok(stream) => {
                 if let Ok(key) = fetch.handle_connected(now, address, Direction::Outgoing) {
                     let connection = Connection::greeted(self.config(address), self.rng.u64(..), now);
@@ -93,7 +101,8 @@ impl Peers {
     /// Takes in a connection from outside, if there is room.
     pub(super) fn admit(&mut self, now: Instant, fetch: &mut MetadataFetch, incoming: Incoming) {
         let Incoming { stream, address, handshake } = incoming;
-        if self.ground.shared.settings.address_filter.blocks(address) {
+        let shared = &self.ground.shared;
+        if shared.settings.address_filter.blocks(address) || shared.exit.hides_us() {
             return;
         }
         if let Ok(key) = fetch.handle_connected(now, address, Direction::Incoming) {
@@ -153,6 +162,19 @@ impl Peers {
     /// A connection told its last fact.
     pub(super) fn forget(&mut self, key: PeerKey) {
         self.lines.remove(&key);
+    }
+
+    /// How often the way to peers had changed when those here were met.
+    pub(super) const fn moves(&self) -> u64 {
+        self.moves
+    }
+
+    /// Closes every connection if peers are met another way than those here were.
+    pub(super) fn part_if_moved(&mut self) {
+        let moves = self.ground.shared.exit.moves();
+        if std::mem::replace(&mut self.moves, moves) != moves {
+            self.lines.clear();
+        }
     }
 
     /// Ends every task; those that stand come out.

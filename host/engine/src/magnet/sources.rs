@@ -1,10 +1,10 @@
 //! What a link names beside its hash: torrent files (`xs`, `as`) and peers by name (`x.pe`).
 
-use crate::bind::Bind;
 use crate::fetch_torrent::{FetchError, read_torrent};
 use crate::fetcher::{Fetcher, NamedBy};
 use crate::http::without_credentials;
 use crate::limits::{DNS_TIMEOUT, SOURCE_RETRY, SOURCE_RETRY_LONGEST};
+use crate::proxy::Exit;
 use metainfo::{Magnet, Metainfo};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -80,11 +80,12 @@ async fn fetch_one(
 }
 
 /// The addresses of peers that a link names; those given by name are looked up.
-pub(super) async fn resolve(bind: Bind, peers: Vec<(String, u16)>, found: mpsc::Sender<Vec<SocketAddr>>) {
+pub(super) async fn resolve(exit: Exit, peers: Vec<(String, u16)>, found: mpsc::Sender<Vec<SocketAddr>>) {
     let mut lookups = JoinSet::new();
     for (host, port) in peers {
+        let exit = exit.clone();
         lookups.spawn(async move {
-            timeout(DNS_TIMEOUT, bind.look_up(&host, port)).await.ok().and_then(Result::ok)
+            timeout(DNS_TIMEOUT, exit.look_up_peer(&host, port)).await.ok().and_then(Result::ok)
         });
     }
     while let Some(ended) = lookups.join_next().await {

@@ -7,12 +7,16 @@ use crate::dial;
 use crate::http::is_local;
 use crate::listen::{self, Hall};
 use crate::port_map::{Lookout, PortMap};
+use crate::proxy::{Proxy, ProxyFor};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+
+/// The port that trackers are told of where nobody reaches us.
+const UNREACHABLE_PORT: u16 = 1;
 
 /// Our ports, and who came through them.
 #[derive(Debug)]
@@ -39,11 +43,12 @@ impl Reach {
 }
 
 impl Reach {
-    /// The port that peers outside are told of.
+    /// The port that peers outside are told of; 0 if we do not listen.
     fn announced(&self) -> u16 {
-        match self.external.load(Ordering::Relaxed) {
-            0 => *self.port.borrow(),
-            mapped => mapped,
+        match (*self.port.borrow(), self.external.load(Ordering::Relaxed)) {
+            (0, _) => 0,
+            (port, 0) => port,
+            (_, mapped) => mapped,
         }
     }
 
@@ -85,10 +90,16 @@ impl Session {
     }
 
     /// Listens on another port from now on, over TCP and UDP; if that cannot be had over TCP, all stays as it was.
-    /// Connections that stand stay.
+    /// Connections that stand stay. Where peers are met through a proxy, it counts once they are not.
     pub fn set_port(&self, port: u16) -> Result<u16, StartError> {
+        if !self.shared.listens() {
+            let mut wishes = self.shared.wishes();
+            wishes.port = wishes.port.map(|_| port);
+            return Ok(self.port());
+        }
         let (listeners, port) = listen(&self.shared.settings, port)?;
         self.listen(listeners);
+        self.shared.wishes().port = Some(port);
         self.shared.reach.port.send_replace(port);
         self.shared.discovery.set_port(port, self.shared.announced_port());
         self.shared.move_udp(&self.utp_streams);
@@ -110,8 +121,49 @@ impl Session {
 
     /// Asks the router for our port from now on, or gives it back. Without a router there is nobody to ask.
     pub fn set_port_mapping(&self, on: bool) {
+        self.shared.wishes().port_mapping = on;
+        self.follow_port_mapping();
+    }
+
+    pub(super) fn follow_port_mapping(&self) {
+        let on = self.shared.wishes().port_mapping && !self.shared.exit.hides_us();
         let bind = self.shared.settings.bind;
         self.map_port(if on { [Lookout::usual(bind), Lookout::usual_v6(bind)] } else { [None, None] });
+    }
+
+    /// Has everything that `used_for` names go through another proxy, or through none, from now on. HTTP that is under way
+    /// ends as it began; if peers are met another way, every connection to one is closed, and nobody can connect to us
+    /// while that way is a proxy.
+    pub fn set_proxy(&self, proxy: Option<Proxy>, used_for: ProxyFor) -> Result<(), StartError> {
+        let changed = self.shared.exit.set(proxy, used_for);
+        if changed.any {
+            self.shared.exit.tell_of_gaps();
+            self.shared.http.close_idle();
+        }
+        if !changed.peers {
+            return Ok(());
+        }
+        self.shared.discovery.stop();
+        // Ends its tasks at once: what is on its way does not leave any more.
+        drop(self.shared.udp().take());
+        self.follow_port_mapping();
+        let listening = match self.shared.wishes().port.filter(|_| self.shared.listens()) {
+            Some(port) => listen(&self.shared.settings, port),
+            None => Ok((Vec::new(), 0)),
+        };
+        let (result, (listeners, port)) = match listening {
+            Ok(listening) => (Ok(()), listening),
+            Err(error) => (Err(error), (Vec::new(), 0)),
+        };
+        self.listen(listeners);
+        self.shared.reach.external.store(0, Ordering::Relaxed);
+        self.shared.reach.port.send_replace(port);
+        self.follow_port_mapping();
+        self.shared.follow_utp(&self.utp_streams);
+        self.shared.follow_wishes();
+        // Everybody looks again at how peers are met.
+        self.shared.discovery.announce_change();
+        result
     }
 
     /// Asks where these say, of IPv4 and of IPv6, or no longer.
@@ -158,7 +210,17 @@ impl Shared {
         *self.reach.port.borrow()
     }
 
-    /// The port that peers outside are told of.
+    /// Whether peers may connect to us.
+    pub(super) fn listens(&self) -> bool {
+        self.settings.listen && !self.exit.hides_us()
+    }
+
+    /// The port that trackers are told of. Where nobody reaches us it is one that nobody serves at: trackers refuse 0.
+    pub(crate) fn tracker_port(&self) -> u16 {
+        if self.exit.hides_us() { UNREACHABLE_PORT } else { self.announced_port() }
+    }
+
+    /// The port that peers outside are told of; 0 where they do not reach us.
     pub(crate) fn announced_port(&self) -> u16 {
         self.reach.announced()
     }

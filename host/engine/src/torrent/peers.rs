@@ -64,6 +64,8 @@ struct Line {
 pub(super) struct Dialled {
     address: SocketAddr,
     result: Result<(Stream, Place), ConnectFailure>,
+    /// How often the way to peers had changed when it began.
+    moves: u64,
 }
 
 /// All connections of one torrent.
@@ -76,11 +78,14 @@ pub(super) struct Peers {
     dials: JoinSet<Dialled>,
     tasks: JoinSet<()>,
     rng: fastrand::Rng,
+    /// How often the way to peers had changed when those here were met.
+    moves: u64,
 }
 
 impl Peers {
     pub(super) fn new(settings: Settings, context: PeerContext, seed: u64) -> Self {
         Self {
+            moves: settings.shared.exit.moves(),
             settings,
             context,
             lines: BTreeMap::new(),
@@ -102,12 +107,13 @@ impl Peers {
             self.settings.shared.places.take().ok_or(ConnectFailure::Local)
         };
         let hello = self.config(address).handshake();
+        let moves = dialler.exit.moves();
         self.dials.spawn(async move {
             let result = match place {
                 Ok(place) => dialler.connect(address, hello).await.map(|stream| (stream, place)),
                 Err(failure) => Err(failure),
             };
-            Dialled { address, result }
+            Dialled { address, result, moves }
         });
     }
 
@@ -129,8 +135,9 @@ impl Peers {
 
     /// Takes the end of a dial to the swarm, and its connection to a task.
     pub(super) fn connected(&mut self, now: Instant, swarm: &mut Swarm, dialled: Dialled) {
-        let Dialled { address, result } = dialled;
-        match result {
+        let Dialled { address, result, moves } = dialled;
+        let is_by_another_way = moves != self.settings.shared.exit.moves();
+        match if is_by_another_way { Err(ConnectFailure::Local) } else { result } {
             Ok((stream, place)) => {
                 if let Ok(key) = swarm.handle_connected(now, address, Direction::Outgoing) {
                     let config = self.config(address);
@@ -145,7 +152,8 @@ impl Peers {
     /// Takes in a connection from outside, if the session and the swarm have room.
     pub(super) fn admit(&mut self, now: Instant, swarm: &mut Swarm, incoming: Incoming) {
         let Incoming { stream, address, handshake } = incoming;
-        if self.settings.is_blocked(address) {
+        // Who came before peers were met through a proxy saw where we are.
+        if self.settings.is_blocked(address) || self.settings.shared.exit.hides_us() {
             return;
         }
         let Some(place) = self.settings.shared.places.take() else { return };
@@ -182,7 +190,7 @@ impl Peers {
             exchange_peers: shared.ways().pex && !self.settings.is_private,
             dht_port: crate::dht::told_port(shared).filter(|_| !self.settings.is_private),
             client: self.settings.client.clone(),
-            listen_port: Some(shared.announced_port()),
+            listen_port: Some(shared.announced_port()).filter(|port| *port != 0),
             request_queue: self.settings.request_queue,
             remote,
             upload_only: false,
@@ -258,6 +266,15 @@ impl Peers {
     pub(super) fn report(&self, peer: PeerSnapshot) -> PeerReport {
         let link = self.lines.get(&peer.key).map(|line| line.link).unwrap_or_default();
         PeerReport { peer, link }
+    }
+
+    /// Closes every connection if peers are met another way than those here were.
+    pub(super) fn part_if_moved(&mut self) {
+        let moves = self.settings.shared.exit.moves();
+        if std::mem::replace(&mut self.moves, moves) != moves {
+            self.lines.clear();
+            self.waiting.clear();
+        }
     }
 
     /// Nobody is connected and nobody is being dialled.

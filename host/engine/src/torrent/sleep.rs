@@ -57,6 +57,9 @@ impl TorrentTask {
             trackers.learn(&self.add, progress);
         }
         self.trackers = known.or_else(|| Some(Trackers::of(&self.add, progress, &self.shared)));
+        if handover.moves != self.shared.exit.moves() {
+            handover.part();
+        }
         let search = handover.dht.take();
         self.peers.take_over(now(), &mut self.swarm, handover);
         search.or_else(|| dht::find(&self.add, &self.shared))

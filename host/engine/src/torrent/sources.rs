@@ -280,9 +280,10 @@ impl TorrentTask {
     /// Takes up the ways to find peers that there are now.
     pub(super) fn rediscover(&mut self, inbox: &mut Inbox) {
         inbox.discovery.mark_unchanged();
+        self.peers.part_if_moved();
         self.swarm.set_exchanging(exchanges_peers(&self.add, &self.shared));
         if let Some(trackers) = &mut self.trackers {
-            trackers.set_port(now(), self.shared.announced_port());
+            trackers.set_port(now(), self.shared.tracker_port());
         }
         inbox.local_peers = listen_locally(&self.add, &self.shared);
         inbox.dht = dht::find(&self.add, &self.shared);

@@ -82,7 +82,7 @@ impl Trackers {
     ) -> Self {
         let now = Instant::now().into_std();
         let mut rng = fastrand::Rng::new();
-        let mut config = Config::new(tiers, info_hash, shared.peer_id, shared.announced_port(), rng.u32(..));
+        let mut config = Config::new(tiers, info_hash, shared.peer_id, shared.tracker_port(), rng.u32(..));
         config.total_size = total_bytes;
         config.progress = progress;
         Self {
@@ -236,8 +236,9 @@ impl Trackers {
 
 /// Where peers reach us may have changed since the torrent began.
 fn say_where_we_are(request: &mut AnnounceRequest, shared: &Shared) {
-    request.port = shared.announced_port();
-    match shared.ways().announced_address {
+    request.port = shared.tracker_port();
+    // Where nobody reaches us, an address would only say who we are.
+    match shared.ways().announced_address.filter(|_| !shared.exit.hides_us()) {
         Some(IpAddr::V4(address)) => request.ipv4 = Some(address),
         Some(IpAddr::V6(address)) => request.ipv6 = Some(address),
         None => {}
@@ -257,16 +258,10 @@ async fn announce(
 ) -> Result<AnnounceResponse, AnnounceError> {
     let parsed = Url::parse(url).map_err(|_| AnnounceError::BadUrl("it is not a URL"))?;
     match parsed.scheme() {
-        "udp" if shared.http.proxy().is_some() => Err(no_udp()),
         "udp" => shared.udp_trackers.announce(&parsed, request).await,
         "http" | "https" => crate::http_tracker::announce(&shared.http, url, Origin::Torrent, request).await,
         _ => Err(AnnounceError::BadUrl("only http, https and udp trackers are known")),
     }
-}
-
-/// Datagrams pass no proxy that we know, and to go around it is not what a proxy is for.
-pub(crate) fn no_udp() -> AnnounceError {
-    AnnounceError::Unreachable("a UDP tracker cannot be asked through the proxy".to_owned())
 }
 
 impl TorrentTask {

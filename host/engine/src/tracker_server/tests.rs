@@ -62,7 +62,7 @@ async fn two_peers_find_each_other_over_udp_of_either_family() {
     for address in [V4, V6] {
         let server = server(address).await;
         let url = Url::parse(&server.udp_url()).unwrap();
-        let trackers = UdpTrackers::new(crate::Bind::default());
+        let trackers = UdpTrackers::new(crate::Bind::default().into());
         let seed = trackers.announce(&url, &request(1, 0)).await.unwrap();
         assert!(seed.peers.is_empty());
         let leech = trackers.announce(&url, &request(2, 9)).await.unwrap();
@@ -76,7 +76,7 @@ async fn two_peers_find_each_other_over_udp_of_either_family() {
 async fn http_and_udp_serve_one_swarm_over_one_connection() {
     let server = server(V4).await;
     let udp = Url::parse(&server.udp_url()).unwrap();
-    UdpTrackers::new(crate::Bind::default()).announce(&udp, &request(1, 0)).await.unwrap();
+    UdpTrackers::new(crate::Bind::default().into()).announce(&udp, &request(1, 0)).await.unwrap();
     let announce = announce_url(&server.http_url(), &request(2, 9));
     let scrape = scrape_url(&server.http_url(), &[[1; 20]]).unwrap();
     let bodies = get(&server, &[&announce, &scrape]).await;
@@ -97,7 +97,7 @@ async fn a_query_that_lacks_something_is_told_so() {
 async fn a_local_tracker_with_a_query_is_not_asked() {
     let server = server(V4).await;
     let url = Url::parse(&format!("{}?delete=all", server.udp_url())).unwrap();
-    let refused = UdpTrackers::new(crate::Bind::default()).announce(&url, &request(1, 0)).await;
+    let refused = UdpTrackers::new(crate::Bind::default().into()).announce(&url, &request(1, 0)).await;
     assert!(matches!(refused, Err(AnnounceError::Unreachable(_))), "{refused:?}");
 }
 
@@ -118,7 +118,7 @@ async fn a_guessed_connection_id_is_not_answered() {
 
 #[tokio::test]
 async fn a_name_of_no_host_fails_and_waiting_can_be_given_up() {
-    let trackers = UdpTrackers::new(crate::Bind::default());
+    let trackers = UdpTrackers::new(crate::Bind::default().into());
     for url in ["udp://127.0.0.1/announce", "udp:///announce"] {
         let failed = trackers.announce(&Url::parse(url).unwrap(), &request(1, 0)).await;
         assert!(matches!(failed, Err(AnnounceError::BadUrl(_))), "{url}: {failed:?}");

@@ -147,6 +147,7 @@ pub(crate) static KEYS: &[Key] = &[
     field!("port_test_url", File, session.port_test_url),
     field!("preallocation", File, session.preallocation),
     field!("preferred_transports", Writing, session.preferred_transports),
+    field!("proxy_for", File, session.proxy_for),
     field!("proxy_url", File, session.proxy),
     field!("queue_stalled_enabled", Writing, session.queue_stalled.enabled),
     field!("queue_stalled_minutes", Writing, session.queue_stalled.minutes),

@@ -3,7 +3,7 @@
 use crate::access::scope::{Scope, Token};
 use crate::limits::FOLLOWED;
 use daemon::{Encryption, Follow, Preallocation, Transport, WebSeedPolicy};
-use engine::{Interface, Proxy};
+use engine::{Interface, Proxy, ProxyFor};
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
@@ -139,6 +139,19 @@ impl Setting for Option<Proxy> {
             }
             _ => Err(Refusal::WrongType),
         }
+    }
+}
+
+impl Setting for ProxyFor {
+    fn to_value(&self) -> Value {
+        self.words().collect()
+    }
+
+    /// An empty list leaves documents to the proxy.
+    fn of(value: &Value) -> Result<Self, Refusal> {
+        let words = value.as_array().ok_or(Refusal::WrongType)?.iter().map(Value::as_str);
+        let words: Vec<&str> = words.collect::<Option<_>>().ok_or(Refusal::WrongType)?;
+        Self::of_words(words).map_err(|_| Refusal::Invalid)
     }
 }
 
@@ -441,6 +454,16 @@ mod tests {
         let broken = Option::<Proxy>::of(&json!("tor")).unwrap().expect("some proxy");
         assert!(broken.problem().is_some());
         assert_eq!(Some(broken).to_value(), "tor");
+    }
+
+    #[test]
+    fn what_goes_through_a_proxy_is_a_list_of_words() {
+        let some = json!(["peers", "web-seeds"]);
+        assert_eq!(ProxyFor::of(&some).unwrap().to_value(), some);
+        assert_eq!(ProxyFor::default().to_value(), json!(["peers", "trackers", "web-seeds"]));
+        assert_eq!(ProxyFor::of(&json!([])).unwrap().to_value(), json!([]));
+        assert_eq!(ProxyFor::of(&json!(["everything"])), Err(Refusal::Invalid));
+        assert_eq!(ProxyFor::of(&json!("peers")), Err(Refusal::WrongType));
     }
 
     #[test]
