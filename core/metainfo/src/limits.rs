@@ -38,5 +38,7 @@ pub const MAX_MAGNET_BYTES: usize = 64 << 10;
 pub const MAX_MAGNET_TRACKERS: usize = 200;
 /// Most web seeds, exact sources and acceptable sources (each) taken from a magnet link.
 pub const MAX_MAGNET_SOURCES: usize = 100;
+/// Longest salt of a publisher: nodes of the DHT take no longer one (BEP 44).
+pub const MAX_SALT_BYTES: usize = 64;
 /// Most peers and DHT nodes (each) taken from a magnet link.
 pub const MAX_MAGNET_PEERS: usize = 100;

@@ -2,7 +2,10 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 mod codec;
+mod publisher;
 mod selection;
+
+pub use publisher::Publisher;
 
 use crate::limits::{
     MAX_HOST_BYTES, MAX_MAGNET_BYTES, MAX_MAGNET_PEERS, MAX_MAGNET_SOURCES, MAX_MAGNET_TRACKERS,
@@ -21,10 +24,12 @@ use thiserror::Error;
 /// A magnet link. Lists keep the order of the link, hold nothing twice, and are cut at their limits.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Magnet {
-    /// SHA-1 info-hash (`xt=urn:btih:`). One of the two hashes is always there.
+    /// SHA-1 info-hash (`xt=urn:btih:`). One of the two hashes or the publisher is always there.
     pub info_hash_v1: Option<[u8; 20]>,
     /// SHA-256 info-hash (`xt=urn:btmh:1220`, BEP 52).
     pub info_hash_v2: Option<[u8; 32]>,
+    /// Who says which torrent is the newest (`xs=urn:btpk:` and `s`, BEP 46).
+    pub publisher: Option<Publisher>,
     /// What to show until the metadata is known (`dn`); not a file name.
     pub name: Option<String>,
     /// Tracker URLs (`tr`), each a tier of its own.
@@ -52,9 +57,12 @@ pub enum MagnetError {
     /// It is longer than [`MAX_MAGNET_BYTES`].
     #[error("the magnet link is longer than {MAX_MAGNET_BYTES} bytes")]
     TooLong,
-    /// There is no `xt` with an info-hash.
+    /// There is neither an `xt` with an info-hash nor an `xs` with a public key.
     #[error("xt: no info-hash (urn:btih: or urn:btmh:) in the magnet link")]
     MissingHash,
+    /// A public key or its salt has the wrong length or wrong characters.
+    #[error("xs: not a public key: expected 64 hex digits after urn:btpk:, and at most 128 for the salt (s)")]
+    BadKey,
     /// An info-hash has the wrong length or wrong characters.
     #[error(
         "xt: not an info-hash: expected 40 hex or 32 base32 digits after urn:btih:, or 1220 and 64 hex digits after urn:btmh:"
@@ -77,16 +85,25 @@ impl FromStr for Magnet {
         }
         let mut magnet = Self::default();
         let mut selected = selection::Selection::default();
+        let (mut publisher, mut salt) = (None, None);
         for (key, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
             let key = key.to_ascii_lowercase();
             match without_number(&key) {
                 "xt" => magnet.exact_topic(value)?,
+                "xs" if publisher::is_key(value) => publisher = publisher.or(Some(value)),
+                "s" => salt = salt.or(Some(value)),
                 "so" => selected.add(&codec::decode(value).unwrap_or_default()),
                 key => magnet.optional(key, value),
             }
         }
         magnet.selected = selected.finish();
-        if magnet.info_hash_v1.is_none() && magnet.info_hash_v2.is_none() {
+        if let Some(key) = publisher {
+            magnet.publisher = Publisher::parse(key, salt);
+            if magnet.publisher.is_none() && !magnet.has_hash() {
+                return Err(MagnetError::BadKey);
+            }
+        }
+        if !magnet.has_hash() && magnet.publisher.is_none() {
             return Err(MagnetError::MissingHash);
         }
         Ok(magnet)
@@ -102,26 +119,33 @@ fn without_number(key: &str) -> &str {
 }
 
 impl Magnet {
-    /// The hash the torrent goes by where only one can be told: v1 if the link has one.
+    /// Whether the link says which torrent it means; one with a publisher alone does not.
+    pub const fn has_hash(&self) -> bool {
+        self.info_hash_v1.is_some() || self.info_hash_v2.is_some()
+    }
+
+    /// The hash the torrent goes by where only one can be told: v1 if the link has one. A link that has none goes by the
+    /// target of its publisher, which is no torrent's.
     pub fn info_hash(&self) -> InfoHash {
-        match (self.info_hash_v1, self.info_hash_v2) {
-            (Some(hash), _) => InfoHash::V1(hash),
-            (None, hash) => InfoHash::V2(hash.unwrap_or_default()),
+        match (self.info_hash_v1, self.info_hash_v2, &self.publisher) {
+            (Some(hash), ..) => InfoHash::V1(hash),
+            (None, None, Some(publisher)) => InfoHash::V1(publisher.target()),
+            (None, hash, _) => InfoHash::V2(hash.unwrap_or_default()),
         }
     }
 
-    /// Whether this is the torrent that the link means: it has every hash of the link.
+    /// Whether this is the torrent that the link means: it has every hash of the link, which has one.
     pub fn means(&self, metainfo: &Metainfo) -> bool {
         let is_same_v1 = self.info_hash_v1.is_none() || self.info_hash_v1 == metainfo.info_hash_v1;
         let is_same_v2 = self.info_hash_v2.is_none() || self.info_hash_v2 == metainfo.info_hash_v2;
-        is_same_v1 && is_same_v2
+        self.has_hash() && is_same_v1 && is_same_v2
     }
 
-    /// Whether these bytes are the info dict that the link means: they have every hash of the link.
+    /// Whether these bytes are the info dict that the link means: they have every hash of the link, which has one.
     pub fn is_info(&self, bytes: &[u8]) -> bool {
         let is_v1 = |hash: [u8; 20]| <[u8; 20]>::from(Sha1::digest(bytes)) == hash;
         let is_v2 = |hash: [u8; 32]| <[u8; 32]>::from(Sha256::digest(bytes)) == hash;
-        self.info_hash_v1.is_none_or(is_v1) && self.info_hash_v2.is_none_or(is_v2)
+        self.has_hash() && self.info_hash_v1.is_none_or(is_v1) && self.info_hash_v2.is_none_or(is_v2)
     }
 
     /// Takes over what a torrent file of the same torrent says beside its info dict.
@@ -247,6 +271,9 @@ impl fmt::Display for Magnet {
         }
         if let Some(hash) = self.info_hash_v2 {
             parts.push(format!("xt=urn:btmh:1220{}", crate::hex(&hash)));
+        }
+        if let Some(publisher) = &self.publisher {
+            parts.push(publisher.to_string());
         }
         let named = [
             ("tr", &self.trackers),

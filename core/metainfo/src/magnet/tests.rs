@@ -113,6 +113,7 @@ proptest! {
         let urls: Vec<String> = paths.into_iter().map(|path| format!("http://host/{path}")).collect();
         let magnet = Magnet {
             info_hash_v1: Some(v1), info_hash_v2: v2, name: Some(name), trackers: urls.clone(), web_seeds: urls,
+            publisher: v2.map(|key| Publisher { key, salt: v1.to_vec() }),
             peers: peers.into_iter().collect(), selected: files.into_iter().map(FileIndex).collect(),
             ..Magnet::default()
         };
@@ -142,4 +143,52 @@ fn an_info_dict_and_its_link_make_a_torrent_file() {
     assert_eq!(metainfo.nodes, [("d".to_owned(), 6881)]);
     let other = Magnet { info_hash_v2: Some([1; 32]), ..magnet };
     assert!(!other.means(&metainfo), "it has none of the second version");
+}
+
+/// The vectors of BEP 46.
+#[test]
+fn a_publisher_is_a_key_and_perhaps_a_salt() {
+    const KEY: &str = "8543d3e6115f0f98c944077a4493dcd543e49c739fd998550a1f614ab36ed63e";
+    for (salt, target) in [
+        ("", "cc3f9d90b572172053626f9980ce261a850d050b"),
+        ("&s=6e", "59ee7c2cb9b4f7eb1986ee2d18fd2fdb8a56554f"),
+    ] {
+        let magnet = read(&format!("magnet:?xs=urn:btpk:{KEY}{salt}&dn=news"));
+        let publisher = magnet.publisher.clone().expect("a publisher");
+        assert_eq!(
+            (crate::hex(&publisher.key), crate::hex(&publisher.target())),
+            (KEY.into(), target.into())
+        );
+        assert!(!magnet.has_hash(), "nobody knows yet which torrent it is");
+        assert_eq!(magnet.info_hash().to_string(), target);
+        assert!(!magnet.is_info(b"de"), "no torrent is meant yet");
+        assert_eq!(read(&magnet.to_string()), magnet);
+    }
+    let both = with_hash(&format!("xs=urn:btpk:{KEY}&xs=http://cache/x.torrent"));
+    assert!(both.publisher.is_some());
+    assert_eq!(
+        (both.info_hash(), &both.exact_sources[0][..]),
+        (InfoHash::V1([0xcd; 20]), "http://cache/x.torrent")
+    );
+    assert_eq!(read(&both.to_string()), both);
+    assert_eq!(with_hash("xs=urn:btpk:00").publisher, None, "the hash serves");
+    let long = "00".repeat(65);
+    for wrong in
+        ["xs=urn:btpk:00".to_owned(), format!("xs=urn:btpk:{KEY}&s=0"), format!("xs=urn:btpk:{KEY}&s={long}")]
+    {
+        assert_eq!(format!("magnet:?{wrong}").parse::<Magnet>(), Err(MagnetError::BadKey), "{wrong}");
+    }
+    assert_eq!(read(&format!("magnet:?XS=URN%3abtpk:{}", KEY.to_uppercase())).publisher.unwrap().salt, b"");
+}
+
+#[test]
+fn an_item_of_a_publisher_names_an_info_hash() {
+    assert_eq!(Publisher::info_hash_of(&Publisher::value(&[7; 20])), Some([7; 20]));
+    let more = [&b"d1:ai1e2:ih20:"[..], &[7; 20], b"e"].concat();
+    assert_eq!(Publisher::info_hash_of(&more), Some([7; 20]), "publishers may say more");
+    let short = [&b"d2:ih19:"[..], &[7; 19], b"e"].concat();
+    let trailing = [&Publisher::value(&[7; 20])[..], b"e"].concat();
+    for wrong in [&b"20:aaaaaaaaaaaaaaaaaaaa"[..], b"de", b"d2:ihi5ee", b"", &short, &trailing] {
+        assert_eq!(Publisher::info_hash_of(wrong), None, "{wrong:?}");
+    }
 }
