@@ -447,7 +447,7 @@ impl Shared {
         // Nobody reaches a node behind a proxy, and its id is not to be that of ours elsewhere.
         let hidden = |dht| DhtSettings { read_only: true, tables: DhtTables::default(), ..dht };
         let dht = dht.map(|dht| if is_hidden { hidden(dht) } else { dht });
-        let port = self.port();
+        let port = self.announced_port();
         self.discovery.set_dht(dht.as_ref(), |dht| {
             let mut udp = self.udp();
             if udp.is_none() {

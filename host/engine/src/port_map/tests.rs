@@ -4,7 +4,7 @@ mod pinholes;
 
 use super::*;
 use crate::api::Settings;
-use crate::{AddMagnet, Session};
+use crate::{AddMagnet, DhtNode, DhtSettings, Session};
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
@@ -223,5 +223,42 @@ async fn trackers_are_told_the_port_that_peers_outside_see() {
         stream.read_buf(&mut request).await.unwrap();
     }
     assert!(String::from_utf8(request).unwrap().contains(&format!("&port={OUTSIDE}&")));
+    session.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_dht_that_is_switched_on_later_announces_the_port_that_peers_outside_see() {
+    let (router, _asked) = nat_router(true).await;
+    let bind = std::net::IpAddr::from([127, 0, 0, 1]).into();
+    let session = Session::start(Settings { port: 0, bind, lsd: false, ..Settings::default() }).unwrap();
+    session.map_port(Some(lookout(Some(router), udp().await.1)));
+    while session.shared.announced_port() != OUTSIDE {
+        tokio::task::yield_now().await;
+    }
+    let enter = |host: &str, port| DhtSettings {
+        routers: vec![(host.to_owned(), port)],
+        read_only: false,
+        ..DhtSettings::default()
+    };
+    let node = |last: u8, settings: DhtSettings| async move {
+        let bind = std::net::IpAddr::from([127, 0, last, 1]).into();
+        DhtNode::start(bind, 0, &settings).await.unwrap()
+    };
+    // Told of a node on loopback, the first knows that its network is a local one.
+    let entrance = node(141, enter("127.0.0.1", 9)).await;
+    let asking = node(142, enter("127.0.141.1", entrance.port())).await;
+    session.set_dht(Some(&enter("127.0.141.1", entrance.port())));
+    let add = AddMagnet::new(format!("magnet:?xt=urn:btih:{}", "ab".repeat(20)).parse().unwrap());
+    let _fetch = session.add_magnet(add).unwrap();
+    let found = async {
+        loop {
+            if let Some(peers) = asking.find_peers([0xab; 20]).unwrap().next().await {
+                return peers;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let found = timeout(Duration::from_mins(1), found).await.expect("it is announced");
+    assert_eq!(found, [std::net::SocketAddr::from(([127, 0, 0, 1], OUTSIDE))]);
     session.shutdown().await;
 }
