@@ -37,6 +37,7 @@ impl Stream {
             remote: SocketAddr::from(([10, 0, 0, 1], 6881)),
             upload_only: false,
             exchange_peers: true,
+            punch_holes: true,
             dht_port: None,
         };
         // The fast extension, so that chokes and cancels are answered.

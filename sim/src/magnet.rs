@@ -320,6 +320,7 @@ fn config(id: &[u8; 20], remote: SocketAddr, metadata: Option<Arc<[u8]>>) -> wir
         geometry: metadata.is_some().then(|| Arc::new(Geometry::single(BLOCK_LENGTH, 1))),
         metadata,
         exchange_peers: true,
+        punch_holes: true,
         dht_port: None,
         client: "simulated".to_owned(),
         listen_port: None,

@@ -584,6 +584,7 @@ fn wire_config(node: &Node, remote: SocketAddr) -> wire::Config {
         geometry: Some(Arc::clone(&node.geometry)),
         metadata: None,
         exchange_peers: true,
+        punch_holes: true,
         dht_port: None,
         client: "simulated".to_owned(),
         listen_port: Some(node.address.port()),

@@ -43,6 +43,8 @@ pub struct Config {
     pub metadata: Option<Arc<[u8]>>,
     /// Take part in peer exchange (BEP 11); never for a private torrent (BEP 27).
     pub exchange_peers: bool,
+    /// Take part in holepunching (BEP 55), where peers are exchanged: for whoever speaks uTP, which it is for.
+    pub punch_holes: bool,
     /// Where our node of the DHT listens (BEP 5), told to peers that have one; 0 for one that only asks. `None` without a
     /// node, and for a private torrent (BEP 27).
     pub dht_port: Option<u16>,
@@ -59,6 +61,11 @@ pub struct Config {
 }
 
 impl Config {
+    /// Holes are punched for peers of peers, so a private torrent punches none (BEP 27).
+    pub(crate) const fn punches_holes(&self) -> bool {
+        self.exchange_peers && self.punch_holes
+    }
+
     /// The handshake that we send.
     pub const fn handshake(&self) -> Handshake {
         Handshake {

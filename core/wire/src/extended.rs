@@ -66,8 +66,10 @@ pub(crate) fn encode(config: &Config, upload_only: bool) -> Vec<u8> {
     extensions.integer(DONT_HAVE_NAME, i64::from(DONT_HAVE));
     extensions.integer(METADATA_NAME, i64::from(METADATA));
     extensions.integer(UPLOAD_ONLY_NAME, i64::from(UPLOAD_ONLY));
-    if config.exchange_peers {
+    if config.punches_holes() {
         extensions.integer(HOLEPUNCH_NAME, i64::from(HOLEPUNCH));
+    }
+    if config.exchange_peers {
         extensions.integer(PEX_NAME, i64::from(PEX));
     }
     let mut dict = DictWriter::new();

@@ -16,6 +16,7 @@
 //!     geometry: Some(Arc::new(Geometry::new(BLOCK_LENGTH, [40_000]).unwrap())),
 //!     metadata: None,
 //!     exchange_peers: false,
+//!     punch_holes: true,
 //!     dht_port: None,
 //!     client: "example 1".into(),
 //!     listen_port: None,

@@ -31,6 +31,7 @@ pub(crate) fn config() -> Config {
         geometry: Some(Arc::new(geometry())),
         metadata: None,
         exchange_peers: false,
+        punch_holes: true,
         dht_port: None,
         client: "starling 0.1".into(),
         listen_port: Some(6881),

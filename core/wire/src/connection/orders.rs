@@ -41,7 +41,7 @@ impl Connection {
                 }
             }
             Order::Holepunch(message) => {
-                if let Some(number) = self.holepunch_number.filter(|_| self.config.exchange_peers) {
+                if let Some(number) = self.holepunch_number.filter(|_| self.config.punches_holes()) {
                     self.send(now, &Message::Extended(number, &message.encode()));
                 }
             }

@@ -338,7 +338,7 @@ impl Connection {
     /// About a connection with somebody else (BEP 55). A private torrent's peers are nobody's business.
     fn on_holepunch(&mut self, now: Instant, content: &[u8]) -> Judged {
         self.pay(now, price::HOLEPUNCH)?;
-        if !self.config.exchange_peers {
+        if !self.config.punches_holes() {
             return Ok(());
         }
         let message = Holepunch::decode(content).ok_or(Violation::BadExtension)?;

@@ -119,6 +119,7 @@ impl Peers {
             geometry: None,
             metadata: None,
             exchange_peers: self.ground.shared.ways().pex,
+            punch_holes: self.ground.shared.ways().transports.utp(),
             dht_port: crate::dht::told_port(&self.ground.shared),
             client: crate::torrent::client_name(),
             listen_port: Some(port).filter(|port| *port != 0),

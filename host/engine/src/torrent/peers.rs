@@ -188,6 +188,7 @@ impl Peers {
             geometry: Some(Arc::clone(&self.settings.geometry)),
             metadata: Some(Arc::clone(&self.settings.info)).filter(|info| !info.is_empty()),
             exchange_peers: shared.ways().pex && !self.settings.is_private,
+            punch_holes: shared.ways().transports.utp(),
             dht_port: crate::dht::told_port(shared).filter(|_| !self.settings.is_private),
             client: self.settings.client.clone(),
             listen_port: Some(shared.announced_port()).filter(|port| *port != 0),

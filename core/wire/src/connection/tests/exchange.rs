@@ -1,17 +1,23 @@
 //! Peer exchange over one connection.
 
 use super::*;
+use crate::Holepunch;
 use std::net::SocketAddr;
 
 /// A peer that opened a connection to us and takes part.
 fn exchanging(exchange_peers: bool) -> Lone {
+    meeting(Config { exchange_peers, ..config() })
+}
+
+/// A peer that opened a connection to one with this configuration.
+fn meeting(config: Config) -> Lone {
     let now = origin();
     let theirs = Handshake {
         reserved: OUR_RESERVED,
         info_hash: [0xaa; 20],
         peer_id: PeerId(*b"-XX0001-bbbbbbbbbbbb"),
     };
-    let connection = Connection::incoming(Config { exchange_peers, ..config() }, theirs, 1, now);
+    let connection = Connection::incoming(config, theirs, 1, now);
     let mut lone = Lone { connection, now, kept: 0, thrown: 0 };
     lone.hear(&Message::Extended(0, b"d1:md6:ut_pexi7eee"));
     lone.order(Order::Availability(Bitfield::new(PIECE_COUNT)));
@@ -135,4 +141,20 @@ fn the_peers_node_comes_up_once_and_only_to_those_who_have_one() {
     let mut lone = with_node(None, true);
     lone.hear(&Message::Port(4000));
     assert!(lone.facts().is_empty());
+}
+
+#[test]
+fn holes_are_punched_only_by_whoever_speaks_utp() {
+    let offers = |exchange_peers, punch_holes| {
+        let said = meeting(Config { exchange_peers, punch_holes, ..config() }).spoken();
+        said.windows(12).any(|part| part == b"ut_holepunch")
+    };
+    assert!(offers(true, true));
+    assert!(!offers(true, false), "holes are for uTP");
+    assert!(!offers(false, true), "they are for peers of peers");
+    let mut without = meeting(Config { exchange_peers: true, punch_holes: false, ..config() });
+    without.spoken();
+    without.hear(&Message::Extended(0, b"d1:md12:ut_holepunchi4eee"));
+    without.order(Order::Holepunch(Holepunch::Rendezvous(SocketAddr::from(([10, 0, 0, 1], 6881)))));
+    assert!(without.spoken().is_empty(), "nothing is said of what is not offered");
 }
