@@ -6,7 +6,7 @@ pub(crate) mod log;
 use crate::api::events::Revision;
 use crate::limits::REMEMBER_CHANGES;
 use entry::{Entry, Number, Status};
-use metainfo::InfoHash;
+use metainfo::{InfoHash, unhex};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Instant;
 
@@ -89,15 +89,8 @@ impl Catalogue {
 
     /// The number of the torrent with this info-hash in hex, of any case.
     pub fn find_hex(&self, hex: &str) -> Option<Number> {
-        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-        let bytes: Option<Vec<u8>> = hex.as_bytes().chunks(2).map(byte).collect();
-        let bytes = bytes?;
-        let hash = match (<[u8; 20]>::try_from(&bytes[..]), <[u8; 32]>::try_from(&bytes[..])) {
-            (Ok(hash), _) => InfoHash::V1(hash),
-            (_, Ok(hash)) => InfoHash::V2(hash),
-            _ => return None,
-        };
-        self.find(&hash)
+        let hash = unhex(hex).map(InfoHash::V1).or_else(|| unhex(hex).map(InfoHash::V2));
+        self.find(&hash?)
     }
 
     /// The revision of the last change of anything.

@@ -3,6 +3,7 @@
 
 use crate::access::scope::{Scope, Token};
 use crate::base64;
+use metainfo::hex;
 use rustix::rand::{GetRandomFlags, getrandom};
 use sha1::{Digest, Sha1};
 
@@ -77,8 +78,7 @@ pub(crate) fn same(left: &[u8], right: &[u8]) -> bool {
 }
 
 fn digest(password: &str, salt: &str) -> String {
-    let hash = Sha1::new().chain_update(password).chain_update(salt).finalize();
-    hash.iter().fold(String::with_capacity(DIGEST_DIGITS), |text, byte| text + &format!("{byte:02x}"))
+    hex(&Sha1::new().chain_update(password).chain_update(salt).finalize())
 }
 
 #[cfg(test)]
