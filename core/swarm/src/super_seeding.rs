@@ -47,6 +47,15 @@ impl SuperSeeding {
         self.peers.keys().copied().collect()
     }
 
+    /// Everybody is to see all of us: which pieces each peer was not shown.
+    pub(crate) fn end(self) -> Vec<(PeerKey, Vec<PieceIndex>)> {
+        let hidden = |shown: &Shown| {
+            let all = (0..shown.pieces.length()).map(PieceIndex);
+            all.filter(|piece| !shown.pieces.contains(*piece)).collect()
+        };
+        self.peers.iter().map(|(key, shown)| (*key, hidden(shown))).collect()
+    }
+
     /// A peer got a piece: whoever else was offered it has passed it on, and is told here.
     pub(crate) fn got(&mut self, by: PeerKey, piece: PieceIndex) -> Vec<PeerKey> {
         let mut passed_on = Vec::new();
@@ -118,6 +127,16 @@ mod tests {
         assert_eq!(offers(&mut seed, now, A, &nothing, false), [0, 1]);
         assert_eq!(offers(&mut seed, now, B, &nothing, false), [2, 3]);
         assert_eq!(offers(&mut seed, now, PeerKey(3), &nothing, false), [0; 0], "it sees all");
+    }
+
+    #[test]
+    fn at_the_end_each_peer_is_to_see_what_it_was_not_shown() {
+        let (mut seed, nothing, now) = (SuperSeeding::new(4), Bitfield::new(4), origin());
+        seed.meet(A);
+        seed.meet(B);
+        assert_eq!(offers(&mut seed, now, A, &nothing, false), [0, 1]);
+        let rest = |pieces: &[u32]| pieces.iter().map(|piece| PieceIndex(*piece)).collect::<Vec<_>>();
+        assert_eq!(seed.end(), [(A, rest(&[2, 3])), (B, rest(&[0, 1, 2, 3]))]);
     }
 
     #[test]

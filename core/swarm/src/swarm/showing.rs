@@ -8,6 +8,22 @@ use std::time::Instant;
 use wire::Order;
 
 impl Swarm {
+    /// Shows newcomers a few pieces at a time from now on (BEP 16), or everybody all there is. Peers that have seen all of
+    /// us cannot forget it.
+    pub fn set_super_seeding(&mut self, now: Instant, on: bool) {
+        if on {
+            let pieces = self.config.geometry.piece_count();
+            self.super_seeding.get_or_insert_with(|| SuperSeeding::new(pieces));
+        } else if let Some(ended) = self.super_seeding.take() {
+            for (key, pieces) in ended.end() {
+                for piece in pieces {
+                    self.order(key, Order::Have(piece));
+                }
+            }
+            self.wake(now);
+        }
+    }
+
     /// Tells a newcomer what we have: all, or nothing as a super-seed.
     pub(super) fn show_pieces(&mut self, key: PeerKey) {
         let is_complete = self.is_complete();

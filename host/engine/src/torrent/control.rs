@@ -59,6 +59,8 @@ pub enum Change {
     MaxPeers(usize),
     /// Peers served at once.
     UploadSlots(usize),
+    /// Show each newcomer a few pieces at a time while everything is here (BEP 16), or everybody everything.
+    SuperSeed(bool),
 }
 
 /// A torrent in detail.

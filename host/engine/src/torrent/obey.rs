@@ -41,6 +41,7 @@ impl TorrentTask {
             }
             Change::MaxPeers(most) => self.swarm.set_max_peers(now, most),
             Change::UploadSlots(slots) => self.swarm.set_upload_slots(now, slots),
+            Change::SuperSeed(on) => self.swarm.set_super_seeding(now, on),
         }
     }
 
