@@ -4,6 +4,8 @@
 //! optimistic one) so that newcomers can show what they give. When we only give: turns, longest waiting first,
 //! with an advantage for peers that have almost nothing or almost everything, because those in between can trade
 //! among themselves.
+//!
+//! Peers of our own network come first either way; one slot is left to others.
 
 use crate::contract::PeerKey;
 use crate::limits;
@@ -14,6 +16,8 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     pub(crate) key: PeerKey,
+    /// It is of our own network: to serve it costs no line to the outside.
+    pub(crate) is_local: bool,
     /// It wants something of ours; others are never chosen.
     pub(crate) interested: bool,
     /// It is served now.
@@ -38,8 +42,8 @@ struct Account {
     took_nothing: bool,
 }
 
-/// What one peer is worth; larger is served first.
-type Rank = (u64, Reverse<u64>, Duration);
+/// What one peer is worth, of the own network or not; larger is served first.
+type Rank = (bool, u64, Reverse<u64>, Duration);
 
 /// One interested peer in a round.
 #[derive(Clone, Copy, Debug)]
@@ -100,6 +104,9 @@ impl Choker {
         // Who comes first of equals is left to chance.
         self.rng.shuffle(&mut ranked);
         ranked.sort_unstable_by_key(|it| Reverse(it.rank));
+        if giving_only {
+            leave_a_slot(&mut ranked, self.slots);
+        }
         let by_chance = !giving_only && ranked.len() > self.slots;
         let by_rank = if by_chance { self.slots.saturating_sub(1).max(1) } else { self.slots };
         let (best, left_out) = ranked.split_at(by_rank.min(ranked.len()));
@@ -162,7 +169,7 @@ impl Choker {
             (true, false) => edge,
             (false, _) => held + edge,
         };
-        (given, Reverse(debt), turn)
+        (client.is_local, given, Reverse(debt), turn)
     }
 
     fn choose_optimistic(&mut self, now: Instant, left_out: &[Ranked]) -> Option<PeerKey> {
@@ -192,6 +199,16 @@ impl Choker {
 }
 
 /// The account of one peer in a list in order of the keys.
+/// Peers of our own network do not take every slot: the first of the others has the last one.
+fn leave_a_slot(ranked: &mut [Ranked], slots: usize) {
+    let is_far = |it: &Ranked| !it.rank.0;
+    if let Some(first) = ranked.iter().position(is_far).filter(|first| *first >= slots)
+        && let Some(moved) = slots.checked_sub(1).and_then(|last| ranked.get_mut(last..=first))
+    {
+        moved.rotate_right(1);
+    }
+}
+
 fn account(accounts: &[(PeerKey, Account)], key: PeerKey) -> Account {
     accounts
         .binary_search_by_key(&key, |(key, _)| *key)
@@ -205,6 +222,7 @@ mod tests {
 
     fn client(key: u32, now: Instant) -> Client {
         Client {
+            is_local: false,
             key: PeerKey(key),
             interested: true,
             served: false,
@@ -213,6 +231,25 @@ mod tests {
             bytes_up: 0,
             progress: 0.5,
         }
+    }
+
+    #[test]
+    fn peers_of_the_own_network_come_first_and_leave_a_slot() {
+        let now = origin();
+        let clients = |near: u32, far: u32| -> Vec<Client> {
+            let all = (0..near + far).map(|key| Client { is_local: key < near, ..client(key, now) });
+            all.collect()
+        };
+        for giving_only in [true, false] {
+            let mut choker = Choker::new(4, fastrand::Rng::with_seed(7));
+            let chosen = choker.rechoke(now, giving_only, &clients(2, 6)).to_vec();
+            assert!(chosen.starts_with(&[PeerKey(0), PeerKey(1)]) && chosen.len() == 4, "{chosen:?}");
+            let mut choker = Choker::new(4, fastrand::Rng::with_seed(7));
+            assert_eq!(choker.rechoke(now, giving_only, &clients(6, 0)).len(), 4, "nobody else is there");
+        }
+        let mut choker = Choker::new(4, fastrand::Rng::with_seed(7));
+        let chosen = choker.rechoke(now, true, &clients(6, 6));
+        assert_eq!(chosen.iter().filter(|key| key.0 >= 6).count(), 1, "{chosen:?}");
     }
 
     /// Plays rounds; `give` says what each peer gives us while served. Returns rounds served per peer.

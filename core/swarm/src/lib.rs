@@ -9,6 +9,7 @@ mod choker;
 mod contract;
 mod fault;
 pub mod limits;
+mod local_first;
 mod metadata;
 mod peer;
 mod peer_list;

@@ -19,6 +19,8 @@ pub(crate) struct Peer {
     pub(crate) key: PeerKey,
     pub(crate) address: SocketAddr,
     pub(crate) direction: Direction,
+    /// It is of our own network.
+    pub(crate) is_local: bool,
     /// Where it listens, if that is known: the address it is remembered by.
     pub(crate) listens_at: Option<SocketAddr>,
     pub(crate) connected_at: Instant,
@@ -84,6 +86,7 @@ impl Peer {
             key,
             address,
             direction,
+            is_local: false,
             listens_at: (direction == Direction::Outgoing).then_some(address),
             connected_at: now,
             id: None,
@@ -235,6 +238,7 @@ impl Peer {
     pub(crate) fn client_view(&self) -> Client {
         Client {
             key: self.key,
+            is_local: self.is_local,
             interested: self.is_interested && self.is_handshaken(),
             served: !self.am_choking,
             since: self.choke_changed_at,

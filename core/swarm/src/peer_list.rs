@@ -2,6 +2,7 @@
 
 use crate::contract::{CandidateSource, ConnectFailure};
 use crate::limits;
+use crate::local_first::is_local;
 use crate::priority::priority;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -12,6 +13,9 @@ use wire::Close;
 const SPACING: Duration = Duration::from_nanos(1_000_000_000 / limits::CONNECTS_PER_SECOND as u64);
 /// How far attempts may run ahead.
 const BURST_AHEAD: Duration = SPACING.saturating_mul(limits::CONNECT_BURST - 1);
+
+/// What decides before chance does: failures, whether it is of another network, has a system port, and who named it.
+type Worth = (u8, bool, bool, CandidateSource);
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
@@ -126,7 +130,7 @@ impl PeerList {
     }
 
     /// The next address to connect to; it counts as being tried from now on. Addresses that failed least come
-    /// first, then those trusted most, system ports last, and canonical priority (BEP 40) decides, or chance while our
+    /// first, then those of our own network and those trusted most, system ports last, and canonical priority (BEP 40) decides, or chance while our
     /// own address is not known.
     pub(crate) fn next(&mut self, now: Instant) -> Option<SocketAddr> {
         if self.paced_until.saturating_duration_since(now) > BURST_AHEAD {
@@ -138,10 +142,10 @@ impl PeerList {
             if candidate.state == State::Idle && candidate.next <= now {
                 let own = own[usize::from(address.is_ipv4())];
                 let luck = own.map_or_else(|| self.rng.u32(..), |own| !priority(own, *address));
-                let rank = (candidate.failures, address.port() < 1024, candidate.source, luck, *address);
-                best = best.map_or(Some(rank), |least: (u8, bool, CandidateSource, u32, SocketAddr)| {
-                    Some(least.min(rank))
-                });
+                let is_far = !is_local(address.ip(), Some(candidate.source));
+                let worth = (candidate.failures, is_far, address.port() < 1024, candidate.source);
+                let rank = (worth, luck, *address);
+                best = best.map_or(Some(rank), |least: (Worth, u32, SocketAddr)| Some(least.min(rank)));
             }
         }
         let (.., address) = best?;

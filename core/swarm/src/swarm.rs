@@ -26,6 +26,7 @@ use crate::contract::{
     CandidateSource, Config, Direction, Event, Output, PeerKey, Priority, StorageFact, WebSeedKey,
     WebSeedOrder, WebSeedPolicy,
 };
+use crate::local_first::LocalFirst;
 use crate::peer::Peer;
 use crate::peer_list::PeerList;
 use crate::picker::Picker;
@@ -58,6 +59,7 @@ pub struct Swarm {
     next_peer: u32,
     web_seeds: WebSeeds,
     places: Places,
+    local_first: LocalFirst,
     picker: Picker,
     choker: Choker,
     peer_list: PeerList,
@@ -104,6 +106,7 @@ impl Swarm {
             peers: BTreeMap::new(),
             next_peer: 0,
             web_seeds: WebSeeds::default(),
+            local_first: LocalFirst::new(now),
             places: Places::new(now, config.web_seed_policy, config.web_seed_connections),
             picker,
             choker: Choker::new(config.upload_slots, rng.fork()),
@@ -306,6 +309,7 @@ impl Swarm {
 
     /// Changes what web seeds are for; ranges under way go on.
     pub fn set_web_seed_policy(&mut self, now: Instant, policy: WebSeedPolicy) {
+        self.config.web_seed_policy = policy;
         self.places.set_policy(now, policy);
         self.wake(now);
     }

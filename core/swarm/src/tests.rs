@@ -90,7 +90,7 @@ fn a_liar_is_banned_and_innocents_are_not() {
         let honest = [world.join(2, Script::seed(40)).unwrap(), world.join(3, Script::seed(40)).unwrap()];
         assert!(world.completes(60 * SECOND), "seed {seed}");
         let banned: Vec<_> = world.events.iter().filter(|event| matches!(event, Event::Banned(_))).collect();
-        assert_eq!(banned, [&Event::Banned("10.0.0.1".parse().unwrap())], "seed {seed}");
+        assert_eq!(banned, [&Event::Banned("81.0.0.1".parse().unwrap())], "seed {seed}");
         assert_eq!(world.peer(liar).closed, Some(Close::Banned));
         assert!(honest.iter().all(|peer| world.peer(*peer).closed == Some(Close::NothingToTrade)));
         assert_eq!(world.join(1, Script::seed(40)), Err(Refusal::Banned));
@@ -138,7 +138,7 @@ fn stop_is_silent_and_start_goes_on() {
     world.drain();
     assert_eq!(world.peer(peer).closed, Some(Close::Stopped));
     assert_eq!(world.web_seeds[&web_seed].cancels, 1);
-    world.swarm.handle_candidates(world.now, CandidateSource::Tracker, &["10.9.9.9:1".parse().unwrap()]);
+    world.swarm.handle_candidates(world.now, CandidateSource::Tracker, &["81.9.9.9:1".parse().unwrap()]);
     let ranges = world.web_seeds[&web_seed].ranges.len();
     world.run(600 * SECOND, |_| false);
     assert!(world.connects.is_empty() && world.web_seeds[&web_seed].ranges.len() == ranges);
@@ -293,7 +293,7 @@ fn a_flapping_peer_cannot_make_us_flap() {
 #[test]
 fn ourselves_and_twins_are_closed_by_the_same_rule_at_both_ends() {
     let mut world = world(16);
-    world.swarm.handle_candidates(world.now, CandidateSource::Tracker, &["10.0.0.1:7".parse().unwrap()]);
+    world.swarm.handle_candidates(world.now, CandidateSource::Tracker, &["81.0.0.1:7".parse().unwrap()]);
     world.drain();
     let address = world.connects[0];
     let key = world.swarm.handle_connected(world.now, address, Direction::Outgoing).unwrap();
@@ -310,8 +310,8 @@ fn ourselves_and_twins_are_closed_by_the_same_rule_at_both_ends() {
     for first in [Direction::Outgoing, Direction::Incoming] {
         let mut world = World::new(config(geometry()), 17);
         let second = if first == Direction::Outgoing { Direction::Incoming } else { Direction::Outgoing };
-        let one = world.join_from("10.0.0.2:1".parse().unwrap(), 9, Script::seed(40), first).unwrap();
-        let two = world.join_from("10.0.0.2:2".parse().unwrap(), 9, Script::seed(40), second).unwrap();
+        let one = world.join_from("81.0.0.2:1".parse().unwrap(), 9, Script::seed(40), first).unwrap();
+        let two = world.join_from("81.0.0.2:2".parse().unwrap(), 9, Script::seed(40), second).unwrap();
         let (kept, closed) = if first == Direction::Incoming { (one, two) } else { (two, one) };
         assert_eq!(world.peer(closed).closed, Some(Close::Duplicate));
         assert_eq!(world.peer(kept).closed, None);
@@ -371,7 +371,7 @@ fn one_peer_s_word_fills_only_a_part_of_the_list() {
     world.tell(peer, Fact::Peers(vec!["127.0.0.1:22".parse().unwrap()]));
     assert!(world.connects.is_empty(), "a stranger does not send us to ourselves");
     for n in 0..1000u16 {
-        world.tell(peer, Fact::Peers(vec![([10, 7, (n >> 8) as u8, n as u8], 6881).into()]));
+        world.tell(peer, Fact::Peers(vec![([81, 7, (n >> 8) as u8, n as u8], 6881).into()]));
     }
     let mut tried = BTreeSet::new();
     for _ in 0..100 {
@@ -387,7 +387,7 @@ fn one_peer_s_word_fills_only_a_part_of_the_list() {
 #[test]
 fn a_newcomer_with_nothing_may_ask_for_a_few_pieces_that_we_have() {
     let config = config(geometry());
-    let set = wire::allowed_fast_set("10.0.0.1".parse().unwrap(), &config.info_hash, 40, 10);
+    let set = wire::allowed_fast_set("81.0.0.1".parse().unwrap(), &config.info_hash, 40, 10);
     let mut world = World::new(config, 22);
     world.join(9, Script::seed(40)).unwrap();
     assert!(world.completes(10 * SECOND));

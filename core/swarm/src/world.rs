@@ -158,9 +158,9 @@ impl World {
         self.queue.insert((self.now + after, self.number), happening);
     }
 
-    /// An incoming connection from 10.0.`n`, with handshake and availability.
+    /// An incoming connection from 81.0.`n`, with handshake and availability.
     pub(crate) fn join(&mut self, n: u16, script: Script) -> Result<PeerKey, Refusal> {
-        let address = SocketAddr::from(([10, 0, (n >> 8) as u8, n as u8], 50_000));
+        let address = SocketAddr::from(([81, 0, (n >> 8) as u8, n as u8], 50_000));
         self.join_from(address, n, script, Direction::Incoming)
     }
 

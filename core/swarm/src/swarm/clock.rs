@@ -3,7 +3,9 @@
 use super::Swarm;
 use crate::contract::SourceKey;
 use crate::limits;
+use crate::local_first::Carried;
 use crate::peer::Peer;
+use metainfo::Bitfield;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -24,8 +26,41 @@ impl Swarm {
         }
         self.exchange_peers(now);
         self.offer_pieces_to_all(now);
+        self.look_at_local_peers(now);
         self.web_seeds.wake();
         self.refill_all(now);
+    }
+
+    /// Whether peers of our own network do alone, and what they have.
+    fn look_at_local_peers(&mut self, now: Instant) {
+        let has_local = self.peers.values().any(|peer| peer.is_local);
+        if self.missing == 0 || !has_local && !self.local_first.leaves_others_out() {
+            return;
+        }
+        let mut carried = Carried { local: 0, others: self.web_seeds.field(now).total_speed };
+        for peer in self.peers.values() {
+            let rate = if peer.is_local { &mut carried.local } else { &mut carried.others };
+            *rate += peer.pipeline.rate(now);
+        }
+        if self.local_first.look(now, carried) {
+            self.schedule_web_seeds(now);
+        }
+        if self.local_first.leaves_others_out() {
+            let mut covered = Bitfield::new(self.config.geometry.piece_count());
+            let serves = |peer: &&Peer| peer.is_local && peer.is_askable(now) && !peer.pipeline.is_snubbed();
+            for peer in self.peers.values().filter(serves) {
+                for piece in peer.have.iter() {
+                    covered.insert(piece);
+                }
+            }
+            self.local_first.set_covered(covered);
+        }
+    }
+
+    /// Every missing piece is with peers of our own network, who do alone.
+    pub(super) fn is_left_to_local_peers(&self) -> bool {
+        let is_kept = |piece| self.have.contains(piece) || self.local_first.keeps(piece);
+        self.local_first.leaves_others_out() && self.config.wanted.iter().all(is_kept)
     }
 
     /// Tells peers of each other (BEP 11): those whose address is known to take connections.

@@ -4,6 +4,7 @@ use super::Swarm;
 use crate::admission::{Held, Standing, Verdict, least, worst};
 use crate::contract::{CandidateSource, ConnectFailure, Direction, Event, Output, PeerKey, Refusal};
 use crate::limits;
+use crate::local_first::is_local;
 use crate::peer::Peer;
 use crate::peer_list::canonical;
 use metainfo::PeerId;
@@ -43,7 +44,9 @@ impl Swarm {
             self.tick_at = now + limits::TICK;
         }
         let pieces = self.config.geometry.piece_count();
-        self.peers.insert(key, Peer::new(key, address, direction, pieces, now));
+        let mut peer = Peer::new(key, address, direction, pieces, now);
+        peer.is_local = is_local(address.ip(), self.peer_list.source(address));
+        self.peers.insert(key, peer);
         Ok(key)
     }
 

@@ -113,7 +113,7 @@ impl Swarm {
             pace: peer.pace(now, self.config.geometry.piece_length()),
             only: peer.chokes_us.then_some(peer.allowed_fast.as_slice()),
             suggested: &peer.suggested,
-            barred: &|piece| peer.bars(now, piece),
+            barred: &|piece| peer.bars(now, piece) || !peer.is_local && self.local_first.keeps(piece),
         };
         if !was_dry {
             self.picker.pick(&ask, room, picked);

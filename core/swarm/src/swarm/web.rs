@@ -3,7 +3,7 @@
 use super::Swarm;
 use super::requests::Field as Rivals;
 use crate::contract::{
-    Event, FetchEnd, Output, SourceKey, WebSeedFact, WebSeedInfo, WebSeedKey, WebSeedOrder,
+    Event, FetchEnd, Output, SourceKey, WebSeedFact, WebSeedInfo, WebSeedKey, WebSeedOrder, WebSeedPolicy,
 };
 use crate::fault::Fault;
 use crate::limits;
@@ -78,7 +78,10 @@ impl Swarm {
         let field = self.web_seeds.field(now);
         let alone = !field.any_flows && !self.peers_bring(now);
         let carried = Carried { peers: self.peer_rate(now), web_seeds: field.total_speed };
-        let places = self.places.allowed(now, carried, field.busy);
+        let mut places = self.places.allowed(now, carried, field.busy);
+        if self.config.web_seed_policy == WebSeedPolicy::Balanced && self.is_left_to_local_peers() {
+            places = 0;
+        }
         for key in self.web_seeds.least(now, (field.busy - field.leaving).saturating_sub(places)) {
             self.cancel_range(key);
         }
