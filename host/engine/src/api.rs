@@ -291,6 +291,10 @@ pub enum AddError {
     /// The session has it already.
     #[error("the torrent is already being fetched")]
     Duplicate,
+    /// The link has no info-hash but a publisher, who is to be asked first, see
+    /// [`Session::latest`](crate::Session::latest).
+    #[error("the link names a publisher (xs=urn:btpk:) and no torrent")]
+    Unresolved,
     /// Only v2 hashes: the transfer of those is not built yet.
     #[error("this is a v2-only torrent (BEP 52): starling can show it but not transfer it yet")]
     V2Only,

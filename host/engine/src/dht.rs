@@ -5,10 +5,12 @@
 mod driver;
 mod errands;
 mod greeting;
+mod items;
 mod key;
 mod names;
 mod node;
 mod search;
+mod updates;
 
 use crate::address_filter::AddressFilter;
 use crate::limits::{DHT_COMMAND_QUEUE, DHT_PEER_QUEUE};
@@ -26,6 +28,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use key::DhtKey;
 pub use node::{DhtError, DhtNode, Kept, PeerLookup};
+pub use updates::{Update, UpdateError, Updates};
 
 /// Routers that are asked when nobody names others; each is run by the makers of a client.
 const ROUTERS: [(&str, u16); 3] =
@@ -163,10 +166,15 @@ impl Dht {
         let mood = Arc::new(mood);
         let wanted = Wanted::new(info_hash, Arc::clone(&mood), sender);
         self.commands.try_send(Command::Find(wanted)).ok()?;
+        self.meet(nodes);
+        Some(DhtSearch { peers, mood })
+    }
+
+    /// Gets to know nodes by name.
+    fn meet(&self, nodes: &[(String, u16)]) {
         if !nodes.is_empty() {
             names::resolve(&self.way, nodes.to_vec(), self.commands.downgrade(), Command::Contacts);
         }
-        Some(DhtSearch { peers, mood })
     }
 
     /// Announces another port from now on.

@@ -40,7 +40,9 @@ mod utp;
 mod web_seed;
 mod web_seed_places;
 
-pub use self::dht::{DhtError, DhtKey, DhtNode, DhtSettings, DhtTables, Kept, PeerLookup};
+pub use self::dht::{
+    DhtError, DhtKey, DhtNode, DhtSettings, DhtTables, Kept, PeerLookup, Update, UpdateError, Updates,
+};
 pub use ::dht::{ItemFault, MutableItem, Pong};
 pub use address_filter::AddressFilter;
 pub use api::{

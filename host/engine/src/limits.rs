@@ -426,6 +426,18 @@ pub(crate) const DHT_REPEAT: Duration = Duration::from_mins(15);
 /// First pause after a lookup that found no peer; it doubles up to [`DHT_REPEAT`].
 pub(crate) const DHT_FIRST_REPEAT: Duration = Duration::from_secs(5);
 
+/// How often a publisher's item is looked for and stored anew (BEP 44, BEP 46): nodes may forget it after two hours.
+pub(crate) const DHT_UPDATE_INTERVAL: Duration = Duration::from_hours(1);
+
+/// How long a DHT that has just begun may take to find its first node before that is told.
+pub(crate) const DHT_WARM_UP: Duration = Duration::from_secs(30);
+
+/// The pause between two questions to a DHT that has no node yet.
+pub(crate) const DHT_WARM_UP_PAUSE: Duration = Duration::from_millis(250);
+
+/// What a publisher said and its reader has not taken yet; more waits.
+pub(crate) const UPDATE_QUEUE: usize = 4;
+
 /// How often the nodes of both families hear of each other's table.
 pub(crate) const DHT_BRIDGE_INTERVAL: Duration = Duration::from_mins(1);
 

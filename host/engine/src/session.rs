@@ -343,6 +343,9 @@ impl Session {
     /// Looks for the metadata of a magnet link. What comes back looks like a torrent, and ends with
     /// [`Event::Metadata`](crate::Event::Metadata); the torrent is then to be added.
     pub fn add_magnet(&self, add: AddMagnet) -> Result<Torrent, AddError> {
+        if !add.magnet.has_hash() {
+            return Err(AddError::Unresolved);
+        }
         let info_hash = add.magnet.info_hash().wire_bytes();
         drop(self.shared.parked.take(&info_hash));
         let incoming = self.shared.registry.enter(info_hash).ok_or(AddError::Duplicate)?;
@@ -361,7 +364,7 @@ impl Session {
         Ok(Torrent::new(commands, events, snapshot))
     }
 
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
         tasks.spawn(task);

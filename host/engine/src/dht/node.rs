@@ -1,12 +1,12 @@
 //! A node for itself: it asks, looks up and stores without a session, for programs that want the DHT and no torrents.
 
-use super::errands::{Errand, Finding};
+use super::errands::Finding;
 use super::{Command, Dht, DhtKey, DhtSettings, names, verify};
 use crate::address_filter::AddressFilter;
 use crate::bind::Bind;
-use crate::limits::{DHT_ERRAND_QUEUE, DHT_PING_PAUSE, DHT_PINGS};
+use crate::limits::{DHT_PING_PAUSE, DHT_PINGS};
 use crate::udp::Udp;
-use dht::{Goal, Id, Item, ItemFault, MutableItem, Pong, Stored, target_of_key};
+use dht::{Goal, Id, Item, ItemFault, MutableItem, Pong};
 use std::net::SocketAddr;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
@@ -113,22 +113,19 @@ impl DhtNode {
 
     /// Looks for peers of a torrent, without announcing it.
     pub fn find_peers(&self, info_hash: [u8; 20]) -> Result<PeerLookup, DhtError> {
-        let findings = self.run(Id(info_hash), Goal::Peers(None))?;
+        let findings = self.dht.run(Id(info_hash), Goal::Peers(None))?;
         Ok(PeerLookup { findings, answered: 0 })
     }
 
     /// Gets what is stored under its own SHA-1; bencoded.
     pub async fn get_immutable(&self, target: [u8; 20]) -> Result<Vec<u8>, DhtError> {
-        let item = self.get(Id(target), &[]).await?;
+        let item = self.dht.get(Id(target), &[]).await?;
         Ok(item.value().to_vec())
     }
 
     /// Gets the newest item of a key and a salt, which is empty for none.
     pub async fn get_mutable(&self, key: [u8; 32], salt: &[u8]) -> Result<MutableItem, DhtError> {
-        match self.get(target_of_key(&key, salt), salt).await? {
-            Item::Mutable(item) => Ok(item),
-            Item::Immutable { .. } => Err(DhtError::NotFound),
-        }
+        self.dht.get_mutable(key, salt).await
     }
 
     /// Stores a bencoded value under its own SHA-1, which comes back.
@@ -136,7 +133,7 @@ impl DhtNode {
         let item = Item::Immutable { value: value.to_vec() };
         item.check(verify)?;
         let target = item.target();
-        Ok((target.0, self.put(item, None).await?))
+        Ok((target.0, self.dht.put(item, None).await?))
     }
 
     /// Stores a bencoded value under a key and a salt, with a sequence number one above the highest found, 1 where
@@ -157,62 +154,9 @@ impl DhtNode {
         };
         let sequence = held.checked_add(1).ok_or(DhtError::Older)?;
         let item = key.sign(salt, sequence, value);
-        let kept = self.put(Item::Mutable(item.clone()), cas).await?;
+        let kept = self.dht.put(Item::Mutable(item.clone()), cas).await?;
         Ok((item, kept))
     }
-
-    /// The newest item under a target; an immutable one is as good as any other.
-    async fn get(&self, target: Id, salt: &[u8]) -> Result<Item, DhtError> {
-        let mut findings = self.run(target, Goal::Get { salt: salt.to_vec() })?;
-        let (mut newest, mut answered): (Option<Item>, _) = (None, 0);
-        while let Some(finding) = findings.recv().await {
-            match finding {
-                Finding::Item(item @ Item::Immutable { .. }) => return Ok(item),
-                Finding::Item(item)
-                    if newest.as_ref().is_none_or(|held| sequence(held) < sequence(&item)) =>
-                {
-                    newest = Some(item);
-                }
-                Finding::Ended(outcome) => answered += outcome.answered,
-                _ => {}
-            }
-        }
-        newest.ok_or(if answered == 0 { DhtError::NobodyAnswers } else { DhtError::NotFound })
-    }
-
-    async fn put(&self, item: Item, cas: Option<i64>) -> Result<Kept, DhtError> {
-        let mut findings = self.run(item.target(), Goal::Put { item, cas })?;
-        let (mut kept, mut answered, mut refusals) = (Kept { taken: 0, sent: 0 }, 0, Vec::new());
-        while let Some(finding) = findings.recv().await {
-            match finding {
-                Finding::Ended(outcome) => {
-                    answered += outcome.answered;
-                    kept.sent += outcome.stored_at;
-                }
-                Finding::Stored(Stored::Taken) => kept.taken += 1,
-                Finding::Stored(Stored::Refused(code)) => refusals.push(code),
-                _ => {}
-            }
-        }
-        match cas {
-            _ if kept.taken > 0 => Ok(kept),
-            Some(cas) if refusals.contains(&Stored::CAS_MISMATCH) => Err(DhtError::Conflict(cas)),
-            _ if refusals.contains(&Stored::OLDER) => Err(DhtError::Older),
-            _ if answered == 0 => Err(DhtError::NobodyAnswers),
-            _ => Err(DhtError::NotKept(kept.sent)),
-        }
-    }
-
-    fn run(&self, target: Id, goal: Goal) -> Result<mpsc::Receiver<Finding>, DhtError> {
-        let (sender, findings) = mpsc::channel(DHT_ERRAND_QUEUE);
-        let errand = Errand::new(target, goal, sender);
-        self.dht.commands.try_send(Command::Run(errand)).map_err(|_| DhtError::Busy)?;
-        Ok(findings)
-    }
-}
-
-fn sequence(item: &Item) -> i64 {
-    if let Item::Mutable(item) = item { item.sequence } else { 0 }
 }
 
 /// A search for peers. Dropping it ends the search.
