@@ -7,6 +7,7 @@ mod options;
 mod place;
 mod plan;
 mod proof;
+mod publisher;
 mod report;
 mod select;
 mod session;
@@ -245,7 +246,7 @@ fn add_failure(error: &AddError) -> Failure {
     let kind = match error {
         AddError::V2Only => Kind::BadTorrent,
         AddError::Disk(_) => Kind::Disk,
-        AddError::Duplicate => Kind::Failed,
+        AddError::Duplicate | AddError::Unresolved => Kind::Failed,
     };
     Failure::new(kind, error)
 }

@@ -86,6 +86,53 @@ fn a_key_s_items_are_numbered_salted_and_compared() {
 }
 
 #[test]
+fn a_torrent_is_published_and_fetched_by_its_publisher_s_key() {
+    let (scratch, nodes) = (Scratch::new(), Nodes::start(50));
+    let torrent = world::single("a", b"a").encode();
+    let info_hash = metainfo::Metainfo::parse(&torrent).unwrap().info_hash().to_string();
+    let torrent = scratch.write("a.torrent", &torrent);
+    scratch.write("out/a", b"a");
+    let key = scratch.path("my.key");
+    let key = key.to_str().unwrap();
+    let put = json(&mut nodes.dht(&scratch, &["put", "--torrent", &info_hash, "--new-key", key]));
+    let link = put["magnet"].as_str().expect("a link");
+    let public = put["public_key"].as_str().expect("a key");
+    assert_eq!(link, format!("magnet:?xs=urn:btpk:{public}"));
+    assert_eq!(json(&mut nodes.dht(&scratch, &["get", public]))["info_hash"], info_hash);
+    let (code, error) = failed(&mut nodes.dht(&scratch, &["put", "--torrent", &info_hash]));
+    assert!(code == 2 && error.contains("--new-key"), "{code}: {error}");
+
+    let mut seed = scratch.starling("get");
+    seed.arg(&torrent).arg("-o").arg(scratch.path("out")).args(["--seed", "--no-lsd", "--port", "0"]);
+    seed.args(["--bind", "127.0.0.2", "--no-dht"]);
+    let mut seed = world::run::Running::start(&mut seed);
+    let port = seed.event("seeding")["port"].as_u64().expect("a port");
+    let get = |link: &str, more: &[&str]| {
+        let mut get = scratch.starling("get");
+        get.arg(link).arg("-o").arg(scratch.path("in")).args(["--no-lsd", "--port", "0", "--json"]);
+        get.args(["--bind", "127.0.0.1", "--peer", &format!("127.0.0.2:{port}"), "--timeout", "60s"]);
+        get.args(more);
+        ended(&mut get)
+    };
+    let bootstrap = ["--dht-bootstrap", &nodes.entrance];
+    let (code, out, errors) = get(link, &bootstrap);
+    assert_eq!(code, 0, "{errors}");
+    let resolved = format!(r#""info_hash":"{info_hash}","sequence":1"#);
+    assert!(out.contains(r#""event":"resolved""#) && out.contains(&resolved), "{out}");
+    assert_eq!(std::fs::read(scratch.path("in/a")).unwrap(), b"a");
+
+    // What the DHT does not tell, and who cannot ask it.
+    let (code, out, errors) = get(&format!("{link}&s=00"), &bootstrap);
+    assert!(code == 3 && (out + &errors).contains("no node has such an item"), "{code}");
+    let (code, out, errors) = get(link, &["--no-dht"]);
+    assert!(code == 2 && (out + &errors).contains("the DHT is off"), "{code}");
+    let (code, _, errors) = get(&format!("{link}&s=00&xt=urn:btih:{info_hash}"), &bootstrap);
+    assert_eq!(code, 0, "the torrent that the link names serves: {errors}");
+    let (code, out, errors) = get("magnet:?xs=urn:btpk:12", &bootstrap);
+    assert!(code == 4 && (out + &errors).contains("not a public key"), "{code}");
+}
+
+#[test]
 fn a_ping_tells_who_answers() {
     let (scratch, nodes) = (Scratch::new(), Nodes::start(30));
     let pong = json(scratch.starling("dht").args(["ping", &nodes.entrance, "--bind", "127.0.0.1"]));

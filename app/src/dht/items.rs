@@ -8,7 +8,7 @@ use crate::log;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use engine::{DhtKey, Kept};
-use metainfo::hex;
+use metainfo::{Publisher, hex};
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::fs::File;
@@ -45,6 +45,9 @@ pub(super) async fn get(network: &Network, get: &GetItem) -> Result<(), Failure>
     }
     if let Some(sequence) = sequence {
         log::line(&format!("sequence number {sequence}"));
+        if let Some(info_hash) = Publisher::info_hash_of(&value) {
+            log::line(&format!("names the torrent {}", hex(&info_hash)));
+        }
     }
     let text = text_of(&value).filter(|_| !get.bencoded).unwrap_or(value);
     if io::stdout().is_terminal() {
@@ -64,7 +67,8 @@ fn text_of(bencoded: &[u8]) -> Option<Vec<u8>> {
 /// An item as JSON: its value in bencode, and as text where it is one.
 fn json(value: &[u8], sequence: Option<i64>) -> Value {
     let text = text_of(value).and_then(|bytes| String::from_utf8(bytes).ok());
-    json!({ "sequence": sequence, "text": text, "bencoded": BASE64.encode(value) })
+    let info_hash = sequence.and_then(|_| Publisher::info_hash_of(value)).map(|hash| hex(&hash));
+    json!({ "sequence": sequence, "text": text, "bencoded": BASE64.encode(value), "info_hash": info_hash })
 }
 
 /// Puts an item and tells what it is found by.
@@ -76,7 +80,14 @@ pub(super) fn put(network: &Network, put: &PutItem) -> Result<(), Failure> {
             "--salt and --cas are for mutable items: name a key with --key, or make one with --new-key";
         return Err(Failure::new(Kind::Usage, words));
     }
-    let value = read(&put.file, put.bencoded)?;
+    if !is_signed && put.torrent.is_some() {
+        let words = "--torrent needs a key, which newer ones are put with: --key, or --new-key to make one";
+        return Err(Failure::new(Kind::Usage, words));
+    }
+    let value = match &put.torrent {
+        Some(info_hash) => Publisher::value(info_hash),
+        None => read(&put.file, put.bencoded)?,
+    };
     let key = match (&put.key, &put.new_key) {
         (Some(path), _) => Some(key_file::read(path)?),
         (None, Some(path)) => Some(key_file::create(path)?),
@@ -102,14 +113,19 @@ async fn put_mutable(network: &Network, key: &DhtKey, put: &PutItem, value: &[u8
     let (item, kept) =
         within(network, async { start(network).await?.put_mutable(key, salt, value, put.cas).await }).await?;
     let public = hex(&item.key);
+    let publisher = Publisher { key: item.key, salt: item.salt };
+    let link = put.torrent.map(|_| format!("magnet:?{publisher}"));
     let json = json!({
         "public_key": public,
         "salt": put.salt,
         "sequence": item.sequence,
         "nodes": kept.taken,
         "nodes_sent": kept.sent,
+        "magnet": link,
     });
-    let lines = [("Public key", public), ("Sequence", item.sequence.to_string()), ("Kept by", words(kept))];
+    let mut lines =
+        vec![("Public key", public), ("Sequence", item.sequence.to_string()), ("Kept by", words(kept))];
+    lines.extend(link.map(|link| ("Link", link)));
     tell(network, &lines, &json)
 }
 
@@ -139,9 +155,12 @@ mod tests {
         assert_eq!(text_of(b"i7e"), None);
         assert_eq!(
             json(b"5:hello", Some(3)),
-            json!({ "sequence": 3, "text": "hello", "bencoded": "NTpoZWxsbw==" })
+            json!({ "sequence": 3, "text": "hello", "bencoded": "NTpoZWxsbw==", "info_hash": null })
         );
-        assert_eq!(json(b"i7e", None), json!({ "sequence": null, "text": null, "bencoded": "aTdl" }));
+        assert_eq!(
+            json(b"i7e", None),
+            json!({ "sequence": null, "text": null, "bencoded": "aTdl", "info_hash": null })
+        );
     }
 
     #[test]

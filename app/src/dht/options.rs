@@ -24,7 +24,8 @@ Examples:
   echo -n 'Hello World!' | starling dht put
   starling dht get e5f96f6f38320f0f33959cb4d3d656452117aadb
   starling dht put latest.txt --new-key ~/my.key --salt news
-  starling dht put latest.txt --key ~/my.key --salt news --cas 1";
+  starling dht put latest.txt --key ~/my.key --salt news --cas 1
+  starling dht put --torrent 0123456789abcdef0123456789abcdef01234567 --key ~/my.key";
 
 /// Ask the distributed hash table: a node, for peers, for what others put there
 ///
@@ -131,6 +132,11 @@ pub(super) struct PutItem {
     /// The file is in bencode already, and is stored as it is
     #[arg(long)]
     pub(super) bencoded: bool,
+
+    /// Say that this is the newest torrent of the key (BEP 46), instead of a file: the magnet link that is printed
+    /// leads to it, and to any that is put later
+    #[arg(long, value_name = "INFOHASH", value_parser = parse_v1, conflicts_with_all = ["file", "bencoded"])]
+    pub(super) torrent: Option<[u8; 20]>,
 }
 
 /// What an item is found by.
@@ -154,6 +160,10 @@ fn parse_info_hash(text: &str) -> Result<[u8; 20], String> {
     let first = |hash: [u8; 32]| hash.first_chunk().copied();
     let hash = unhex(text).or_else(|| unhex(text).and_then(first));
     hash.ok_or_else(|| "an info-hash has 40 hex digits, or 64".to_owned())
+}
+
+fn parse_v1(text: &str) -> Result<[u8; 20], String> {
+    unhex(text).ok_or_else(|| "the info-hash of a torrent v1 or hybrid has 40 hex digits".to_owned())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A magnet link: its metadata is found first, then it is a torrent like any other.
 
 use super::follow::Watch;
-use super::{END_WITHIN, GetArgs, Report, session, source};
+use super::{END_WITHIN, GetArgs, Report, publisher, session, source};
 use crate::exit::{Failure, Kind};
 use crate::signals::StopSignals;
 use crate::units;
@@ -21,7 +21,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 pub(super) struct Met {
     pub(super) magnet: Magnet,
     pub(super) metainfo: Arc<Metainfo>,
-    /// The session that found it, and knows peers; `None` if it was known from an earlier run.
+    /// The session that found it, and knows peers; `None` if nobody had to be asked.
     pub(super) session: Option<Session>,
 }
 
@@ -46,19 +46,23 @@ impl Met {
 /// Finds the metadata of `magnet`, and keeps it for runs to come.
 pub(super) async fn find(
     args: &GetArgs,
-    magnet: Magnet,
+    mut magnet: Magnet,
     report: &mut Report,
     stop: &mut StopSignals,
 ) -> Result<Met, Failure> {
+    let resolved = publisher::resolve(args, &mut magnet, report, stop).await?;
     let name = magnet.name.clone().unwrap_or_else(|| magnet.info_hash().to_string());
     report.searching(&name);
     let kept = session::state_directory(args)
         .map(|state| state.join("metadata").join(format!("{}.torrent", magnet.info_hash())));
     if let Some(metainfo) = kept.as_deref().and_then(|path| known(path, &magnet)) {
         report.found(&metainfo);
-        return Ok(Met { magnet, metainfo, session: None });
+        return Ok(Met { magnet, metainfo, session: resolved });
     }
-    let session = session::start(args)?;
+    let session = match resolved {
+        Some(session) => session,
+        None => session::start(args)?,
+    };
     let mut add = AddMagnet::new(magnet.clone());
     add.use_peers = !args.no_peers;
     add.peers = source::resolve_peers(args).await?;

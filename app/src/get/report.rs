@@ -8,10 +8,10 @@ mod words;
 use super::GetArgs;
 use crate::exit::{Failure, Kind};
 use crate::{log, units};
-use engine::{Event, Phase, Snapshot};
+use engine::{Event, Phase, Snapshot, Update};
 use images::Verified;
 use json::Line;
-use metainfo::Metainfo;
+use metainfo::{Metainfo, hex};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -66,6 +66,28 @@ impl Report {
     /// What to tell, at the end, about giving back.
     pub(crate) fn offer(&mut self, command: Option<String>) {
         self.offer = command;
+    }
+
+    /// The DHT is asked which torrent a link means.
+    pub(super) fn asking(&mut self, name: &str) {
+        name.clone_into(&mut self.name);
+        match &mut self.style {
+            Style::Quiet | Style::Json => {}
+            Style::Plain => log::line(&format!("{name}: asking the DHT for the newest torrent")),
+            Style::Terminal(terminal) => terminal.begin(name),
+        }
+    }
+
+    /// The torrent that a link means is known.
+    pub(super) fn resolved(&mut self, update: &Update) {
+        let (info_hash, sequence) = (hex(&update.info_hash), update.sequence);
+        match &mut self.style {
+            Style::Quiet => {}
+            Style::Json => json::print(&Line::Resolved { info_hash, sequence }),
+            Style::Plain | Style::Terminal(_) => {
+                log::line(&format!("the publisher's number {sequence} is the torrent {info_hash}"));
+            }
+        }
     }
 
     /// The metadata of a magnet link is looked for.

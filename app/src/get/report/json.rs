@@ -13,6 +13,10 @@ use std::path::Path;
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(super) enum Line<'a> {
+    Resolved {
+        info_hash: String,
+        sequence: i64,
+    },
     Metadata {
         name: &'a str,
         info_hash: String,
