@@ -115,7 +115,8 @@ const NEW: [&str; 4] =
     ["sequential_download", "sequential_download_from_piece", "preferred_transports", "webseeds_ex"];
 
 /// Keys of torrents that are spelled with hyphens where the others are in camel case.
-const HYPHENATED: [&str; 10] = [
+const HYPHENATED: [&str; 11] = [
+    "super_seeding",
     "delete_local_data",
     "file_count",
     "files_unwanted",

@@ -243,6 +243,18 @@ pub(super) const SETTINGS: Section<Effect> = Section {
             "Do not obey the session's limits",
             torrent_only(&[("honors_session_limits", Bool(false))]),
         ),
+        flag(
+            "",
+            "super-seed",
+            "Show each peer a few pieces at a time (BEP 16): for the first and only seed",
+            torrent_only(&[("super_seeding", Bool(true))]),
+        ),
+        flag(
+            "",
+            "no-super-seed",
+            "Show every peer everything",
+            torrent_only(&[("super_seeding", Bool(false))]),
+        ),
         Opt {
             short: "seq",
             long: "sequential-download",

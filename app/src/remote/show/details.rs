@@ -61,6 +61,7 @@ pub(super) const FIELDS: &[&str] = &[
     "source",
     "start_date",
     "status",
+    "super_seeding",
     "total_size",
     "upload_limit",
     "upload_limited",
@@ -131,6 +132,9 @@ fn transfer(torrent: Row<'_>) -> Page {
             "Sequential Download from piece",
             torrent.int("sequential_download_from_piece").map(|piece| piece.to_string()),
         );
+    }
+    if torrent.yes("super_seeding") == Some(true) {
+        page.line("Super-Seeding", Some(yes_or_no(true)));
     }
     page.line("Percent Done", torrent.real("percent_done").map(|part| percent(100.0 * part) + "%"));
     page.line("ETA", torrent.int("eta").map(duration));

@@ -52,6 +52,8 @@ pub struct TorrentEdit {
     pub sequential: Option<bool>,
     /// [`Options::sequential_from_piece`](crate::Options::sequential_from_piece).
     pub sequential_from_piece: Option<u32>,
+    /// [`Options::super_seeding`](crate::Options::super_seeding).
+    pub super_seeding: Option<bool>,
     /// [`Options::web_seed_policy`](crate::Options::web_seed_policy).
     pub web_seed_policy: Option<Option<WebSeedPolicy>>,
     /// [`Options::web_seed_connections`](crate::Options::web_seed_connections).

@@ -3,7 +3,7 @@
 use crate::LimitMode;
 use crate::api::details::PeersFrom;
 use crate::api::events::Revision;
-use metainfo::InfoHash;
+use metainfo::{InfoHash, Publisher};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -125,6 +125,8 @@ pub struct Options {
     pub sequential: bool,
     /// With [`Self::sequential`]: the piece to begin with.
     pub sequential_from_piece: u32,
+    /// Show each peer a few pieces at a time while everything is here (BEP 16): for the first and only seed.
+    pub super_seeding: bool,
     /// What its web seeds are for; `None` for what the session says.
     pub web_seed_policy: Option<crate::WebSeedPolicy>,
     /// Connections to its web seeds at most; `None` for what the session says.
@@ -149,6 +151,7 @@ impl Default for Options {
             group: String::new(),
             sequential: false,
             sequential_from_piece: 0,
+            super_seeding: false,
             web_seed_policy: None,
             web_seed_connections: None,
         }
@@ -235,6 +238,19 @@ pub struct Tracker {
     pub announce: String,
 }
 
+/// Who says which torrent takes a torrent's place (BEP 46), and what was said so far.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Publication {
+    /// Whose word counts.
+    pub publisher: Publisher,
+    /// The number of what was said last; `None` while nothing is known.
+    pub sequence: Option<i64>,
+    /// Nodes of the DHT that the link names.
+    pub(crate) nodes: Vec<(String, u16)>,
+    /// The torrent that goes once this one's metadata is here.
+    pub(crate) replaces: Option<InfoHash>,
+}
+
 /// One torrent.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Entry {
@@ -250,6 +266,7 @@ pub struct Entry {
     pub(crate) progress: Progress,
     pub(crate) dates: Dates,
     pub(crate) trackers: Vec<Tracker>,
+    pub(crate) publication: Option<Box<Publication>>,
     /// It has seeded without a task since then.
     pub(crate) asleep_since: Option<Instant>,
     pub(crate) changed_at: Instant,
@@ -333,6 +350,18 @@ impl Entry {
     /// The revision of its last change.
     pub const fn revision(&self) -> Revision {
         self.revision
+    }
+
+    /// Who says which torrent takes its place, if anybody does.
+    pub fn publication(&self) -> Option<&Publication> {
+        self.publication.as_deref()
+    }
+
+    /// It is a publisher's newest torrent, and which one that is was not heard yet: its info-hash is the target of the
+    /// publisher's item.
+    pub fn is_unresolved(&self) -> bool {
+        let is_target = |it: &Publication| InfoHash::V1(it.publisher.target()) == self.info_hash;
+        !self.about.has_metadata && self.publication().is_some_and(is_target)
     }
 
     /// It seeds without a task until somebody wants it.

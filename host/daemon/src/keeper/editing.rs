@@ -70,6 +70,9 @@ impl Keeper {
         if sequential != opening::sequential(before) {
             self.send(number, Change::Sequential(sequential));
         }
+        if now.super_seeding != before.super_seeding {
+            self.send(number, Change::SuperSeed(now.super_seeding));
+        }
         let settings = &self.config.settings;
         let (policy, connections) = opening::web_seed_policy(&now, settings);
         if (policy, connections) != opening::web_seed_policy(before, settings) {
@@ -194,6 +197,7 @@ fn apply(options: &mut Options, edit: &TorrentEdit) {
     set(&mut options.group, edit.group.as_ref());
     set(&mut options.sequential, edit.sequential.as_ref());
     set(&mut options.sequential_from_piece, edit.sequential_from_piece.as_ref());
+    set(&mut options.super_seeding, edit.super_seeding.as_ref());
     set(&mut options.web_seed_policy, edit.web_seed_policy.as_ref());
     set(&mut options.web_seed_connections, edit.web_seed_connections.as_ref());
 }

@@ -59,7 +59,7 @@ impl Keeper {
             web_seed_policy: web_seed_policy(&options, settings),
             web_seeds: book.web_seeds.iter().filter_map(|url| Url::parse(url).ok()).collect(),
             tuning: Tuning {
-                super_seed: false,
+                super_seed: options.super_seeding,
                 read_soon: false,
                 recheck: book.verify,
                 check_only: !book.may_run(),

@@ -119,6 +119,7 @@ impl Keeper {
             | Change::MaxPeers(_)
             | Change::Priorities(_)
             | Change::UploadSlots(_)
+            | Change::SuperSeed(_)
             | Change::WebSeedPolicy(..) => {}
         }
     }

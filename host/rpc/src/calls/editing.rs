@@ -50,6 +50,7 @@ fn options(args: &Args) -> TorrentEdit {
         group: args.text("group").map(str::to_owned),
         sequential: args.boolean("sequential_download"),
         sequential_from_piece: args.count("sequential_download_from_piece"),
+        super_seeding: args.boolean("super_seeding"),
         web_seed_connections: args.count("web_seed_connections").map(|most| (most > 0).then_some(most)),
         ..TorrentEdit::default()
     }

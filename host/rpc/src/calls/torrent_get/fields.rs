@@ -136,6 +136,7 @@ static FIELDS: &[Field] = &[
     known("source", |row, out| out.string(&row.entry.about().source)),
     known("start_date", |row, out| out.integer(row.entry.dates().started)),
     known("status", |row, out| out.unsigned(status_number(row.entry.status()))),
+    known("super_seeding", |row, out| out.boolean(row.entry.options().super_seeding)),
     known("torrent_file", |row, out| out.string(&row.daemon.torrent_file_path(row.entry).to_string_lossy())),
     known("total_size", |row, out| out.unsigned(row.entry.about().total_bytes)),
     known("tracker_list", trackers::tracker_list),

@@ -71,7 +71,10 @@ pub(super) fn cut(part: f64) -> f64 {
 /// A link that leads others to the torrent.
 pub(super) fn magnet_link(entry: &Entry, details: &Details) -> String {
     let topic = if entry.hash_hex().len() == 40 { "btih:" } else { "btmh:1220" };
-    let mut link = format!("magnet:?xt=urn:{topic}{}", entry.hash_hex());
+    let topic = (!entry.is_unresolved()).then(|| format!("xt=urn:{topic}{}", entry.hash_hex()));
+    let publisher = entry.publication().map(|publication| publication.publisher.to_string());
+    let topics: Vec<String> = topic.into_iter().chain(publisher).collect();
+    let mut link = format!("magnet:?{}", topics.join("&"));
     let mut add = |key: &str, value: &str| {
         link.extend(["&", key, "="]);
         link.extend(utf8_percent_encode(value, LINK));
