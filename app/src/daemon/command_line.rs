@@ -1,6 +1,7 @@
 //! The daemon's command line, read before anything is touched.
 
 use super::options::{Effect, PROGRAM};
+use crate::get::parse_node;
 use crate::options::completion::Shell;
 use crate::options::{Item, Opt, Program, help, manual};
 use crate::reference;
@@ -25,6 +26,7 @@ pub(super) struct CommandLine {
     pub(super) config_directory: Option<PathBuf>,
     pub(super) log_file: Option<PathBuf>,
     pub(super) paused: bool,
+    pub(super) dht_bootstrap: Vec<(String, u16)>,
     /// Settings in the order they were given.
     settings: Vec<(&'static Opt<Effect>, String)>,
 }
@@ -74,6 +76,7 @@ pub(super) fn read(arguments: &[OsString]) -> Result<Wish, String> {
             Effect::ConfigDirectory => line.config_directory = Some(value.into()),
             Effect::LogFile => line.log_file = Some(value.into()),
             Effect::Paused => line.paused = true,
+            Effect::DhtBootstrap => line.dht_bootstrap.push(parse_node(&value)?),
             Effect::DumpSettings => dump = true,
             Effect::Version => {
                 return Ok(Wish::Tell(format!("starling daemon {}\n", env!("CARGO_PKG_VERSION"))));

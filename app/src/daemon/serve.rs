@@ -112,6 +112,7 @@ impl Process {
         if old.is_some() {
             config.past = import::read_totals(&home.directory);
         }
+        config.dht_bootstrap.clone_from(&line.dht_bootstrap);
         config.paused = line.paused || all.process.start_paused;
         let daemon = Daemon::start(config).await.map_err(|error| Failure::new(Kind::Failed, error))?;
         // The directory is ours now, and with it the file.

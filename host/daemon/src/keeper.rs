@@ -9,6 +9,7 @@
 //! - `looking`, `goals`: what running torrents do, and when it is enough.
 //! - `saving`, `waking`: the record of it all, and back.
 //! - `distributed`, `scraping`: the DHT, and how large trackers say the swarms are.
+//! - `publishers`: torrents whose publishers replace them.
 //! - `look`: details on demand.
 
 mod adding;
@@ -23,6 +24,7 @@ mod limits;
 pub(crate) mod look;
 mod looking;
 mod opening;
+mod publishers;
 mod queueing;
 mod relocating;
 mod removing;
@@ -74,6 +76,8 @@ pub(crate) enum News {
     Scraped(scraping::Scraped),
     /// Sleepers whose files are not as they were left.
     Missed(Vec<Number>),
+    /// A publisher names the torrent that takes another's place, or is not heard.
+    Published(Number, Result<engine::Update, engine::UpdateError>),
 }
 
 /// See the module.
@@ -115,6 +119,10 @@ pub(crate) struct Keeper {
     looks: u64,
     queue: queueing::Agenda,
     scrapes: scraping::Timetable,
+    /// Torrents that have a publisher.
+    followed: BTreeSet<Number>,
+    /// Who listens to the publishers of those that run.
+    watches: BTreeMap<Number, publishers::Watch>,
     /// What the DHT knew when it was last asked, and when that was.
     dht_tables: engine::DhtTables,
     dht_saved_at: Instant,
@@ -199,6 +207,7 @@ impl Keeper {
             News::DhtTables(tables) => self.keep_dht(tables),
             News::Scraped(scraped) => self.scraped(scraped),
             News::Missed(numbers) => self.missed(&numbers),
+            News::Published(number, told) => self.published(number, told),
         }
     }
 
@@ -232,7 +241,8 @@ impl Keeper {
                 | News::Gone(..)
                 | News::DhtTables(_)
                 | News::Scraped(_)
-                | News::Missed(_) => {}
+                | News::Missed(_)
+                | News::Published(..) => {}
             }
         }
         // Trackers that do not answer in time have been told as well as they can be.

@@ -39,7 +39,7 @@ pub use api::start::{Config, SaveSettings, StartError};
 pub use api::stats::{SessionStats, Space, Totals};
 pub use catalogue::Catalogue;
 pub use catalogue::entry::{
-    About, Dates, Entry, Fault, FaultKind, Number, Options, Priority, Progress, Status, Tracker,
+    About, Dates, Entry, Fault, FaultKind, Number, Options, Priority, Progress, Publication, Status, Tracker,
 };
 pub use daemon::Daemon;
 pub use engine::Family;

@@ -89,6 +89,9 @@ pub(crate) const SLEEPERS_ROUND: usize = 12;
 /// Sleepers whose files are looked at in one go.
 pub(crate) const ROLL_CALL: usize = 64;
 
+/// Publishers that are listened to at the same time: each is asked for in the DHT once an hour.
+pub(crate) const PUBLISHERS_FOLLOWED: usize = 256;
+
 /// The progress of one torrent is told at most this often.
 pub(crate) const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 

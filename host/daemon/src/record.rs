@@ -3,10 +3,10 @@
 use crate::FileChoice;
 use crate::api::events::Revision;
 use crate::catalogue::entry::{
-    About, Dates, Entry, Fault, FaultKind, Number, Options, Priority, Progress, Status, Tracker,
+    About, Dates, Entry, Fault, FaultKind, Number, Options, Priority, Progress, Publication, Status, Tracker,
 };
 use crate::keeper::book::{Book, FileWishes, Run, Wish};
-use metainfo::{FileIndex, InfoHash};
+use metainfo::{FileIndex, InfoHash, Publisher, hex, unhex, unhex_bytes};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -37,7 +37,40 @@ pub(crate) struct Record {
     /// The text of the fault that stopped it.
     pub(crate) fault: Option<String>,
     pub(crate) magnet: Option<String>,
+    pub(crate) publication: Option<PublicationRecord>,
     pub(crate) counters: Counters,
+}
+
+/// Who is followed, in hex digits.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct PublicationRecord {
+    pub(crate) key: String,
+    pub(crate) salt: String,
+    pub(crate) sequence: Option<i64>,
+    pub(crate) nodes: Vec<(String, u16)>,
+    /// The info-hash of what goes.
+    pub(crate) replaces: Option<String>,
+}
+
+impl PublicationRecord {
+    fn of(publication: &Publication) -> Self {
+        Self {
+            key: hex(&publication.publisher.key),
+            salt: hex(&publication.publisher.salt),
+            sequence: publication.sequence,
+            nodes: publication.nodes.clone(),
+            replaces: publication.replaces.map(|hash| hash.to_string()),
+        }
+    }
+
+    fn restore(self) -> Option<Box<Publication>> {
+        let publisher = Publisher { key: unhex(&self.key)?, salt: unhex_bytes(&self.salt)? };
+        let hash =
+            |digits: String| unhex(&digits).map(InfoHash::V1).or_else(|| unhex(&digits).map(InfoHash::V2));
+        let replaces = self.replaces.and_then(hash);
+        Some(Box::new(Publication { publisher, sequence: self.sequence, nodes: self.nodes, replaces }))
+    }
 }
 
 /// A choice of files as it is kept: whether they are wanted, or their priority, and which.
@@ -101,6 +134,7 @@ impl Record {
             moves: book.move_due || matches!(book.run, Run::Moving),
             fault: fault.map(|fault| fault.text.clone()),
             magnet: book.magnet.clone(),
+            publication: entry.publication().map(PublicationRecord::of),
             counters: Counters {
                 bytes_wanted: progress.bytes_wanted,
                 bytes_done: progress.bytes_done,
@@ -157,6 +191,7 @@ impl Record {
             options: self.options,
             dates: self.dates,
             trackers: self.trackers,
+            publication: self.publication.and_then(PublicationRecord::restore),
             asleep_since: None,
             changed_at: Instant::now(),
             revision: Revision::default(),

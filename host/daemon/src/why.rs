@@ -43,7 +43,10 @@ fn downloading(
     add: &mut impl FnMut(&'static str, String),
 ) {
     let progress = entry.progress();
-    if !entry.about().has_metadata {
+    if entry.is_unresolved() {
+        let text = entry.fault().map_or("the DHT is asked which torrent its publisher means", |it| &it.text);
+        add("no-publisher", text.to_owned());
+    } else if !entry.about().has_metadata {
         add("no-metadata", "its metadata is not here yet: nobody connected has it".into());
     }
     let own = entry.options().down_limit;

@@ -27,6 +27,8 @@ pub struct Config {
     pub address_filter: AddressFilter,
     /// The one address to bind to, in place of those in the settings; for tests on loopback.
     pub bind: Option<IpAddr>,
+    /// Where the DHT is entered, host and port, instead of at the usual routers; empty for those.
+    pub dht_bootstrap: Vec<(String, u16)>,
 }
 
 impl Config {
@@ -40,6 +42,7 @@ impl Config {
             past: Totals::default(),
             address_filter: AddressFilter::default(),
             bind: None,
+            dht_bootstrap: Vec::new(),
         }
     }
 }

@@ -4,12 +4,13 @@ use super::Keeper;
 use super::book::{Book, FileWishes, Wish};
 use super::command::Reply;
 use super::files::{choose, clear_uniform};
+use super::publishers::publication;
 use crate::api::events::{EventKind, Revision};
 use crate::catalogue::entry::{About, Dates, Entry, Number, Options, Progress, Status, Tracker};
 use crate::clock::unix_now;
 use crate::prepare::{Prepared, What};
 use crate::{AddError, AddRequest, Added, FileChoice, Settings};
-use metainfo::{Magnet, Metainfo};
+use metainfo::{Magnet, Metainfo, hex};
 use std::path::PathBuf;
 use std::sync::Arc;
 use storage::Change;
@@ -26,7 +27,7 @@ impl Keeper {
         self.admit();
     }
 
-    fn take_in(&mut self, prepared: Prepared) -> Result<Added, AddError> {
+    pub(super) fn take_in(&mut self, prepared: Prepared) -> Result<Added, AddError> {
         let info_hash = prepared.info_hash();
         let known = self.catalogue().find(&info_hash);
         if let Some(number) = known {
@@ -102,7 +103,11 @@ impl Keeper {
         let tiers: Vec<Vec<String>> = magnet.trackers.iter().map(|url| vec![url.clone()]).collect();
         let added = unix_now();
         let started = if paused { 0 } else { added };
-        let name = magnet.name.clone().unwrap_or_else(|| info_hash.to_string());
+        let publisher = magnet.publisher.as_ref();
+        let name = magnet.name.clone().unwrap_or_else(|| match publisher {
+            Some(publisher) if !magnet.has_hash() => format!("urn:btpk:{}", hex(&publisher.key)),
+            _ => info_hash.to_string(),
+        });
         let mut entry = Entry {
             number,
             info_hash,
@@ -116,11 +121,15 @@ impl Keeper {
             progress: Progress::default(),
             dates: Dates { added, started, ..Dates::default() },
             trackers: trackers(&tiers),
+            publication: publication(magnet),
             asleep_since: None,
             changed_at: std::time::Instant::now(),
             revision: Revision::default(),
         };
         add_default_trackers(&mut entry, &settings.default_trackers);
+        if entry.publication.is_some() {
+            self.followed.insert(number);
+        }
         self.books.insert(number, Box::new(book));
         self.catalogue().insert(entry);
         self.mark(number);
@@ -152,9 +161,9 @@ impl Keeper {
         request.files =
             self.books.get(&number).map(|book| book.choices.iter().cloned().collect()).unwrap_or_default();
         let what = What::Torrent { metainfo: Arc::clone(metainfo), bytes };
-        if let Err(error) = self.take_in(Prepared { request, what }) {
-            self.fail(number, error.to_string());
-            return;
+        match self.take_in(Prepared { request, what }) {
+            Ok(added) => self.pass_publication_on(number, added.number),
+            Err(error) => return self.fail(number, error.to_string()),
         }
         let (done, _) = tokio::sync::oneshot::channel();
         self.remove(&[number], false, done);
@@ -188,6 +197,7 @@ impl Keeper {
         self.changes.push(Change::RemoveFile(file.with_extension("magnet")));
         self.changes.push(Change::File(file, bytes));
         self.mark(number);
+        self.retire_predecessor(number);
         // The search, if one is under way, makes room for the torrent.
         self.halt(number);
         self.reconcile(number);
@@ -199,6 +209,12 @@ impl Keeper {
             What::Torrent { metainfo, .. } => metainfo.trackers.clone(),
             What::Magnet(magnet) => magnet.trackers.iter().map(|url| vec![url.clone()]).collect(),
         };
+        if let What::Magnet(magnet) = &prepared.what
+            && let Some(publication) = publication(magnet)
+            && self.entry(number, |entry| entry.publication.is_none()).unwrap_or(false)
+        {
+            self.set_publication(number, *publication);
+        }
         let is_private = self.entry(number, |entry| entry.about.is_private).unwrap_or(true);
         let new = self.change_if(number, |entry| {
             let before = entry.trackers.len();
@@ -273,6 +289,7 @@ pub(super) fn entry(number: Number, metainfo: &Metainfo, options: Options) -> En
         progress: Progress { bytes_wanted: total, metadata: 1.0, ..Progress::default() },
         dates: Dates { added: unix_now(), ..Dates::default() },
         trackers: trackers(&metainfo.trackers),
+        publication: None,
         asleep_since: None,
         changed_at: std::time::Instant::now(),
         revision: Revision::default(),

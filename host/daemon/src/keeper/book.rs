@@ -123,6 +123,8 @@ pub(crate) struct Book {
     pub(crate) peers: Vec<SocketAddr>,
     /// The link it was added by.
     pub(crate) magnet: Option<String>,
+    /// It is opened once this torrent, whose place it takes, has let go of their files.
+    pub(crate) after: Option<InfoHash>,
     /// Kept while it runs.
     pub(crate) metainfo: Option<Arc<Metainfo>>,
     /// Kept while it runs.
@@ -185,6 +187,7 @@ impl Book {
             is_completion_untold: false,
             peers: Vec::new(),
             magnet: None,
+            after: None,
             metainfo: None,
             limits: None,
             trackers_seen: Vec::new(),

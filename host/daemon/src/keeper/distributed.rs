@@ -1,10 +1,10 @@
 //! The DHT: switched on and off, and what it knows kept between runs.
 
 use super::{Keeper, News};
-use crate::Settings;
+use crate::Config;
 use crate::limits::{DHT_SAVE_INTERVAL, DHT_SAVE_TIMEOUT};
 use engine::{DhtSettings, DhtTables};
-use metainfo::hex;
+use metainfo::{hex, unhex_bytes};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use storage::Change;
@@ -14,10 +14,16 @@ use tokio::time::{Instant, timeout};
 const TABLES: [&str; 2] = ["dht-v4", "dht-v6"];
 
 /// What the DHT starts from, if it is wanted.
-pub(super) fn settings(settings: &Settings, values: &BTreeMap<String, String>) -> Option<DhtSettings> {
-    let table = |name| values.get(name).and_then(|text| bytes(text)).unwrap_or_default();
+pub(super) fn settings(config: &Config, values: &BTreeMap<String, String>) -> Option<DhtSettings> {
+    let table = |name| values.get(name).and_then(|text| unhex_bytes(text)).unwrap_or_default();
     let [v4, v6] = TABLES.map(table);
-    settings.dht.then(|| DhtSettings { tables: DhtTables { v4, v6 }, ..DhtSettings::default() })
+    config.settings.dht.then(|| starting_from(config, DhtTables { v4, v6 }))
+}
+
+fn starting_from(config: &Config, tables: DhtTables) -> DhtSettings {
+    let usual = DhtSettings { tables, ..DhtSettings::default() };
+    let routers = config.dht_bootstrap.clone();
+    if routers.is_empty() { usual } else { DhtSettings { routers, ..usual } }
 }
 
 impl Keeper {
@@ -27,7 +33,7 @@ impl Keeper {
         }
         if on {
             let tables = std::mem::take(&mut self.dht_tables);
-            self.session.set_dht(Some(&DhtSettings { tables, ..DhtSettings::default() }));
+            self.session.set_dht(Some(&starting_from(&self.config, tables)));
         } else {
             self.session.set_dht(None);
         }
@@ -59,23 +65,5 @@ impl Keeper {
             self.changes.push(Change::Set(name, hex(table)));
         }
         self.dht_tables = tables;
-    }
-}
-
-/// Bytes of what [`hex`] made; `None` of anything else.
-fn bytes(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes().chunks(2);
-    digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bytes_come_back_from_their_text() {
-        let all: Vec<u8> = (0..=255).collect();
-        assert_eq!(bytes(&hex(&all)), Some(all));
-        assert_eq!((bytes("zz"), bytes("é")), (None, None));
     }
 }

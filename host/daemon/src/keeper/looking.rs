@@ -34,6 +34,7 @@ impl Keeper {
         self.looks += 1;
         self.count();
         self.look_at_dht();
+        self.look_at_publishers();
         self.look_at_scrapes();
         self.save_now_and_then(SAVE_INTERVAL);
     }

@@ -81,6 +81,7 @@ impl Keeper {
         if let Some(successor) = successor {
             self.reconcile(successor);
         }
+        self.let_heirs_begin(hash);
     }
 }
 

@@ -10,6 +10,7 @@ use crate::catalogue::entry::{Entry, Fault, FaultKind, Number, Progress, Status}
 use crate::clock::unix_now;
 use crate::limits::{CHANGES_HELD, MAX_NAMED_PEERS, STARTS_AT_ONCE, VERIFIES_AT_ONCE};
 use engine::{Change, Event, Phase};
+use metainfo::InfoHash;
 use std::mem::discriminant;
 use std::net::SocketAddr;
 use tokio::time::Instant;
@@ -96,6 +97,7 @@ impl Keeper {
     pub(super) fn reannounce(&mut self, numbers: &[Number], done: Done) {
         for number in self.present(numbers) {
             self.send(number, Change::Reannounce);
+            self.ask_publisher(number);
         }
         self.answer(done);
     }
@@ -134,11 +136,14 @@ impl Keeper {
         }
         let faulty = self.entry(number, has_local_fault).unwrap_or(true);
         let has_metadata = self.entry(number, |entry| entry.about.has_metadata).unwrap_or(false);
-        let is_known = has_metadata || book.magnet.is_some();
+        let is_unresolved = self.entry(number, Entry::is_unresolved).unwrap_or(true);
+        let is_known = has_metadata || book.magnet.is_some() && !is_unresolved;
         let wanted = (book.may_run() || book.verify) && !faulty;
         // One that was removed a moment ago still says goodbye; its end brings us back here.
-        let mut leaving = self.leaving.range((book.info_hash, Number(0))..);
-        let has_predecessor = leaving.next().is_some_and(|(hash, _)| *hash == book.info_hash);
+        let is_leaving = |hash: InfoHash| {
+            self.leaving.range((hash, Number(0))..).next().is_some_and(|(first, _)| *first == hash)
+        };
+        let has_predecessor = is_leaving(book.info_hash) || book.after.is_some_and(is_leaving);
         match &book.run {
             Run::Off if book.move_due => self.begin_move(number),
             Run::Off if wanted && is_known && !has_predecessor => self.begin_to_run(number),

@@ -81,7 +81,8 @@ impl Keeper {
             let stopped_too = self.config.settings.scrape_paused_torrents;
             let asked = self.entry(number, |entry| {
                 let InfoHash::V1(hash) = entry.info_hash else { return None };
-                (stopped_too || entry.status != Status::Stopped).then(|| (hash, entry.trackers.clone()))
+                let is_asked_for = stopped_too || entry.status != Status::Stopped;
+                (is_asked_for && !entry.is_unresolved()).then(|| (hash, entry.trackers.clone()))
             });
             let Some(Some((hash, trackers))) = asked else { continue };
             // Where the announce URL has no scrape form there is nobody to ask.

@@ -32,7 +32,7 @@ pub(super) fn wake(mut config: Config, news_sender: mpsc::Sender<News>) -> Resul
     let state = session.state().ok_or_else(|| failed("it has no database".into()))?;
     let (ledger, contents) = Ledger::start(state).map_err(|error| failed(error.to_string()))?;
     let rebuild = is_new || state.set_aside().is_some();
-    let dht = super::distributed::settings(&config.settings, &contents.values);
+    let dht = super::distributed::settings(&config, &contents.values);
     session.set_dht(dht.as_ref());
     let value = |key: &str| contents.values.get(key);
     let mut past: Totals =
@@ -83,6 +83,8 @@ pub(super) fn wake(mut config: Config, news_sender: mpsc::Sender<News>) -> Resul
         looks: 0,
         queue: Agenda::new(queue_end),
         scrapes: super::scraping::Timetable::default(),
+        followed: restored.followed,
+        watches: BTreeMap::new(),
         dht_tables: dht.map(|dht| dht.tables).unwrap_or_default(),
         dht_saved_at: Instant::now(),
         scheduled: None,
@@ -162,6 +164,8 @@ struct Restored {
     books: BTreeMap<Number, Box<Book>>,
     /// Torrents made anew from their files: to be recorded.
     rebuilt: BTreeSet<Number>,
+    /// Torrents that have a publisher.
+    followed: BTreeSet<Number>,
 }
 
 impl Restored {
@@ -189,6 +193,9 @@ impl Restored {
     }
 
     fn take(&mut self, entry: Entry, book: Book) {
+        if entry.publication.is_some() {
+            self.followed.insert(book.number);
+        }
         self.books.insert(book.number, Box::new(book));
         self.catalogue.insert(entry);
     }

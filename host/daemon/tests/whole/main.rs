@@ -3,6 +3,8 @@
 mod lifecycle;
 mod magnets;
 mod places;
+mod publishers;
 mod queue;
 mod sleep;
+mod super_seeding;
 mod world;
