@@ -46,27 +46,3 @@ fn a_slow_peer_next_door_holds_nobody_up() {
     println!("{time:?}");
     assert!(time.as_secs_f64() < 256.0 / 9.0 * 1.2, "took {time:?}");
 }
-
-#[test]
-fn neighbours_are_dialled_and_served_first_and_others_too() {
-    let mut world = World::new(seed(2), 64 * 1024, 64 * MIB);
-    let giver = world.add_seed(line(4 * MIB));
-    bring_home(&mut world, giver);
-    let leeches: Vec<NodeId> = (0..12).map(|_| world.add_leech(line(64 * 1024))).collect();
-    let (near, far) = leeches.split_at(6);
-    for node in near {
-        bring_home(&mut world, *node);
-    }
-    for leech in far.iter().chain(near) {
-        world.introduce(*leech, &[giver]);
-    }
-    world.run_for(Duration::from_mins(1));
-    let got = |nodes: &[NodeId]| -> Vec<u64> {
-        let from = world.nodes[giver.0].address;
-        nodes.iter().map(|node| world.nodes[node.0].received_from(from)).collect()
-    };
-    let (near, far) = (got(near), got(far));
-    println!("near: {near:?}\nfar: {far:?}");
-    assert!(near.iter().sum::<u64>() > far.iter().sum::<u64>(), "neighbours come first");
-    assert!(far.iter().any(|bytes| *bytes > 0), "others are served too");
-}

@@ -304,6 +304,18 @@ mod tests {
     }
 
     #[test]
+    fn peers_of_the_own_network_are_dialled_first() {
+        let now = origin();
+        let mut list = PeerList::new(now, fastrand::Rng::with_seed(1));
+        let at = |text: &str| text.parse::<SocketAddr>().unwrap();
+        list.add(now, CandidateSource::User, at("203.0.113.1:7000"));
+        list.add(now, CandidateSource::Pex, at("192.168.1.9:7000"));
+        list.add(now, CandidateSource::Lsd, at("203.0.113.9:7000"));
+        let order: Vec<_> = std::iter::from_fn(|| list.next(now)).collect();
+        assert_eq!(order, ["203.0.113.9:7000", "192.168.1.9:7000", "203.0.113.1:7000"].map(at));
+    }
+
+    #[test]
     fn impossible_and_own_addresses_are_not_tried() {
         let (mut list, now) = list();
         for bad in ["0.0.0.0:6881", "255.255.255.255:6881", "224.0.0.1:6881", "10.0.0.1:0", "[ff02::1]:6881"]
