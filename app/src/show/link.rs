@@ -12,6 +12,7 @@ struct Link<'a> {
     name: Option<&'a str>,
     info_hash_v1: Option<String>,
     info_hash_v2: Option<String>,
+    publisher: Option<Publisher>,
     trackers: Vec<[&'a str; 1]>,
     web_seeds: &'a [String],
     exact_sources: &'a [String],
@@ -21,12 +22,20 @@ struct Link<'a> {
     selected_files: Vec<u32>,
 }
 
+/// Who says which torrent is the newest (BEP 46), in hex digits.
+#[derive(Serialize)]
+struct Publisher {
+    key: String,
+    salt: String,
+}
+
 /// One JSON object.
 pub(super) fn json(magnet: &Magnet, out: &mut impl Write) -> io::Result<()> {
     let link = Link {
         name: magnet.name.as_deref(),
         info_hash_v1: magnet.info_hash_v1.map(|hash| hex(&hash)),
         info_hash_v2: magnet.info_hash_v2.map(|hash| hex(&hash)),
+        publisher: magnet.publisher.as_ref().map(|it| Publisher { key: hex(&it.key), salt: hex(&it.salt) }),
         trackers: magnet.trackers.iter().map(|url| [url.as_str()]).collect(),
         web_seeds: &magnet.web_seeds,
         exact_sources: &magnet.exact_sources,
@@ -44,9 +53,13 @@ pub(super) fn print(magnet: &Magnet, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{}\n", magnet.name.as_deref().unwrap_or("a magnet link without a name"))?;
     let addresses = |list: &[(String, u16)]| list.iter().map(|(host, port)| address(host, *port)).collect();
     let selected = magnet.selected.iter().map(|file| file.0.to_string()).collect::<Vec<_>>().join(", ");
-    let rows: [(&str, Vec<String>); 9] = [
+    let publisher = magnet.publisher.as_ref();
+    let salt = publisher.map(|it| hex(&it.salt)).filter(|salt| !salt.is_empty());
+    let rows: [(&str, Vec<String>); 11] = [
         ("Info-hash", magnet.info_hash_v1.iter().map(|hash| hex(hash)).collect()),
         ("Info-hash v2", magnet.info_hash_v2.iter().map(|hash| hex(hash)).collect()),
+        ("Newest of", publisher.map(|it| hex(&it.key)).into_iter().collect()),
+        ("Salt", salt.into_iter().collect()),
         ("Trackers", magnet.trackers.clone()),
         ("Web seeds", magnet.web_seeds.clone()),
         ("Torrent at", magnet.exact_sources.clone()),
@@ -83,6 +96,7 @@ mod tests {
             "name": "Display Name",
             "info_hash_v1": "d2354010a3ca4ade5b7427bb093a62a3899ff381",
             "info_hash_v2": null,
+            "publisher": null,
             "trackers": [["http://one/a"], ["udp://two:80"]],
             "web_seeds": ["http://server/file"],
             "exact_sources": [],
@@ -105,5 +119,21 @@ mod tests {
             assert!(page.contains(line), "no {line:?} in\n{page}");
         }
         assert!(page.contains("Selected      0, 4, 5") && !page.contains("Data at"));
+    }
+
+    #[test]
+    fn a_publisher_is_shown_by_key_and_salt() {
+        let (key, mut page, mut object) = ("8f".repeat(32), Vec::new(), Vec::new());
+        let link = format!("magnet:?xs=urn:btpk:{key}&s=6e").parse().unwrap();
+        print(&link, &mut page).unwrap();
+        let page = String::from_utf8(page).unwrap();
+        assert!(
+            page.contains(&format!("Newest of     {key}")) && page.contains("Salt          6e"),
+            "{page}"
+        );
+        json(&link, &mut object).unwrap();
+        let value: serde_json::Value = serde_json::from_slice(&object).unwrap();
+        assert_eq!(value["publisher"], serde_json::json!({ "key": key, "salt": "6e" }));
+        assert_eq!(value["info_hash_v1"], serde_json::Value::Null);
     }
 }
