@@ -245,3 +245,43 @@ async fn the_answers_to_a_batch_are_bounded_together() {
     assert_eq!((&last["id"], &last["error"]["code"]), (&json!(CALLS - 1), &json!(5)), "{last}");
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn super_seeding_is_switched_in_both_dialects() {
+    let world = World::new().await;
+    let mut client = world.connect().await;
+    let id = add(&mut client, "a").await;
+    let seen = |arguments: &Value, key: &str| arguments["torrents"][0][key].clone();
+    let (_, before) = client.legacy("torrent-get", json!({"ids": [id], "fields": ["super-seeding"]})).await;
+    assert_eq!(seen(&before, "super-seeding"), false);
+    let (result, _) = client.legacy("torrent-set", json!({"ids": [id], "super-seeding": true})).await;
+    assert_eq!(result, "success");
+    let (_, after) = client.legacy("torrent-get", json!({"ids": [id], "fields": ["super-seeding"]})).await;
+    assert_eq!(seen(&after, "super-seeding"), true);
+    let done = client.call("torrent_set", json!({"ids": [id], "super_seeding": false})).await;
+    assert!(done.is_ok(), "{done:?}");
+    let after = client.call("torrent_get", json!({"ids": [id], "fields": ["super_seeding"]})).await;
+    assert_eq!(seen(&after.expect("a result"), "super_seeding"), false);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_names_a_publisher_is_a_row_that_leads_others_there_too() {
+    let world = World::new().await;
+    let mut client = world.connect().await;
+    let key = "8543d3e6115f0f98c944077a4493dcd543e49c739fd998550a1f614ab36ed63e";
+    let link = format!("magnet:?xs=urn:btpk:{key}&s=6e&dn=news");
+    let (result, added) = client.legacy("torrent-add", json!({"filename": link, "paused": true})).await;
+    assert_eq!((result, &added["torrent-added"]["name"]), ("success".into(), &"news".into()));
+    let fields = json!(["magnetLink", "hashString", "status", "metadataPercentComplete"]);
+    let (_, told) = client.legacy("torrent-get", json!({"fields": fields})).await;
+    let row = &told["torrents"][0];
+    assert_eq!(row["magnetLink"], link, "no torrent is named that nobody has");
+    assert_eq!(row["hashString"], "59ee7c2cb9b4f7eb1986ee2d18fd2fdb8a56554f", "the target of the item");
+    assert_eq!((&row["status"], &row["metadataPercentComplete"]), (&0.into(), &0.into()));
+    let (_, again) = client.legacy("torrent-add", json!({"filename": link})).await;
+    assert_eq!(again["torrent-duplicate"]["name"], "news");
+    let (result, _) = client.legacy("torrent-add", json!({"filename": "magnet:?xs=urn:btpk:00"})).await;
+    assert!(result.contains("not a public key"), "{result}");
+    world.end().await;
+}
