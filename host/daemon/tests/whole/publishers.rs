@@ -86,21 +86,25 @@ async fn a_publisher_s_torrent_is_fetched_kept_over_restarts_and_replaced_by_a_n
     publish(&publisher, &key, newer.info_hash).await;
     taking.reannounce(vec![number]).await.expect("taken");
     eventually("the newer one is there", || find(&taking, &newer.info_hash).is_some()).await;
-    assert!(
-        find(&taking, &added.info_hash).is_some(),
-        "the older one serves until there is something better"
-    );
     let number = find(&taking, &newer.info_hash).expect("it is there");
+    taking.add_peers(number, vec![([127, 0, 0, 1], giving_newer.port()).into()]).await.expect("taken");
+    wait_for(&taking, number, "complete", |it| it.status() == Status::Seeding).await;
+    assert!(second.is_whole_in(&taker.downloads()));
+    eventually("the older one has left", || find(&taking, &added.info_hash).is_none()).await;
+    let fetched = entry(&taking, number, |it| it.progress().downloaded);
+    assert!(fetched < 200_000, "what did not change was not fetched again: {fetched}");
+
+    // One that nobody has waits beside what there is, over a restart too.
+    let nobodys = InfoHash::V1([9; 20]);
+    publish(&publisher, &key, nobodys).await;
+    taking.reannounce(vec![number]).await.expect("taken");
+    eventually("the one that nobody has is there", || find(&taking, &nobodys).is_some()).await;
     taking.shutdown().await;
     let taking = start(&taker, address).await;
-    let number_now = find(&taking, &newer.info_hash).expect("it is there after a restart");
-    println!("number {} before, {} now", number.0, number_now.0);
-    taking.add_peers(number_now, vec![([127, 0, 0, 1], giving_newer.port()).into()]).await.expect("taken");
-    wait_for(&taking, number_now, "complete", |it| it.status() == Status::Seeding).await;
-    assert!(second.is_whole_in(&taker.downloads()));
-    assert_eq!(find(&taking, &added.info_hash), None, "the older one has left");
-    let fetched = entry(&taking, number_now, |it| it.progress().downloaded);
-    assert!(fetched < 200_000, "what did not change was not fetched again: {fetched}");
+    assert_eq!(count(&taking), 2);
+    let number = find(&taking, &newer.info_hash).expect("it is there");
+    wait_for(&taking, number, "seeding still", |it| it.status() == Status::Seeding).await;
+    assert!(find(&taking, &nobodys).is_some_and(|it| !entry(&taking, it, daemon::Entry::is_unresolved)));
     for daemon in [taking, giving, giving_newer] {
         daemon.shutdown().await;
     }
