@@ -107,6 +107,7 @@ fn config(id: u8) -> Config {
         geometry: Some(Arc::new(Geometry::new(BLOCK_LENGTH, [40_000]).expect("a torrent"))),
         metadata: Some(vec![b'x'; 20_000].into()),
         exchange_peers: true,
+        punch_holes: true,
         dht_port: Some(6881),
         client: "fuzz 1".into(),
         listen_port: Some(6881),
