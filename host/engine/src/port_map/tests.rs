@@ -231,7 +231,7 @@ async fn a_dht_that_is_switched_on_later_announces_the_port_that_peers_outside_s
     let (router, _asked) = nat_router(true).await;
     let bind = std::net::IpAddr::from([127, 0, 0, 1]).into();
     let session = Session::start(Settings { port: 0, bind, lsd: false, ..Settings::default() }).unwrap();
-    session.map_port(Some(lookout(Some(router), udp().await.1)));
+    session.map_port([Some(lookout(Some(router), udp().await.1)), None]);
     while session.shared.announced_port() != OUTSIDE {
         tokio::task::yield_now().await;
     }
