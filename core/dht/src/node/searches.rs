@@ -75,6 +75,9 @@ impl Node {
                 search.lookup.add_start(None, *router);
             }
         }
+        // What others put here is found here, however few of them there are to ask.
+        let own = self.items.get(target).and_then(|item| search.accept_item(item, self.config.verify));
+        self.outputs.extend(own.map(|item| Output::Item(key, item)));
         self.searches.running.insert(key, search);
     }
 
