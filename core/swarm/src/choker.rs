@@ -198,9 +198,11 @@ impl Choker {
     }
 }
 
-/// The account of one peer in a list in order of the keys.
-/// Peers of our own network do not take every slot: the first of the others has the last one.
+/// Peers of our own network do not take every slot: the first of the others has the last one, if it is not the only one.
 fn leave_a_slot(ranked: &mut [Ranked], slots: usize) {
+    if slots < 2 {
+        return;
+    }
     let is_far = |it: &Ranked| !it.rank.0;
     if let Some(first) = ranked.iter().position(is_far).filter(|first| *first >= slots)
         && let Some(moved) = slots.checked_sub(1).and_then(|last| ranked.get_mut(last..=first))
@@ -209,6 +211,7 @@ fn leave_a_slot(ranked: &mut [Ranked], slots: usize) {
     }
 }
 
+/// The account of one peer in a list in order of the keys.
 fn account(accounts: &[(PeerKey, Account)], key: PeerKey) -> Account {
     accounts
         .binary_search_by_key(&key, |(key, _)| *key)

@@ -78,7 +78,7 @@ impl LocalFirst {
     /// Looks at what came. True if others are to be asked from now on who were not.
     pub(crate) fn look(&mut self, now: Instant, carried: Carried) -> bool {
         let total = carried.local + carried.others;
-        let nearly = |before: u64| carried.local >= before / 10 * 8;
+        let nearly = |before: u64| carried.local > 0 && carried.local * 10 >= before * 8;
         match self.state {
             State::Mixed(_) if carried.local == 0 || carried.local < carried.others => {
                 self.state = State::Mixed(None);

@@ -159,8 +159,9 @@ impl Endpoint {
     pub fn read(&mut self, now: Instant, id: StreamId, to: &mut [u8]) -> Received {
         let now = self.now(now);
         let Some(stream) = stream_of(&mut self.slots, id) else { return Received::End };
+        let acked_anyway = stream.will_ack();
         let received = stream.read(now, to, &mut self.memory);
-        if stream.owes_ack() {
+        if stream.owes_ack() || (stream.will_ack() && !acked_anyway) {
             self.touch(now, id.slot);
         }
         received

@@ -14,8 +14,8 @@ use crate::inbox::Inbox;
 use crate::ledbat::Ledbat;
 use crate::limits::{
     ACK_DELAY, BASE_INTERVAL, BLACK_HOLE_TIMEOUTS, HEADER_BYTES, IDLE_TIMEOUT, KEEP_ALIVE, LINGER,
-    MAX_SEND_BUFFER, MAX_SYNS, MAX_TIMEOUTS, MAX_WINDOW_PROBE, MIN_SEND_BUFFER, RECEIVE_MEMORY,
-    RECEIVE_WINDOW, SEND_MEMORY,
+    MAX_PACKET_V4, MAX_SEND_BUFFER, MAX_SYNS, MAX_TIMEOUTS, MAX_WINDOW_PROBE, MIN_SEND_BUFFER,
+    RECEIVE_MEMORY, RECEIVE_WINDOW, SEND_MEMORY,
 };
 use crate::mtu::PacketSize;
 use crate::pool::Pool;
@@ -248,6 +248,11 @@ impl Stream {
         self.ack == Ack::Due
     }
 
+    /// Whether it acknowledges something now or soon.
+    pub(crate) fn will_ack(&self) -> bool {
+        self.ack != Ack::NotDue
+    }
+
     /// No more is written; what was, is delivered, and then the end. Reading goes on.
     pub(crate) fn shut_down(&mut self) {
         self.is_closing = true;
@@ -318,7 +323,7 @@ impl Stream {
         let window = self.window(memory);
         if known < RECEIVE_WINDOW / 4 && window >= known + RECEIVE_WINDOW / 4 {
             self.ack = Ack::Due;
-        } else if known == 0 && window > 0 {
+        } else if known < usize::from(MAX_PACKET_V4) && window > known {
             self.ack_later(now);
         }
     }

@@ -92,6 +92,9 @@ pub(crate) const ROLL_CALL: usize = 64;
 /// Publishers that are listened to at the same time: each is asked for in the DHT once an hour.
 pub(crate) const PUBLISHERS_FOLLOWED: usize = 256;
 
+/// How long a torrent may take to tell of its peers and trackers: longer it takes only while it opens or closes its files.
+pub(crate) const REPORT_WITHIN: Duration = Duration::from_secs(3);
+
 /// The progress of one torrent is told at most this often.
 pub(crate) const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 

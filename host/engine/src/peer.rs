@@ -197,6 +197,12 @@ impl Peer {
     }
 
     fn read(&mut self) {
+        self.read_some();
+        // They may be the last that come: who waits for more would wait for ever.
+        self.starved |= self.receiver.holds_bytes();
+    }
+
+    fn read_some(&mut self) {
         for _ in 0..READS_IN_A_ROW {
             let mut around = Surroundings {
                 connection: &mut self.connection,

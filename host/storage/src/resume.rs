@@ -9,7 +9,7 @@ use crate::paths;
 use crate::state::{FileStamp, ResumeRecord};
 use crate::sync::stamps;
 use crate::torrent::{Place, Torrent, locked};
-use crate::transfer::{Extent, Transfer, piece_extents};
+use crate::transfer::{Extent, Transfer, block_extents, piece_extents};
 use metainfo::{Bitfield, BlockRequest, FileIndex, PieceIndex};
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
@@ -176,9 +176,14 @@ fn plan(torrent: &Torrent, record: Option<&ResumeRecord>) -> Plan {
             doubtful.push(piece);
         }
     }
+    // A file that was not there and is not may be another than the one that the block lay in: its bytes have to be there.
+    let is_there = |extent: &Extent| {
+        untouched(extent)
+            && at(&now, extent.slot).is_some_and(|stamp| stamp.length >= extent.offset + extent.length)
+    };
     let left = record.blocks.iter().filter_map(|(piece, block)| geometry.block(*piece, *block));
-    let blocks = left.filter(|block| piece_extents(torrent, block.piece).all(|extent| untouched(&extent)));
-    let blocks = blocks.collect();
+    let blocks =
+        left.filter(|block| block_extents(torrent, *block).all(|extent| is_there(&extent))).collect();
     let missing = torrent.files.iter().enumerate().filter(|(index, file)| {
         file.is_data()
             && file.length > 0

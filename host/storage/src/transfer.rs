@@ -45,9 +45,15 @@ fn locate(torrent: &Torrent, segment: &Segment) -> Option<Extent> {
 
 /// Where a piece's bytes are; zeros that are nowhere are left out.
 pub(crate) fn piece_extents(torrent: &Torrent, piece: PieceIndex) -> impl Iterator<Item = Extent> {
+    let length = torrent.layout.geometry.piece_size(piece);
+    block_extents(torrent, BlockRequest { piece, begin: 0, length })
+}
+
+/// The extents of a block.
+pub(crate) fn block_extents(torrent: &Torrent, block: BlockRequest) -> impl Iterator<Item = Extent> {
     let geometry = &torrent.layout.geometry;
-    let size = u64::from(geometry.piece_size(piece));
-    let segments = geometry.segments(geometry.piece_offset(piece), size);
+    let offset = geometry.piece_offset(block.piece) + u64::from(block.begin);
+    let segments = geometry.segments(offset, block.length.into());
     segments.filter_map(|segment| locate(torrent, &segment))
 }
 

@@ -276,9 +276,16 @@ impl Worker {
             let request = BlockRequest { piece, begin, length: into.len() as u32 };
             transfer.read(torrent, request, into)
         };
-        let hash = hash.map_or_else(|| partial.finish_hash(read), Ok)?;
+        let hash = match hash.map_or_else(|| partial.finish_hash(read), Ok) {
+            Ok(hash) => Some(hash),
+            // Files chosen anew lie elsewhere: what was written for them before is gone, and fetched again.
+            Err(DiskError::Vanished { .. }) => {
+                return Ok(DiskEvent::PieceFailed { piece, blocks: Vec::new() });
+            }
+            Err(error) => return Err(error),
+        };
         let key = (torrent.id, piece);
-        if torrent.layout.piece_hash(piece) != Some(&hash) {
+        if torrent.layout.piece_hash(piece) != hash.as_ref() {
             if self.failed.len() < FAILED_PIECES {
                 self.failed.insert(key);
             }

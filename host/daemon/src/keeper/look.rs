@@ -10,6 +10,7 @@ use crate::api::details::{
 use crate::catalogue::entry::{Number, Tracker};
 use crate::clock::unix_now;
 use crate::doctor::{Part, Patient};
+use crate::limits::REPORT_WITHIN;
 use engine::{AnnounceError, Control, Direction, PeerReport, Report, TrackerSnapshot, TrackerStatus};
 use metainfo::{Bitfield, FileIndex, InfoHash, Metainfo};
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 use storage::StateStore;
+use tokio::time::timeout;
 
 /// Where the details of one torrent are.
 pub(crate) struct Lookup {
@@ -75,7 +77,8 @@ impl Lookup {
     /// Gathers what is wanted.
     pub(crate) async fn gather(mut self, wanted: Wanted) -> Details {
         let report = match &self.control {
-            Some(control) => control.report().await,
+            // One that closes its files may take longer: what the catalogue knows is told without it.
+            Some(control) => timeout(REPORT_WITHIN, control.report()).await.ok().flatten(),
             None => None,
         };
         let needs_metainfo = wanted.files || wanted.web_seeds || wanted.pieces || wanted.availability;

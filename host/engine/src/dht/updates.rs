@@ -128,7 +128,8 @@ impl Watch {
     /// Stores the newest item anew.
     async fn keep_alive(&self) {
         let Some((dht, item)) = self.shared.discovery.dht().zip(self.memory.newest.clone()) else { return };
-        let kept = unless_switched_off(&self.shared, async { Ok(dht.put(Item::Mutable(item), None).await?) });
+        let kept =
+            unless_switched_off(&self.shared, &dht, async { Ok(dht.put(Item::Mutable(item), None).await?) });
         let outcome = kept.await;
         tracing::debug!(?outcome, "a publisher's item was stored anew");
     }
@@ -197,7 +198,7 @@ async fn look(
 ) -> Result<MutableItem, UpdateError> {
     let dht = shared.discovery.dht().ok_or(UpdateError::NoDht)?;
     dht.meet(nodes);
-    unless_switched_off(shared, get(&dht, publisher)).await
+    unless_switched_off(shared, &dht, get(&dht, publisher)).await
 }
 
 /// Asks until somebody answers: a DHT that has just begun knows nobody for a moment.
@@ -211,13 +212,15 @@ async fn get(dht: &Dht, publisher: &Publisher) -> Result<MutableItem, UpdateErro
     }
 }
 
-/// A DHT that is switched off is held no longer: it ends with its last holder.
+/// A DHT that is switched off, or gave way to another, is held no longer: it ends with its last holder.
 async fn unless_switched_off<T>(
     shared: &Shared,
+    dht: &Arc<Dht>,
     work: impl Future<Output = Result<T, UpdateError>>,
 ) -> Result<T, UpdateError> {
     let mut changes = shared.discovery.changes();
-    let switched_off = async { while shared.discovery.dht().is_some() && changes.changed().await.is_ok() {} };
+    let is_on = || shared.discovery.dht().is_some_and(|now| Arc::ptr_eq(&now, dht));
+    let switched_off = async { while is_on() && changes.changed().await.is_ok() {} };
     tokio::select! {
         outcome = work => outcome,
         () = switched_off => Err(UpdateError::NoDht),

@@ -212,6 +212,11 @@ impl Receiver {
         }
     }
 
+    /// Whether bytes wait for a buffer.
+    pub(super) const fn holds_bytes(&self) -> bool {
+        !self.held.is_empty()
+    }
+
     /// Takes in a buffer that [`Received::NoBuffer`] asked for.
     pub(super) fn lend(&mut self, buffer: BlockBuffer) {
         self.current.get_or_insert(buffer);

@@ -4,6 +4,7 @@ use super::world::{DATA, World};
 use crate::{DiskError, DiskEvent, StateStore, Verdict, verify};
 use metainfo::{FileIndex, PieceIndex};
 use std::fs;
+use std::path::Path;
 
 #[tokio::test]
 async fn a_clean_stop_leaves_nothing_to_hash() {
@@ -87,6 +88,24 @@ async fn a_clean_stop_keeps_blocks_of_unfinished_pieces() {
     assert!(matches!(stored, DiskEvent::PieceStored { piece: PieceIndex(6), .. }), "{stored:?}");
     assert_eq!(run.read(late).await.unwrap(), world.bytes(late));
     assert_eq!(run.read(early).await.unwrap(), world.bytes(early));
+    run.close().await;
+}
+
+#[tokio::test]
+async fn blocks_kept_for_a_file_that_is_chosen_now_are_fetched_again() {
+    let mut world = World::multi();
+    let index = world.layout.files.iter().position(|file| file.path == Path::new("name/z")).unwrap() as u32;
+    world.selected = Some(vec![FileIndex(index)]);
+    // The piece at the border: most of it is in a file that nobody wants, so its blocks lie in the edges file.
+    let piece = world.layout.geometry.file_pieces(FileIndex(index)).start;
+    let (run, _) = world.start().await;
+    run.write(&world, world.requests(piece)[0]).await;
+    run.close().await;
+    world.selected = None;
+    let (mut run, report) = world.start().await;
+    assert_eq!(report.blocks, [], "its place is another one now");
+    run.feed(&world, world.all_pieces()).await;
+    run.finished().await;
     run.close().await;
 }
 
