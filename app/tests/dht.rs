@@ -98,6 +98,7 @@ fn a_torrent_is_published_and_fetched_by_its_publisher_s_key() {
     let link = put["magnet"].as_str().expect("a link");
     let public = put["public_key"].as_str().expect("a key");
     assert_eq!(link, format!("magnet:?xs=urn:btpk:{public}"));
+    assert!(put["sequence"].as_i64() > Some(1_700_000_000), "seconds since 1970: {put}");
     assert_eq!(json(&mut nodes.dht(&scratch, &["get", public]))["info_hash"], info_hash);
     let (code, error) = failed(&mut nodes.dht(&scratch, &["put", "--torrent", &info_hash]));
     assert!(code == 2 && error.contains("--new-key"), "{code}: {error}");
@@ -117,7 +118,7 @@ fn a_torrent_is_published_and_fetched_by_its_publisher_s_key() {
     let bootstrap = ["--dht-bootstrap", &nodes.entrance];
     let (code, out, errors) = get(link, &bootstrap);
     assert_eq!(code, 0, "{errors}");
-    let resolved = format!(r#""info_hash":"{info_hash}","sequence":1"#);
+    let resolved = format!(r#""info_hash":"{info_hash}","sequence":{}"#, put["sequence"]);
     assert!(out.contains(r#""event":"resolved""#) && out.contains(&resolved), "{out}");
     assert_eq!(std::fs::read(scratch.path("in/a")).unwrap(), b"a");
 

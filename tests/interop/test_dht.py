@@ -156,7 +156,7 @@ def test_a_publisher_s_newest_torrent_is_fetched(place, nodes):
         get = place.starling(by_key(torrent, public, b"news", seed), *options).complete()
         torrent.check(get.folder)
         (resolved,) = get.events("resolved")
-        assert (resolved["info_hash"], resolved["sequence"]) == (torrent.info_hash, number)
+        assert (resolved["info_hash"], resolved["sequence"]) == (torrent.info_hash, put["sequence"])
 
 
 def test_the_torrent_that_we_publish_libtorrent_reads(place, nodes):

@@ -84,10 +84,7 @@ pub(super) fn put(network: &Network, put: &PutItem) -> Result<(), Failure> {
         let words = "--torrent needs a key, which newer ones are put with: --key, or --new-key to make one";
         return Err(Failure::new(Kind::Usage, words));
     }
-    let value = match &put.torrent {
-        Some(info_hash) => Publisher::value(info_hash),
-        None => read(&put.file, put.bencoded)?,
-    };
+    let value = if put.torrent.is_some() { Vec::new() } else { read(&put.file, put.bencoded)? };
     let key = match (&put.key, &put.new_key) {
         (Some(path), _) => Some(key_file::read(path)?),
         (None, Some(path)) => Some(key_file::create(path)?),
@@ -110,8 +107,14 @@ async fn put_immutable(network: &Network, value: &[u8]) -> Result<(), Failure> {
 
 async fn put_mutable(network: &Network, key: &DhtKey, put: &PutItem, value: &[u8]) -> Result<(), Failure> {
     let salt = put.salt.as_bytes();
-    let (item, kept) =
-        within(network, async { start(network).await?.put_mutable(key, salt, value, put.cas).await }).await?;
+    let kept = async {
+        let node = start(network).await?;
+        match &put.torrent {
+            Some(info_hash) => node.publish(key, salt, info_hash, put.cas).await,
+            None => node.put_mutable(key, salt, value, put.cas).await,
+        }
+    };
+    let (item, kept) = within(network, kept).await?;
     let public = hex(&item.key);
     let publisher = Publisher { key: item.key, salt: item.salt };
     let link = put.torrent.map(|_| format!("magnet:?{publisher}"));

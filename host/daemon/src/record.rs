@@ -51,6 +51,8 @@ pub(crate) struct PublicationRecord {
     pub(crate) nodes: Vec<(String, u16)>,
     /// The info-hash of what goes.
     pub(crate) replaces: Option<String>,
+    /// It stays when another takes its place.
+    pub(crate) is_kept: bool,
 }
 
 impl PublicationRecord {
@@ -61,6 +63,7 @@ impl PublicationRecord {
             sequence: publication.sequence,
             nodes: publication.nodes.clone(),
             replaces: publication.replaces.map(|hash| hash.to_string()),
+            is_kept: publication.is_kept,
         }
     }
 
@@ -69,7 +72,8 @@ impl PublicationRecord {
         let hash =
             |digits: String| unhex(&digits).map(InfoHash::V1).or_else(|| unhex(&digits).map(InfoHash::V2));
         let replaces = self.replaces.and_then(hash);
-        Some(Box::new(Publication { publisher, sequence: self.sequence, nodes: self.nodes, replaces }))
+        let Self { sequence, nodes, is_kept, .. } = self;
+        Some(Box::new(Publication { publisher, sequence, nodes, replaces, is_kept }))
     }
 }
 

@@ -249,6 +249,8 @@ pub struct Publication {
     pub(crate) nodes: Vec<(String, u16)>,
     /// The torrent that goes once this one's metadata is here.
     pub(crate) replaces: Option<InfoHash>,
+    /// This one was in the list before its publisher named it: it stays when another takes its place.
+    pub(crate) is_kept: bool,
 }
 
 /// One torrent.

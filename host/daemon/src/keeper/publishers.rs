@@ -53,7 +53,8 @@ impl Drop for Watch {
 /// Who a link says is its publisher.
 pub(super) fn publication(magnet: &Magnet) -> Option<Box<Publication>> {
     let publisher = magnet.publisher.clone()?;
-    Some(Box::new(Publication { publisher, sequence: None, nodes: magnet.nodes.clone(), replaces: None }))
+    let nodes = magnet.nodes.clone();
+    Some(Box::new(Publication { publisher, sequence: None, nodes, replaces: None, is_kept: false }))
 }
 
 impl Keeper {
@@ -112,8 +113,12 @@ impl Keeper {
             return;
         }
         let info_hash = InfoHash::V1(update.info_hash);
-        let replaces = if entry.about.has_metadata { Some(entry.info_hash) } else { publication.replaces };
-        let newer = Publication {
+        let replaces = match entry.about.has_metadata {
+            true if publication.is_kept => None,
+            true => Some(entry.info_hash),
+            false => publication.replaces,
+        };
+        let mut newer = Publication {
             sequence: Some(update.sequence),
             replaces: replaces.filter(|old| *old != info_hash),
             ..publication
@@ -124,6 +129,7 @@ impl Keeper {
             return self.set_publication(number, newer);
         }
         let known = self.catalogue().find(&info_hash);
+        newer.is_kept = known.is_some();
         let successor = match known {
             Some(successor) => successor,
             None => match self.take_in_successor(&entry, &newer, update.info_hash) {

@@ -109,3 +109,32 @@ async fn a_publisher_s_torrent_is_fetched_kept_over_restarts_and_replaced_by_a_n
         daemon.shutdown().await;
     }
 }
+
+#[tokio::test]
+async fn a_torrent_that_the_user_added_stays_when_its_publisher_names_another() {
+    let (_entrance, address) = node(133, None).await;
+    let (publisher, _) = node(134, Some(address)).await;
+    let key = DhtKey::from_seed([8; 32]).expect("a key");
+    let home = Home::new();
+    let own = Sample::new("own", &[("a.bin", 50_000)], 72);
+    own.write(&home.downloads());
+    let daemon = start(&home, address).await;
+    let own = own.add(&daemon).await;
+    let link = Publisher { key: key.public(), salt: Vec::new() };
+    let waiting =
+        daemon.add(AddRequest::new(Source::Magnet(format!("magnet:?{link}")))).await.expect("a link");
+    publish(&publisher, &key, own.info_hash).await;
+    daemon.reannounce(vec![waiting.number]).await.expect("taken");
+    eventually("the row of the link is gone", || count(&daemon) == 1).await;
+
+    // Another that is here already, so that nothing has to be waited for.
+    let next = Sample::new("next", &[("b.bin", 50_000)], 73);
+    next.write(&home.downloads());
+    let next = next.add(&daemon).await;
+    publish(&publisher, &key, next.info_hash).await;
+    daemon.reannounce(vec![own.number]).await.expect("taken");
+    let follows = || entry(&daemon, next.number, |it| it.publication().is_some());
+    eventually("the publisher is heard", follows).await;
+    assert!(find(&daemon, &own.info_hash).is_some() && count(&daemon) == 2);
+    daemon.shutdown().await;
+}

@@ -7,7 +7,9 @@ use crate::bind::Bind;
 use crate::limits::{DHT_PING_PAUSE, DHT_PINGS};
 use crate::udp::Udp;
 use dht::{Goal, Id, Item, ItemFault, MutableItem, Pong};
+use metainfo::Publisher;
 use std::net::SocketAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -145,6 +147,29 @@ impl DhtNode {
         value: &[u8],
         cas: Option<i64>,
     ) -> Result<(MutableItem, Kept), DhtError> {
+        self.put_from(1, (key, salt, value), cas).await
+    }
+
+    /// Names a torrent as the newest of a publisher (BEP 46). Its number is not below the seconds since 1970: nodes forget
+    /// an item within hours, and whoever saw a higher number before takes no notice of one that begins at 1 again.
+    pub async fn publish(
+        &self,
+        key: &DhtKey,
+        salt: &[u8],
+        info_hash: &[u8; 20],
+        cas: Option<i64>,
+    ) -> Result<(MutableItem, Kept), DhtError> {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_secs());
+        let least = i64::try_from(since_1970).unwrap_or(1);
+        self.put_from(least, (key, salt, &Publisher::value(info_hash)), cas).await
+    }
+
+    async fn put_from(
+        &self,
+        least: i64,
+        (key, salt, value): (&DhtKey, &[u8], &[u8]),
+        cas: Option<i64>,
+    ) -> Result<(MutableItem, Kept), DhtError> {
         // What no node would take is not worth a lookup.
         Item::Mutable(key.sign(salt, 0, value)).check(verify)?;
         let held = match self.get_mutable(key.public(), salt).await {
@@ -152,7 +177,7 @@ impl DhtNode {
             Err(DhtError::NotFound) => 0,
             Err(error) => return Err(error),
         };
-        let sequence = held.checked_add(1).ok_or(DhtError::Older)?;
+        let sequence = held.checked_add(1).ok_or(DhtError::Older)?.max(least);
         let item = key.sign(salt, sequence, value);
         let kept = self.dht.put(Item::Mutable(item.clone()), cas).await?;
         Ok((item, kept))
