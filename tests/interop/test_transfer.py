@@ -105,7 +105,8 @@ def test_single_file_from_all_at_once(place):
     """Every client here seeds the same torrent, and starling takes it from all of them."""
     tracker = place.tracker()
     torrent = make_torrent(place.folder("torrent"), single_file(size=30_000_001), announce=tracker.url)
-    seeds = [place.client(kind).seed(torrent) for kind in CLIENTS if not kind.absent()]
+    kinds = [kind for kind in CLIENTS if kind.announces_port and not kind.absent()]
+    seeds = [place.client(kind).seed(torrent) for kind in kinds]
     assert seeds, "no client is installed"
     for seed in seeds:
         tracker.wait_for(seed.port)
