@@ -34,7 +34,9 @@ class Workplace:
     def starling(self, torrent, *options, folder=None, bind="127.0.0.1"):
         if not subject.PROGRAM:
             pytest.fail("there is no starling: `cargo build --release`, or set STARLING")
-        return self._keep(subject.Get(self.folder("starling"), torrent, ["--bind", bind, *options], folder))
+        # Tests run side by side, some with the same torrent: on loopback all of them would be neighbours.
+        apart = ["--bind", bind, "--no-lsd", *options]
+        return self._keep(subject.Get(self.folder("starling"), torrent, apart, folder))
 
     def tracker(self):
         return self._keep(Tracker())
