@@ -203,8 +203,8 @@ async fn a_device_that_sends_us_elsewhere_is_not_followed() {
     }
 }
 
-#[tokio::test]
-async fn trackers_are_told_the_port_that_peers_outside_see() {
+/// A session whose port a router has mapped.
+async fn mapped_session() -> Session {
     let (router, _asked) = nat_router(true).await;
     let bind = std::net::IpAddr::from([127, 0, 0, 1]).into();
     let session = Session::start(Settings { port: 0, bind, lsd: false, ..Settings::default() }).unwrap();
@@ -212,6 +212,12 @@ async fn trackers_are_told_the_port_that_peers_outside_see() {
     while session.shared.announced_port() != OUTSIDE {
         tokio::task::yield_now().await;
     }
+    session
+}
+
+#[tokio::test]
+async fn trackers_are_told_the_port_that_peers_outside_see() {
+    let session = mapped_session().await;
     let tracker = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/announce", tracker.local_addr().unwrap());
     let mut add = AddMagnet::new(format!("magnet:?xt=urn:btih:{}", "ab".repeat(20)).parse().unwrap());
@@ -228,13 +234,7 @@ async fn trackers_are_told_the_port_that_peers_outside_see() {
 
 #[tokio::test]
 async fn a_dht_that_is_switched_on_later_announces_the_port_that_peers_outside_see() {
-    let (router, _asked) = nat_router(true).await;
-    let bind = std::net::IpAddr::from([127, 0, 0, 1]).into();
-    let session = Session::start(Settings { port: 0, bind, lsd: false, ..Settings::default() }).unwrap();
-    session.map_port([Some(lookout(Some(router), udp().await.1)), None]);
-    while session.shared.announced_port() != OUTSIDE {
-        tokio::task::yield_now().await;
-    }
+    let session = mapped_session().await;
     let enter = |host: &str, port| DhtSettings {
         routers: vec![(host.to_owned(), port)],
         read_only: false,
