@@ -70,12 +70,7 @@ impl Report {
 
     /// The DHT is asked which torrent a link means.
     pub(super) fn asking(&mut self, name: &str) {
-        name.clone_into(&mut self.name);
-        match &mut self.style {
-            Style::Quiet | Style::Json => {}
-            Style::Plain => log::line(&format!("{name}: asking the DHT for the newest torrent")),
-            Style::Terminal(terminal) => terminal.begin(name),
-        }
+        self.look_for(name, "asking the DHT for the newest torrent");
     }
 
     /// The torrent that a link means is known.
@@ -92,10 +87,14 @@ impl Report {
 
     /// The metadata of a magnet link is looked for.
     pub(super) fn searching(&mut self, name: &str) {
+        self.look_for(name, "looking for the metadata");
+    }
+
+    fn look_for(&mut self, name: &str, what: &str) {
         name.clone_into(&mut self.name);
         match &mut self.style {
             Style::Quiet | Style::Json => {}
-            Style::Plain => log::line(&format!("{name}: looking for the metadata")),
+            Style::Plain => log::line(&format!("{name}: {what}")),
             Style::Terminal(terminal) => terminal.begin(name),
         }
     }

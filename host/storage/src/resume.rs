@@ -162,9 +162,10 @@ fn plan(torrent: &Torrent, record: Option<&ResumeRecord>) -> Plan {
         Slot::Edges => list.last().copied().flatten(),
     };
     let untouched = |extent: &Extent| clean && at(&now, extent.slot) == at(&record.files, extent.slot);
-    let plausible = |extent: &Extent| {
-        !clean && at(&now, extent.slot).is_some_and(|stamp| stamp.length >= extent.offset + extent.length)
+    let reaches = |extent: &Extent| {
+        at(&now, extent.slot).is_some_and(|stamp| stamp.length >= extent.offset + extent.length)
     };
+    let plausible = |extent: &Extent| !clean && reaches(extent);
     let mut trusted = Bitfield::new(geometry.piece_count());
     let mut doubtful = Vec::new();
     for piece in all {
@@ -177,10 +178,7 @@ fn plan(torrent: &Torrent, record: Option<&ResumeRecord>) -> Plan {
         }
     }
     // A file that was not there and is not may be another than the one that the block lay in: its bytes have to be there.
-    let is_there = |extent: &Extent| {
-        untouched(extent)
-            && at(&now, extent.slot).is_some_and(|stamp| stamp.length >= extent.offset + extent.length)
-    };
+    let is_there = |extent: &Extent| untouched(extent) && reaches(extent);
     let left = record.blocks.iter().filter_map(|(piece, block)| geometry.block(*piece, *block));
     let blocks =
         left.filter(|block| block_extents(torrent, *block).all(|extent| is_there(&extent))).collect();

@@ -277,7 +277,7 @@ impl Worker {
             transfer.read(torrent, request, into)
         };
         let hash = match hash.map_or_else(|| partial.finish_hash(read), Ok) {
-            Ok(hash) => Some(hash),
+            Ok(hash) => hash,
             // Files chosen anew lie elsewhere: what was written for them before is gone, and fetched again.
             Err(DiskError::Vanished { .. }) => {
                 return Ok(DiskEvent::PieceFailed { piece, blocks: Vec::new() });
@@ -285,7 +285,7 @@ impl Worker {
             Err(error) => return Err(error),
         };
         let key = (torrent.id, piece);
-        if torrent.layout.piece_hash(piece) != hash.as_ref() {
+        if torrent.layout.piece_hash(piece) != Some(&hash) {
             if self.failed.len() < FAILED_PIECES {
                 self.failed.insert(key);
             }
